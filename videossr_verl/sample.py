@@ -1,0 +1,88 @@
+"""What flows from a task to a dataset row: a video as shown (`VideoSpec`) and a question with its answer (`Sample`).
+
+Everything here is small JSON-like data; pixels exist only while a sample is drawn or rendered.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class CannotDraw(ValueError):
+    """This clip cannot carry this task at this difficulty; the message says why in one clause."""
+
+
+@dataclass(frozen=True)
+class VideoSpec:
+    """One video of a prompt: which frames of which file, when they are shown, and what is changed in them.
+
+    Attributes:
+        video: path of the source file, relative to the data root.
+        times: T source times in seconds (the file's first frame is 0), one per shown frame; T is even.
+        clock: T seconds since the first shown frame: the clock of the model and of the labels.
+        width, height: size of the source picture as shown (after rotation), pixels.
+        min_pixels, max_pixels: limits of H * W after the resize.
+        task: name of the task whose `render` makes the change.
+        transform: the change, as JSON data; empty when the frames are shown as they are.
+    """
+
+    video: str
+    times: tuple[float, ...]
+    clock: tuple[float, ...]
+    width: int
+    height: int
+    min_pixels: int
+    max_pixels: int
+    task: str
+    transform: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_row(self) -> dict[str, Any]:
+        """The entry of a parquet row's `videos` list. `transform` becomes a string: its shape differs by task."""
+        return {
+            "video": self.video,
+            "times": [round(t, 6) for t in self.times],
+            "clock": [round(t, 6) for t in self.clock],
+            "width": self.width,
+            "height": self.height,
+            "min_pixels": self.min_pixels,
+            "max_pixels": self.max_pixels,
+            "task": self.task,
+            "transform": json.dumps(self.transform, sort_keys=True, separators=(",", ":")),
+        }
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> VideoSpec:
+        """The inverse of `to_row`; other keys of `row` are ignored."""
+        return cls(
+            video=row["video"],
+            times=tuple(row["times"]),
+            clock=tuple(row["clock"]),
+            width=row["width"],
+            height=row["height"],
+            min_pixels=row["min_pixels"],
+            max_pixels=row["max_pixels"],
+            task=row["task"],
+            transform=json.loads(row["transform"]),
+        )
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One question with its answer.
+
+    Attributes:
+        task: name of the task.
+        question: text of the user turn, with one `<video>` per entry of `videos`, in order.
+        videos: the N videos of the prompt.
+        answer: ground truth in the answer format that the question asks for.
+        details: JSON data that explains the label (perturbation, segment, ...); goes to `extra_info`.
+    """
+
+    task: str
+    question: str
+    videos: tuple[VideoSpec, ...]
+    answer: str
+    details: Mapping[str, Any] = field(default_factory=dict)

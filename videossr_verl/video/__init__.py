@@ -1,0 +1,1 @@
+"""Videos as data: what a file holds (probe), which frames are shown (sampling), their pixels (decode)."""

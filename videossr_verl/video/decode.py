@@ -1,0 +1,234 @@
+"""The pixels of chosen frames, at the training size; never more than one full-size picture is kept.
+
+Two backends choose the same frames (nearest presentation time in the file's own list, see container.py):
+    pyav    the default: exact, fastest in benchmarks/README.md, its wheels bring FFmpeg along
+    decord  optional (`pip install decord`); unmaintained since 2021; MP4, MOV, Matroska, WebM
+            only, and it cannot skip, so it decodes all frames up to the last one asked for
+They resize with different code, so pixels differ slightly: use one backend for one data set.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.stream import VideoStream
+
+from videossr_verl.video.container import NO_TIME, FrameIndex, frame_index, media_packets, open_video
+from videossr_verl.video.probe import first_frame, quarter_turns
+from videossr_verl.video.rejected import RejectReason, VideoRejected, rejecting
+
+DEFAULT_BACKEND = "pyav"
+
+# Codecs whose decoder, told to, leaves out frames that no other frame refers to.
+SKIPS_UNREFERENCED = ("h264", "hevc")
+# swscale: exact rounding, the same on every CPU, and colour resized with the same care as brightness
+# (SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP; not all have names in PyAV 17).
+EXACT_SCALING = 0x40000 | 0x80000 | 0x2000 | 0x4000
+
+
+def decode(
+    path: str | os.PathLike[str], times: Sequence[float], size: tuple[int, int], backend: str | None = None
+) -> np.ndarray:
+    """The frames of a video nearest to `times`, upright and resized.
+
+    Args:
+        path: the video file.
+        times: T source times in seconds since the first frame; any order, may repeat.
+        size: (H, W) in pixels, see `target_size`.
+        backend: "pyav", "decord", or None for the default.
+
+    Returns:
+        uint8 (T, H, W, 3), RGB.
+
+    Raises:
+        VideoRejected: undecodable, with the first time that is missing; or any reason of `frame_index`.
+        ValueError: no times, a time that is not finite, or an unknown backend.
+    """
+    path = os.fspath(path)
+    if backend not in (None, *BACKENDS):
+        raise ValueError(f"unknown decode backend '{backend}'; known ones: {', '.join(BACKENDS)}")
+    asked = np.asarray(times, dtype=np.float64)
+    if not asked.size:
+        raise ValueError("times is empty; ask for at least one frame")
+    if not np.isfinite(asked).all():
+        raise ValueError(f"times must be finite seconds, got {asked[~np.isfinite(asked)][0]}")
+    index = frame_index(path)
+    rows: dict[int, list[int]] = {}
+    for row, number in enumerate(index.nearest(asked).tolist()):
+        rows.setdefault(number, []).append(row)
+    frames = np.empty((len(asked), *size, 3), dtype=np.uint8)
+    for number, picture in BACKENDS[backend or DEFAULT_BACKEND](path, index, sorted(rows), size):
+        frames[rows.pop(number)] = picture
+    if rows:
+        first = index.times[min(rows)]
+        raise VideoRejected(
+            RejectReason.UNDECODABLE,
+            f"{path}: the frame at {first:.3f} s cannot be decoded ({len(rows)} of the asked frames missing)",
+        )
+    return frames
+
+
+Pictures = Iterator[tuple[int, np.ndarray]]
+
+
+def _pyav(path: str, index: FrameIndex, wanted: list[int], size: tuple[int, int]) -> Pictures:
+    """Yields (frame number, picture) for those of `wanted` that can be decoded.
+
+    First decodes only what the wanted frames need. Frames are recognised by their presentation time; those
+    that do not come out (a key frame from which one cannot start) get a second pass over the whole file.
+    """
+    missing = set(wanted)
+    reformatter = VideoReformatter()
+    everything = [(0, len(index.pts) - 1)]
+    passes = [(everything, False)]
+    if not index.by_order:
+        passes.insert(0, (_ranges(index, wanted), index.codec in SKIPS_UNREFERENCED))
+    for ranges, skip in passes:
+        for number, frame in _decode_ranges(path, index, ranges, missing, skip):
+            missing.remove(number)
+            with rejecting(RejectReason.UNDECODABLE, f"{path} has a frame that cannot be turned into RGB"):
+                picture = _upright(frame, size, reformatter)
+            yield number, picture
+        if not missing:
+            return
+
+
+def _ranges(index: FrameIndex, wanted: list[int]) -> list[tuple[int, int]]:
+    """The packets (first, last), in decoding order, that the wanted frames need: from key frame to frame."""
+    position = {pts: p for p, pts in enumerate(index.pts.tolist())}
+    keys = np.flatnonzero(index.key & (index.pts != NO_TIME))
+    ranges: list[tuple[int, int]] = []
+    for packet in sorted(position[int(index.ticks[number])] for number in wanted):
+        k = int(np.searchsorted(keys, packet, side="right")) - 1
+        if k >= 0 and index.pts[packet] < index.pts[keys[k]]:
+            k -= 1  # shown before its key frame, so it may also refer to the frames before that
+        first = int(keys[k]) if k >= 0 else 0
+        if ranges and first <= ranges[-1][1] + 1:
+            ranges[-1] = (ranges[-1][0], packet)
+        else:
+            ranges.append((first, packet))
+    return ranges
+
+
+def _decode_ranges(
+    path: str, index: FrameIndex, ranges: list[tuple[int, int]], missing: set[int], skip: bool
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Yields (number, frame) for frames in `missing`, which the caller shortens; stops when it is empty."""
+    with open_video(path) as (container, stream):
+        context = stream.codec_context
+        decoded = 0
+        for position, packet in _feed(_numbered_packets(container, stream, index, ranges[0][0]), ranges):
+            if skip and packet is not None:
+                needed = index.number(int(index.pts[position])) in missing
+                context.skip_frame = "DEFAULT" if needed else "NONREF"
+            try:
+                frames = context.decode(packet)
+            except av.FFmpegError:
+                if index.by_order:
+                    return  # nobody knows whether the next frame's number is off by one now
+                continue  # the packet is damaged; a wanted frame in it stays missing
+            for frame in frames:
+                number = decoded if index.by_order else index.number(frame.pts)
+                decoded += 1
+                if number in missing and not frame.is_corrupt:
+                    yield number, frame
+            if not missing:
+                return
+            if packet is None:
+                context.flush_buffers()
+
+
+def _feed(
+    packets: Iterator[tuple[int, av.Packet]], ranges: list[tuple[int, int]]
+) -> Iterator[tuple[int, av.Packet | None]]:
+    """The packets of the ranges; after each range None, to make the decoder give all that it holds back."""
+    todo = iter(ranges)
+    first, last = next(todo)
+    for position, packet in packets:
+        if position < first:
+            continue
+        yield position, packet
+        if position == last:
+            yield position, None
+            first, last = next(todo, (0, -1))
+            if last < 0:
+                return
+    yield -1, None  # the file ended within a range
+
+
+def _numbered_packets(
+    container: InputContainer, stream: VideoStream, index: FrameIndex, first: int
+) -> Iterator[tuple[int, av.Packet]]:
+    """(position in decoding order, packet), from `first` or an earlier one on; nothing if seeking fails."""
+    packets = media_packets(container, stream)
+    position = 0
+    if first > 0 and index.container.startswith(("mov", "matroska")):  # these hold an index to seek by
+        known = [int(t) for t in (index.pts[first], index.dts[first]) if t != NO_TIME]
+        try:
+            container.seek(min(known), stream=stream)
+        except av.FFmpegError:
+            return
+        for packet in packets:
+            if packet.pts == index.pts[first]:
+                yield first, packet
+                position = first + 1
+                break
+    for packet in packets:
+        yield position, packet
+        position += 1
+
+
+def _upright(frame: av.VideoFrame, size: tuple[int, int], reformatter: VideoReformatter) -> np.ndarray:
+    """uint8 (H, W, 3): resized (each source pixel counts when shrinking), converted to RGB, turned."""
+    turns = quarter_turns(frame)
+    height, width = size if turns % 2 == 0 else size[::-1]
+    shrinks = frame.height >= height and frame.width >= width
+    kernel = Interpolation.AREA if shrinks else Interpolation.BICUBIC
+    small = reformatter.reformat(frame, width, height, "rgb24", interpolation=int(kernel) | EXACT_SCALING, threads=1)
+    return np.rot90(small.to_ndarray(), turns)
+
+
+def _decord(path: str, index: FrameIndex, wanted: list[int], size: tuple[int, int]) -> Pictures:
+    """As `_pyav`, read by decord. Its frames are found by their times, never by number / average rate."""
+    try:
+        import cv2
+        import decord
+    except ImportError as error:
+        raise ImportError("backend 'decord' needs `pip install decord`") from error
+    if not index.container.startswith(("mov", "matroska")):  # measured: shifted frames, no times, or no open
+        raise VideoRejected(
+            RejectReason.UNDECODABLE,
+            f"{path}: decord misreads '{index.container}' files; use the backend 'pyav'",
+        )
+    # decord turns the pictures of MP4 and MOV files itself, those of Matroska and WebM not.
+    turns = 0 if index.container.startswith("mov") else quarter_turns(first_frame(path))
+    height, width = size if turns % 2 == 0 else size[::-1]
+    decord.logging.set_level(decord.logging.QUIET)
+    with rejecting(RejectReason.UNDECODABLE, f"{path} cannot be read by decord; use the backend 'pyav'"):
+        reader = decord.VideoReader(path, ctx=decord.cpu(0), num_threads=1)
+        starts = reader.get_frame_timestamp(range(len(reader)))[:, 0]  # it counts from the first frame, too
+        reader.seek(0)
+        position = 0
+        for number in wanted:
+            theirs = int(np.abs(starts - index.times[number]).argmin())
+            if index.nearest(starts[theirs : theirs + 1])[0] != number:
+                continue
+            # Every frame in turn: its seeking and skipping give wrong frames for open GOPs and intra refresh.
+            while position <= theirs:
+                shown = reader.next()
+                position += 1
+            picture = shown.asnumpy()
+            if picture.shape[2] != 3:
+                raise ValueError("it misreads turned pictures of this width")
+            shrinks = picture.shape[0] >= height and picture.shape[1] >= width
+            kernel = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+            yield number, np.rot90(cv2.resize(picture, (width, height), interpolation=kernel), turns)
+
+
+Backend = Callable[[str, FrameIndex, list[int], tuple[int, int]], Pictures]
+BACKENDS: dict[str, Backend] = {"pyav": _pyav, "decord": _decord}

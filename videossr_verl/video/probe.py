@@ -1,0 +1,104 @@
+"""What a video file holds, found by demuxing it and decoding its first frame."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+
+import av
+
+from videossr_verl.video.container import check_pixels, frame_index, media_packets, open_video
+from videossr_verl.video.rejected import RejectReason, VideoRejected, rejecting
+
+__all__ = ["RejectReason", "VideoInfo", "VideoRejected", "content_id", "probe", "quarter_turns"]
+
+FIRST_FRAME_PACKETS = 300  # a stream cut in the middle may need this many until a picture comes out
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """One usable video.
+
+    Attributes:
+        path: as given to `probe`.
+        content_id: 16 hex digits of BLAKE2b over the whole file: the same for copies and renamed files.
+        width, height: pixels as shown, after rotation. A pixel aspect ratio other than 1 is ignored, as
+            Qwen's loaders do, so that training and evaluation see the same shapes.
+        rotation: degrees to turn the stored frame counterclockwise to be upright: 0, 90, 180 or 270.
+            Mirroring in the display matrix is ignored.
+        codec, container: FFmpeg's short names.
+        pts: N seconds since the first frame, strictly increasing: every frame that is shown.
+        duration: seconds from the first frame's start to the last frame's end.
+    """
+
+    path: str
+    content_id: str
+    width: int
+    height: int
+    rotation: int
+    codec: str
+    container: str
+    pts: tuple[float, ...]
+    duration: float
+
+
+def probe(path: str | os.PathLike[str]) -> VideoInfo:
+    """Reads the file twice (frame list, content id) and decodes one frame.
+
+    Raises:
+        VideoRejected: for anything that keeps the file from being used; no other type, whatever the bytes.
+    """
+    path = os.fspath(path)
+    index = frame_index(path)
+    frame = first_frame(path)
+    turns = quarter_turns(frame)
+    width, height = (frame.width, frame.height) if turns % 2 == 0 else (frame.height, frame.width)
+    check_pixels(path, width, height)
+    with rejecting(RejectReason.UNREADABLE, f"{path} cannot be read"):
+        identity = content_id(path)
+    return VideoInfo(
+        path=path,
+        content_id=identity,
+        width=width,
+        height=height,
+        rotation=90 * turns,
+        codec=index.codec,
+        container=index.container,
+        pts=tuple(index.times.tolist()),
+        duration=index.duration,
+    )
+
+
+def content_id(path: str | os.PathLike[str]) -> str:
+    """16 hex digits of BLAKE2b over the file's bytes."""
+    digest = hashlib.blake2b(digest_size=8)
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def quarter_turns(frame: av.VideoFrame) -> int:
+    """How many times 90 degrees counterclockwise (0 to 3) the frame must be turned to be upright."""
+    return round(frame.rotation / 90) % 4
+
+
+def first_frame(path: str) -> av.VideoFrame:
+    """The first picture that can be decoded; VideoRejected(undecodable) when there is none near the start."""
+    undecodable = f"{path}: its first {FIRST_FRAME_PACKETS} packets hold no picture that can be decoded"
+    with open_video(path) as (container, stream), rejecting(RejectReason.UNDECODABLE, undecodable):
+        context = stream.codec_context
+        for number, packet in enumerate(media_packets(container, stream)):
+            if number == FIRST_FRAME_PACKETS:
+                break
+            try:
+                frames = context.decode(packet)
+            except av.FFmpegError:  # a damaged packet: the next ones may be good
+                continue
+            if frames:
+                return frames[0]
+        frames = context.decode(None)
+        if frames:
+            return frames[0]
+    raise VideoRejected(RejectReason.UNDECODABLE, undecodable)

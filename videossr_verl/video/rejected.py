@@ -1,0 +1,53 @@
+"""Why a video is not used: a fixed set of reasons, so that reports can count them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+
+
+class RejectReason(str, Enum):
+    """The reasons, in the order in which they are checked."""
+
+    MISSING = "missing"
+    NOT_A_FILE = "not_a_file"
+    UNREADABLE = "unreadable"
+    EMPTY_FILE = "empty_file"
+    NOT_A_VIDEO = "not_a_video"
+    NO_VIDEO_STREAM = "no_video_stream"
+    TOO_LARGE = "too_large"
+    NO_FRAMES = "no_frames"
+    NO_TIMESTAMPS = "no_timestamps"
+    UNDECODABLE = "undecodable"
+    EXTREME_SHAPE = "extreme_shape"
+    TOO_SHORT = "too_short"
+    TOO_FEW_FRAMES = "too_few_frames"
+
+
+class VideoRejected(ValueError):
+    """This video cannot be used.
+
+    Attributes:
+        reason: one of the fixed set.
+        detail: one sentence with the file and what is wrong with it.
+    """
+
+    def __init__(self, reason: RejectReason, detail: str) -> None:
+        super().__init__(reason, detail)  # both as args, so that it survives pickling between workers
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.detail} [{self.reason.value}]"
+
+
+@contextmanager
+def rejecting(reason: RejectReason, detail: str) -> Iterator[None]:
+    """Turns any error of the body into VideoRejected: media libraries raise many types on damaged files."""
+    try:
+        yield
+    except VideoRejected:
+        raise
+    except Exception as error:
+        raise VideoRejected(reason, f"{detail}: {error}") from error

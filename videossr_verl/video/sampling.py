@@ -1,0 +1,162 @@
+"""Which frames of a video are shown: a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from videossr_verl.sample import VideoSpec
+from videossr_verl.video.probe import VideoInfo
+from videossr_verl.video.rejected import RejectReason, VideoRejected
+
+
+@dataclass(frozen=True)
+class ClipSettings:
+    """How clips are cut; VideoSSR's values by default (48 frames of the middle 90 %, 128^2 to 256^2 pixels).
+
+    Attributes:
+        num_frames: T, even and at least 2. With `fps` it is the most that are taken.
+        fps: None spreads T frames evenly over the window; a number takes frames at that rate from the
+            window's start (a source with fewer frames per second gives each of its frames once).
+        margin: share of the duration that is left out at each end, 0 to below 0.5.
+        min_pixels, max_pixels: limits of H * W after the resize.
+    """
+
+    num_frames: int = 48
+    fps: float | None = None
+    margin: float = 0.05
+    min_pixels: int = 128 * 128
+    max_pixels: int = 256 * 256
+
+    def __post_init__(self) -> None:
+        if self.num_frames < 2 or self.num_frames % 2:
+            raise ValueError(f"num_frames must be even and at least 2, got {self.num_frames}")
+        if self.fps is not None and not 0 < self.fps < float("inf"):
+            raise ValueError(f"fps must be above 0 frames per second, or None, got {self.fps}")
+        if not 0 <= self.margin < 0.5:
+            raise ValueError(f"margin must be from 0 to below 0.5 (the share cut at each end), got {self.margin}")
+        if not 0 < self.min_pixels <= self.max_pixels:
+            raise ValueError(f"need 0 < min_pixels <= max_pixels, got {self.min_pixels} and {self.max_pixels}")
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The frames of one video that a sample is made of.
+
+    Attributes:
+        video: path relative to the data root.
+        content_id, width, height: as in `VideoInfo`.
+        pts: all N source times, seconds since the first frame.
+        times: T of them, strictly increasing, T even: the frames that are shown.
+        window: (start, end) in source seconds: the part of the video that may be shown.
+        min_pixels, max_pixels: as in `ClipSettings`.
+    """
+
+    video: str
+    content_id: str
+    width: int
+    height: int
+    pts: tuple[float, ...]
+    times: tuple[float, ...]
+    window: tuple[float, float]
+    min_pixels: int
+    max_pixels: int
+
+    @property
+    def clock(self) -> tuple[float, ...]:
+        """T seconds since the first shown frame."""
+        return tuple(t - self.times[0] for t in self.times)
+
+    def spec(
+        self,
+        task: str,
+        transform: Mapping[str, Any] | None = None,
+        times: Sequence[float] | None = None,
+        clock: Sequence[float] | None = None,
+    ) -> VideoSpec:
+        """The row entry that shows this clip, or other source `times` of it, on `clock`.
+
+        Without `clock` it follows from the times; give it where shown time is not source time (slow motion).
+        """
+        times = self.times if times is None else tuple(times)
+        clock = tuple(t - times[0] for t in times) if clock is None else tuple(clock)
+        if len(clock) != len(times) or len(times) % 2 or not times:
+            raise ValueError(f"need as many clock values as times, an even count, got {len(clock)} and {len(times)}")
+        return VideoSpec(
+            video=self.video,
+            times=times,
+            clock=clock,
+            width=self.width,
+            height=self.height,
+            min_pixels=self.min_pixels,
+            max_pixels=self.max_pixels,
+            task=task,
+            transform=dict(transform or {}),
+        )
+
+
+def sample_clip(info: VideoInfo, video: str, settings: ClipSettings) -> Clip:
+    """Chooses the frames as VideoSSR does, but by true times, never by frame number / mean rate.
+
+    Args:
+        info: the probed video.
+        video: its path relative to the data root, as it shall stand in the rows.
+
+    Raises:
+        VideoRejected: too_few_frames or too_short.
+    """
+    window = (settings.margin * info.duration, (1 - settings.margin) * info.duration)
+    pts = np.asarray(info.pts)
+    usable = pts[(pts >= window[0]) & (pts <= window[1])]
+    times = _uniform(usable, settings, info) if settings.fps is None else _at_rate(usable, window, settings, info)
+    return Clip(
+        video=video,
+        content_id=info.content_id,
+        width=info.width,
+        height=info.height,
+        pts=info.pts,
+        times=tuple(times.tolist()),
+        window=window,
+        min_pixels=settings.min_pixels,
+        max_pixels=settings.max_pixels,
+    )
+
+
+def _uniform(usable: np.ndarray, settings: ClipSettings, info: VideoInfo) -> np.ndarray:
+    count = settings.num_frames
+    if len(usable) < count:
+        raise VideoRejected(
+            RejectReason.TOO_FEW_FRAMES,
+            f"{info.path} has {len(usable)} frames in the middle {1 - 2 * settings.margin:.0%} of its "
+            f"{info.duration:.2f} s; {count} are needed",
+        )
+    wanted = _nearest(usable, np.linspace(usable[0], usable[-1], count))
+    # Where two times share a frame (pauses in the source), move to the next free one, first up, then back.
+    steps = np.arange(count)
+    wanted = np.maximum.accumulate(wanted - steps) + steps
+    return usable[np.minimum(wanted, len(usable) - count + steps)]
+
+
+def _at_rate(usable: np.ndarray, window: tuple[float, float], settings: ClipSettings, info: VideoInfo) -> np.ndarray:
+    since = usable - usable[:1]
+    # Slots 1 / fps apart, the last one not beyond the last frame; the nearest frame stands for each.
+    slot = np.minimum(np.rint(since * settings.fps), np.floor(since[-1:] * settings.fps + 1e-6))
+    order = np.lexsort((np.abs(since - slot / settings.fps), slot))
+    _, best = np.unique(slot[order], return_index=True)
+    chosen = usable[order[best]][: settings.num_frames]
+    if len(chosen) < 2:
+        raise VideoRejected(
+            RejectReason.TOO_SHORT,
+            f"{info.path} is too short: {window[1] - window[0]:.2f} usable seconds give fewer than 2 frames "
+            f"at {settings.fps:g} frames per second",
+        )
+    return chosen[: len(chosen) // 2 * 2]
+
+
+def _nearest(sorted_times: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    after = np.searchsorted(sorted_times, targets).clip(1, len(sorted_times) - 1)
+    before = after - 1
+    return np.where(targets - sorted_times[before] <= sorted_times[after] - targets, before, after)
