@@ -1,0 +1,117 @@
+"""Answer text -> reward; verl finds it by `reward.custom_reward_function.path=pkg://reward_fns`.
+
+A task's rewards live in one module with
+    score(text, ground_truth) -> (score, acc, parsed)
+    chance(knobs) -> float: expected score of the best blind guess for these difficulty knobs
+        ({}: the paper's setting)
+Modules from other packages are found through the entry point group `videossr_verl.rewards`; the entry point's
+name is the second part of the row's `data_source` ("videossr/<name>"). Pure Python: imports neither torch nor
+cv2, and verl only for rows of other sources.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from types import ModuleType
+from typing import Any
+
+from reward_fns import anomaly_grounding, object_counting, temporal_jigsaw
+
+__all__ = ["compute_score"]
+
+GROUP = "videossr_verl.rewards"
+_BUILT_IN = {
+    "anomaly_grounding": anomaly_grounding,
+    "object_counting": object_counting,
+    "temporal_jigsaw": temporal_jigsaw,
+}
+# data_source names of the reference release's parquet files
+_RELEASE = {
+    "grounding": "anomaly_grounding",
+    "counting": "object_counting",
+    "shuffled": "temporal_jigsaw",
+    "jigsaw": "temporal_jigsaw",
+}
+
+
+def compute_score(
+    data_source: str,
+    solution_str: str,
+    ground_truth: Any,
+    extra_info: Mapping[str, Any] | None = None,
+    **kwargs: Any,
+) -> dict[str, Any]:
+    """The reward of one completion, always with the same keys because verl collects them over mixed batches.
+
+    Args:
+        data_source: "videossr/<task>", a name of the reference release, or any source that verl can score.
+        solution_str: the completion, without the prompt.
+        ground_truth: the label in the task's answer format.
+        extra_info: the row's `extra_info`; its `difficulty` (JSON string or mapping) sets `chance`.
+        **kwargs: handed to verl for rows of other sources (e.g. sandbox_fusion_url), else unused.
+
+    Returns:
+        score: the smooth reward (0..1 for our tasks).
+        acc: 1.0 when exact, else 0.0; for other sources what verl reports.
+        parsed: 1.0 when an answer was found, else 0.0; None for other sources.
+        chance: expected score of the best blind guess; None for other sources. (verl leaves None
+            out of its metrics, while NaN would spoil a mean.)
+        task: the task's name; for other sources the data source.
+
+    Raises:
+        ValueError: the ground truth or the difficulty is malformed, or the task is not installed.
+    """
+    task = _task_name(data_source)
+    if task is None:
+        return _score_by_verl(data_source, solution_str, ground_truth, extra_info, **kwargs)
+    module = _task(task)
+    if not isinstance(ground_truth, str):
+        raise ValueError(f"ground truth of {task} must be a string, not {ground_truth!r}")
+    score, acc, parsed = module.score(solution_str, ground_truth)
+    chance = module.chance(_knobs((extra_info or {}).get("difficulty")))
+    return {"score": score, "acc": acc, "parsed": parsed, "chance": chance, "task": task}
+
+
+def _task_name(data_source: str) -> str | None:
+    prefix, _, name = data_source.partition("/")
+    return name if prefix == "videossr" else _RELEASE.get(data_source)
+
+
+@cache
+def _task(name: str) -> ModuleType:
+    if name in _BUILT_IN:
+        return _BUILT_IN[name]
+    found = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if name not in found:
+        known = ", ".join(sorted(_BUILT_IN | found))
+        raise ValueError(
+            f"no reward for task '{name}' is installed (entry point group {GROUP}); known: {known}"
+        )
+    return found[name].load()
+
+
+def _knobs(difficulty: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
+    knobs = {} if difficulty is None else difficulty
+    if isinstance(knobs, str):
+        try:
+            knobs = json.loads(knobs)
+        except json.JSONDecodeError:
+            knobs = None
+    if not isinstance(knobs, Mapping):
+        raise ValueError(f"extra_info['difficulty'] must be a JSON object, not {difficulty!r}")
+    return knobs
+
+
+def _score_by_verl(data_source: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    from verl.utils.reward_score import default_compute_score
+
+    result = default_compute_score(data_source, *args, **kwargs)
+    if not isinstance(result, Mapping):
+        result = {"score": result}
+    score = float(result["score"])
+    # A source without its own accuracy gets its score, as verl's reward manager does.
+    acc = float(result.get("acc", score))
+    return {"score": score, "acc": acc, "parsed": None, "chance": None, "task": data_source}

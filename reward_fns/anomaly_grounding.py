@@ -1,0 +1,130 @@
+"""Reward of anomaly grounding: when, in seconds, is the named change to be seen? The answer is "start-end".
+
+Score: IoU of the half-open intervals [start, end), in 0..1 (VideoSSR, arXiv 2511.06281, section on
+rewards). `acc` is 1 when both ends are equal after rounding to one decimal, the precision of the label.
+
+Read as an answer: two times joined by a dash, "~", "to", "until", "till", "through", "and" or by an end
+label ("start: 14.5, end: 26.2", "starts at 14.5 and ends at 26.2"), each with an optional unit (s, sec,
+seconds) and optionally as mm:ss or h:mm:ss; also "14.5, 26.2" when no letters stand beside it. Frame
+numbers, percentages, minutes and milliseconds ("10-20 minutes") are not seconds and not read.
+A reversed interval (start > end) is read (`parsed` 1) but scores 0, as does an empty one: it states
+something false, and the reward must not repair what the model has to learn. (The reference release, too,
+gives 0 in training; only its evaluation swaps the ends.)
+
+Chance: the best constant interval under the law the segment is drawn from: its length in frames uniform
+over the multiples of `stride` in [min_length, max_length], its start uniform over the multiples of `stride`
+at which it fits, frames evenly spaced. 0.306 in the paper's setting (48 frames, lengths 8..16, stride 1).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import accumulate
+from typing import Any
+
+from reward_fns.final_answer import final_answer, number_runs
+
+Interval = tuple[float, float]
+
+_TRUTH = re.compile(r"([0-9]{1,9}(?:\.[0-9]+)?)-([0-9]{1,9}(?:\.[0-9]+)?)")
+# Hours, minutes, seconds, unit. Digit counts are bounded, so a match costs constant time wherever it starts.
+_TIME = re.compile(
+    r"(?<![A-Za-z\d.])(?<!\d:)(?:([0-9]{1,3}):)?(?:([0-9]{1,3}):)?([0-9]{1,9}(?:\.[0-9]{1,20})?)"
+    r"(?:\s{0,4}(?:seconds?|secs?|s)\b\.?)?(?![A-Za-z\d]|\.\d|:\d)",
+    re.IGNORECASE,
+)
+_OTHER_UNIT = re.compile(r"\s{0,4}(?:%|percent|ms\b|milli|min|hour|hrs?\b|frame)", re.IGNORECASE)
+_END_LABELS = {
+    f"{join}{end}"
+    for join in ("", "and ", ", ", ", and ", "; ")
+    for word in ("end", "ends", "ending", "end time", "stops", "stopping")
+    for end in (word, f"{word}:", f"{word} :", f"{word} =", f"{word} at", f"{word} is")
+}
+_LINKS = {"-", "~", "to", "until", "till", "through", "and"} | _END_LABELS
+_WORDS = {"s", "sec", "secs", "second", "seconds", "from", "between", "start", "starts", "starting"} | {
+    word for link in _LINKS for word in re.findall("[a-z]+", link)
+}
+
+
+def score(text: str, ground_truth: str) -> tuple[float, float, float]:
+    """(score, acc, parsed) of the completion `text`; ValueError when the ground truth is malformed."""
+    start, end = _truth(ground_truth)
+    answer = final_answer(text, _candidates, _WORDS)
+    if answer is None:
+        return 0.0, 0.0, 0.0
+    a, b = answer
+    acc = round(a, 1) == round(start, 1) and round(b, 1) == round(end, 1)
+    return _iou(a, b, start, end), float(acc), 1.0
+
+
+def chance(knobs: Mapping[str, Any]) -> float:
+    """Expected IoU of the best constant interval.
+
+    Args:
+        knobs: num_frames (default 48), min_length (8), max_length (16), stride (1), all in frames.
+    """
+    stride = int(knobs.get("stride", 1))
+    frames = int(knobs.get("num_frames", 48))
+    shortest, longest = int(knobs.get("min_length", 8)), int(knobs.get("max_length", 16))
+    # Borders lie on the stride's grid, so it is the unit. The best constant lies on it too: between two grid
+    # points the expected IoU is convex in either end.
+    return _best_constant(frames // stride, -(-shortest // stride), longest // stride)
+
+
+@cache
+def _best_constant(frames: int, shortest: int, longest: int) -> float:
+    if not 1 <= shortest <= longest <= frames:
+        raise ValueError(
+            f"no segment of {shortest} to {longest} steps fits into {frames}: check num_frames, min_length, "
+            "max_length and stride of the difficulty"
+        )
+    lengths = range(shortest, longest + 1)
+    best = 0.0
+    for width in range(1, frames + 1):
+        expected = [0.0] * (frames - width + 1)
+        for length in lengths:
+            # IoU of [0, width) and [shift, shift + length) depends on the shift only: sum it up once, then
+            # every constant's mean over all starts is one difference.
+            shifts = range(-(frames - width), frames - length + 1)
+            sums = [0.0, *accumulate(_iou(0, width, shift, shift + length) for shift in shifts)]
+            starts = frames - length + 1
+            for first in range(frames - width + 1):
+                low = frames - width - first
+                expected[first] += (sums[low + starts] - sums[low]) / starts
+        best = max(best, max(expected) / len(lengths))
+    return best
+
+
+def _iou(a: float, b: float, start: float, end: float) -> float:
+    overlap = min(b, end) - max(a, start)
+    return overlap / (max(b, end) - min(a, start)) if a < b and overlap > 0 else 0.0
+
+
+def _candidates(text: str) -> Iterator[Interval]:
+    comma = set() if re.search(r"[A-Za-z]", text) else {","}
+    for run in number_runs(text, _TIME, _LINKS | comma):
+        if len(run) == 2 and not _OTHER_UNIT.match(text, run[-1].end()):
+            a, b = map(_seconds, run)
+            if a is not None and b is not None:
+                yield a, b
+
+
+def _seconds(time: re.Match[str]) -> float | None:
+    hours, minutes, seconds = time.groups()
+    if minutes is None:
+        hours, minutes = None, hours
+    value = float(seconds)
+    if minutes is None:
+        return value
+    return value + 60 * int(minutes) + 3600 * int(hours or 0) if value < 60 else None
+
+
+def _truth(ground_truth: str) -> Interval:
+    match = _TRUTH.fullmatch(ground_truth)
+    if not match or float(match[1]) >= float(match[2]):
+        raise ValueError(
+            f'ground truth of anomaly_grounding must be "start-end" in seconds, not {ground_truth!r}'
+        )
+    return float(match[1]), float(match[2])

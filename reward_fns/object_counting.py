@@ -1,0 +1,118 @@
+"""Reward of object counting: how many circles, squares and triangles were drawn in? The answer is "c,s,t".
+
+Score: mean over the K = 3 shapes of R_k = max(0, 1 - |answer_k - truth_k| / (truth_k + eps)), eps = 1e-9,
+in 0..1 (VideoSSR, arXiv 2511.06281, section on rewards). Over-counting by the true number or more earns
+nothing, so for a truth of 1 only the exact count does. `acc` is 1 when all three are equal.
+
+Read as an answer: three numbers in this order, separated by commas, semicolons, slashes, "and" or spaces
+("3, 1, 4", "(3,1,4)", "3,1,4 in 48 frames"), or counts with names in any order ("circles: 3, squares: 1,
+triangles: 4", "3 circles, 1 square and 4 triangles"; a square may be called rectangle). 3.0 is 3. Negative
+numbers, fractions and more or fewer than three numbers are not read.
+
+Chance: the best constant answer under the law: per shape, the number of frames that carry it is uniform in
+[min_frames, max_frames], the instances in each such frame are uniform in [min_instances, max_instances].
+0.583 for the easy setting (up to 3 and 3), 0.548 for the hard one (4 and 4).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from reward_fns.final_answer import final_answer, number_runs
+
+Counts = tuple[float, ...]
+
+EPS = 1e-9
+_TRUTH = re.compile(r"[0-9]{1,6},[0-9]{1,6},[0-9]{1,6}")
+_COUNT = r"(?<![A-Za-z\d.])[0-9]+(?:\.0+)?(?![A-Za-z\d%]|\.\d)"
+_NUMBER = re.compile(_COUNT)
+_LINKS = {",", ";", "/", "and", ", and", ""}
+_SHAPE = r"\b(circle|square|rectangle|triangle)s?\b"
+_NAME_FIRST = re.compile(
+    rf"{_SHAPE}\s{{0,4}}(?:[:=]|-(?=\s)|is\b|are\b)?\s{{0,4}}(?P<count>{_COUNT})"
+    r"(?!\s{0,2}(?:[-+/~]|or|to)\s{0,2}[0-9])",  # "2 or 3", "2+1" state no count
+    re.IGNORECASE,
+)
+_COUNT_FIRST = re.compile(
+    rf"(?<!frame )(?P<count>(?<![-+]){_COUNT})[ \t]{{1,4}}(?:[A-Za-z]{{1,12}}[ \t]{{1,4}})?{_SHAPE}",
+    re.IGNORECASE,
+)
+_ORDER = {"circle": 0, "square": 1, "rectangle": 1, "triangle": 2}
+_WORDS = {"circle", "square", "rectangle", "triangle", "circles", "squares", "rectangles", "triangles", "and"}
+
+
+def score(text: str, ground_truth: str) -> tuple[float, float, float]:
+    """(score, acc, parsed) of the completion `text`; ValueError when the ground truth is malformed."""
+    if not _TRUTH.fullmatch(ground_truth):
+        raise ValueError(
+            f'ground truth of object_counting must be three counts "c,s,t", not {ground_truth!r}'
+        )
+    truth = tuple(map(float, ground_truth.split(",")))
+    answer = final_answer(text, _candidates, _WORDS)
+    if answer is None:
+        return 0.0, 0.0, 0.0
+    rewards = [_shape_reward(a, b) for a, b in zip(answer, truth, strict=True)]
+    return sum(rewards) / len(rewards), float(answer == truth), 1.0
+
+
+def chance(knobs: Mapping[str, Any]) -> float:
+    """Expected score of the best constant answer.
+
+    Args:
+        knobs: min_frames (default 1), max_frames (3), min_instances (1), max_instances (3). All shapes follow
+            the same law, so their number does not matter.
+    """
+    return _best_constant(
+        int(knobs.get("min_frames", 1)),
+        int(knobs.get("max_frames", 3)),
+        int(knobs.get("min_instances", 1)),
+        int(knobs.get("max_instances", 3)),
+    )
+
+
+@cache
+def _best_constant(min_frames: int, max_frames: int, min_instances: int, max_instances: int) -> float:
+    if not (0 <= min_frames <= max_frames and 0 <= min_instances <= max_instances):
+        raise ValueError(
+            f"the difficulty draws {min_frames}..{max_frames} frames of {min_instances}..{max_instances} "
+            "instances: each range must be ordered and not negative"
+        )
+    law: Counter[int] = Counter()
+    totals = Counter({0: 1.0})
+    for frames in range(max_frames + 1):
+        if frames >= min_frames:
+            law.update(totals)
+        step: Counter[int] = Counter()
+        for total, share in totals.items():
+            for more in range(min_instances, max_instances + 1):
+                step[total + more] += share / (max_instances - min_instances + 1)
+        totals = step
+    weight = sum(law.values())
+    return max(sum(p * _shape_reward(guess, y) for y, p in law.items()) for guess in law) / weight
+
+
+def _shape_reward(answer: float, truth: float) -> float:
+    return max(0.0, 1.0 - abs(answer - truth) / (truth + EPS))
+
+
+def _candidates(text: str) -> Iterator[Counts]:
+    for run in number_runs(text, _NUMBER, _LINKS):
+        if len(run) == 3:
+            yield tuple(float(number[0]) for number in run)
+    for pattern in (_NAME_FIRST, _COUNT_FIRST):
+        counts = _named(pattern, text)
+        if counts is not None:
+            yield counts
+
+
+def _named(pattern: re.Pattern[str], text: str) -> Counts | None:
+    """The counts when every shape is named with one and the same number throughout."""
+    found: tuple[set[float], ...] = (set(), set(), set())
+    for match in pattern.finditer(text):
+        shape = match[1] if pattern is _NAME_FIRST else match[2]
+        found[_ORDER[shape.lower()]].add(float(match["count"]))
+    return tuple(counts.pop() for counts in found) if all(len(counts) == 1 for counts in found) else None

@@ -1,0 +1,77 @@
+"""Reward of the temporal jigsaw: at which shown position stands each original clip? The answer is n digits.
+
+Score: 1 - E / Emax with E = sum over k of |position of k in the answer - position of k in the truth| and
+Emax = floor(n^2 / 2), the E of the reversed sequence; in 0..1 (VideoSSR, arXiv 2511.06281, section on
+rewards). `acc` is 1 for the exact permutation. A random valid permutation already earns about 0.35: watch
+`acc` too.
+
+Read as an answer: a permutation of 1..n (n = 2..9, from the ground truth), written together ("341562") or
+as single digits separated by commas, spaces, dashes, arrows, semicolons or "then". Anything that is not a
+permutation of 1..n is no answer (`parsed` 0).
+
+Chance: the best constant permutation when the truth is uniform over all permutations but the identity. The
+sum of E over all n! truths is the same for every constant, n! (n^2 - 1) / 3, so the best constant gains
+most from the identity's absence: any at distance Emax from it, e.g. the reversed sequence. For n = 6 it
+is 0.3523. (The reference release draws the identity too: 0.3519.)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache, partial
+from math import factorial
+from typing import Any
+
+from reward_fns.final_answer import final_answer, number_runs
+
+_NUMBER = re.compile(r"(?<![A-Za-z\d.])[0-9]+(?![A-Za-z\d%]|\.\d)")
+_LINKS = {",", "", "-", "→", ";", "then", ", then"}  # "->" has become "-"
+
+
+def score(text: str, ground_truth: str) -> tuple[float, float, float]:
+    """(score, acc, parsed) of the completion `text`; ValueError when the ground truth is malformed."""
+    n = len(ground_truth)
+    if not 2 <= n <= 9 or set(ground_truth) != _digits(n):
+        raise ValueError(
+            f"ground truth of temporal_jigsaw must be a permutation of 1..n (n = 2..9), not {ground_truth!r}"
+        )
+    answer = final_answer(text, partial(_candidates, n=n))
+    if answer is None:
+        return 0.0, 0.0, 0.0
+    error = sum(abs(answer.index(k) - ground_truth.index(k)) for k in ground_truth)
+    return 1.0 - error / _largest_error(n), float(answer == ground_truth), 1.0
+
+
+def chance(knobs: Mapping[str, Any]) -> float:
+    """Expected score of the best constant permutation.
+
+    Args:
+        knobs: num_clips (default 6), at least 2.
+    """
+    return _best_constant(int(knobs.get("num_clips", 6)))
+
+
+@cache
+def _best_constant(n: int) -> float:
+    if n < 2:
+        raise ValueError(f"a jigsaw of {n} clips has no order to find: num_clips must be at least 2")
+    total = factorial(n) * (n * n - 1) // 3
+    return 1.0 - (total - _largest_error(n)) / ((factorial(n) - 1) * _largest_error(n))
+
+
+def _largest_error(n: int) -> int:
+    return n * n // 2
+
+
+def _digits(n: int) -> set[str]:
+    return set("123456789"[:n])
+
+
+def _candidates(text: str, n: int) -> Iterator[str]:
+    for run in number_runs(text, _NUMBER, _LINKS):
+        numbers = [number[0] for number in run]
+        together = all(len(number) == 1 for number in numbers)
+        for answer in ["".join(numbers)] if together else numbers:
+            if len(answer) == n and set(answer) == _digits(n):
+                yield answer

@@ -1,0 +1,174 @@
+import json
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+from types import ModuleType
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import reward_fns
+from reward_fns import compute_score
+
+KEYS = ["score", "acc", "parsed", "chance", "task"]
+ROWS = {
+    "videossr/anomaly_grounding": ("anomaly_grounding", "14.5-26.2"),
+    "videossr/object_counting": ("object_counting", "3,1,4"),
+    "videossr/temporal_jigsaw": ("temporal_jigsaw", "341562"),
+    "grounding": ("anomaly_grounding", "14.5-26.2"),
+    "counting": ("object_counting", "3,1,4"),
+    "shuffled": ("temporal_jigsaw", "341562"),
+    "jigsaw": ("temporal_jigsaw", "341562"),
+}
+
+
+@pytest.mark.parametrize("source", ROWS)
+def test_rows_of_our_tasks(source, capsys):
+    task, truth = ROWS[source]
+    result = compute_score(source, truth, truth)
+    assert list(result) == KEYS
+    assert [result[key] for key in ("score", "acc", "parsed", "task")] == [1, 1, 1, task]
+    assert all(type(result[key]) is float for key in KEYS[:-1])
+    assert 0 < result["chance"] < 1
+    assert compute_score(source, "no idea", truth) == result | {"score": 0, "acc": 0, "parsed": 0}
+    assert capsys.readouterr() == ("", "")
+
+
+def test_called_as_verl_does():
+    result = compute_score(
+        data_source="videossr/temporal_jigsaw",
+        solution_str="3 4 1 5 6 2",
+        ground_truth="341562",
+        extra_info={"difficulty": '{"num_clips": 6}', "num_turns": 2, "rollout_reward_scores": {}},
+        reward_router_address="host:1",
+        reward_model_tokenizer=None,
+    )
+    assert result["score"] == 1
+
+
+def test_verl_finds_the_function():
+    from verl.utils.import_utils import load_extern_object
+
+    assert load_extern_object("pkg://reward_fns", "compute_score") is compute_score
+
+
+def test_chance_follows_the_difficulty_of_the_row():
+    def chance(difficulty):
+        return compute_score("counting", "1,1,1", "3,1,4", {"difficulty": difficulty})["chance"]
+
+    hard = {"max_frames": 4, "max_instances": 4, "num_frames": 48}
+    assert chance(json.dumps(hard)) == chance(hard) != chance(None) == chance({})
+
+
+@pytest.mark.parametrize("difficulty", ["", "easy", "[1]", 3])
+def test_malformed_difficulty_raises(difficulty):
+    with pytest.raises(ValueError, match="difficulty"):
+        compute_score("counting", "1,1,1", "3,1,4", {"difficulty": difficulty})
+
+
+@pytest.mark.parametrize("source", ROWS)
+@pytest.mark.parametrize("truth", ["", "x", None, 341562])
+def test_malformed_ground_truth_raises(source, truth):
+    with pytest.raises(ValueError, match=f"ground truth of {ROWS[source][0]}"):
+        compute_score(source, "341562", truth)
+
+
+@given(st.text(st.characters(), max_size=40), st.sampled_from(sorted(ROWS)))
+def test_never_raises_for_any_completion(text, source):
+    result = compute_score(source, text + "\ud800\x00", ROWS[source][1])
+    assert 0 <= result["score"] <= 1
+
+
+def test_an_unknown_task_of_ours_names_the_known_ones():
+    with pytest.raises(ValueError, match=r"'nothing'.*anomaly_grounding, object_counting, temporal_jigsaw"):
+        compute_score("videossr/nothing", "1", "1")
+
+
+def test_a_task_of_another_package(monkeypatch):
+    module = ModuleType("their_task")
+    module.score = lambda text, truth: (0.5, 0.0, 1.0)
+    module.chance = lambda knobs: knobs["floor"]
+    monkeypatch.setitem(sys.modules, "their_task", module)
+    entry = EntryPoint("theirs", "their_task", "videossr_verl.rewards")
+    monkeypatch.setattr(reward_fns, "entry_points", lambda group: [entry] if group == entry.group else [])
+    reward_fns._task.cache_clear()
+    result = compute_score("videossr/theirs", "x", "y", {"difficulty": '{"floor": 0.25}'})
+    reward_fns._task.cache_clear()
+    assert result == {"score": 0.5, "acc": 0.0, "parsed": 1.0, "chance": 0.25, "task": "theirs"}
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "truth", "score", "acc"),
+    [
+        ("openai/gsm8k", "so it is #### 42", "42", 1, 1),
+        ("openai/gsm8k", "so it is #### 41", "42", 0, 0),
+        ("hiyouga/geometry3k", "<think>sum</think> \\boxed{42}", "42", 1, 1),
+        ("hiyouga/geometry3k", "\\boxed{42}", "42", 0.9, 0.9),
+        ("math_dapo", "Answer: 41", "42", -1, 0),  # verl gives a dict here
+    ],
+)
+def test_other_sources_are_scored_by_verl(source, text, truth, score, acc):
+    result = compute_score(source, text, truth, {"index": 0})
+    assert list(result) == KEYS
+    assert (result["score"], result["acc"]) == (pytest.approx(score), pytest.approx(acc))
+    assert [result[key] for key in ("parsed", "chance", "task")] == [None, None, source]
+
+
+def test_other_sources_get_the_same_arguments(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "verl.utils.reward_score.default_compute_score",
+        lambda *args, **kwargs: seen.append((args, kwargs)) or 0.5,
+    )
+    compute_score("apps", "code", ["tests"], {"index": 3}, sandbox_fusion_url="http://sandbox")
+    assert seen == [(("apps", "code", ["tests"], {"index": 3}), {"sandbox_fusion_url": "http://sandbox"})]
+
+
+def test_a_source_that_nobody_knows_raises_as_in_verl():
+    with pytest.raises(NotImplementedError, match="somebody/else"):
+        compute_score("somebody/else", "1", "1")
+
+
+def mixed_batch():
+    ours = [compute_score("videossr/object_counting", text, "3,1,4") for text in ("3,1,4", "?")]
+    return [*ours, compute_score("openai/gsm8k", "#### 42", "42")]
+
+
+def test_verl_carries_a_mixed_batch_to_the_trainer():
+    from verl.utils.tensordict_utils import get_tensordict
+
+    results = mixed_batch()
+    columns = {key: np.array([result[key] for result in results]) for key in results[0]}
+    carried = get_tensordict(columns)
+    for key in KEYS:
+        assert list(carried[key]) == [result[key] for result in results]
+    assert json.loads(json.dumps(results, allow_nan=False)) == results
+
+
+def test_verl_reports_a_mixed_validation_batch():
+    from verl.trainer.ppo.metric_utils import process_validation_metrics
+
+    results = mixed_batch()
+    metrics = process_validation_metrics(
+        ["counting", "counting", "gsm8k"],
+        ["a", "a", "b"],
+        {key: [result[key] for result in results] for key in KEYS},
+    )
+    assert set(metrics["counting"]) == {"score", "acc", "parsed", "chance"}
+    assert set(metrics["gsm8k"]) == {"score", "acc"}
+    assert metrics["counting"]["parsed"]["mean@2"] == 0.5
+    assert all(
+        np.isfinite(value) for names in metrics.values() for row in names.values() for value in row.values()
+    )
+
+
+def test_scoring_our_rows_imports_no_heavy_package():
+    code = (
+        "import sys, reward_fns\n"
+        "reward_fns.compute_score('grounding', '1-2', '1.0-2.0')\n"
+        "print([name for name in ('torch', 'cv2', 'verl', 'numpy', 'av') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
