@@ -1,0 +1,52 @@
+"""Repairs of verl 0.9.1, vLLM 0.28.0 and transformers 5.10.4 that video prompts need, on any device.
+
+Without them the rollout and the trainer see different prompts, without an error. One file each; a file can be
+deleted when its test in tests/fixes says that the library no longer needs it.
+"""
+
+from __future__ import annotations
+
+import functools
+from types import ModuleType
+
+from videossr_verl.patching import after_import
+
+
+def install_in_verl() -> None:
+    """Patches verl's modules as they are imported."""
+    after_import("verl.utils.tokenizer.tokenizer", _positions)
+    after_import("verl.utils.tensordict_utils", _nested_position_ids)
+    after_import("verl.workers.rollout.utils", _unexpanded_prompts)
+
+
+@functools.cache
+def install_in_vllm() -> None:
+    """Patches vLLM's model modules as they are imported."""
+    after_import("vllm.model_executor.models.qwen2_5_vl", _video_times)
+
+
+# Each fix is imported only where its target is: transformers, torch and vLLM are heavy.
+
+
+def _positions(module: ModuleType) -> None:
+    from videossr_verl.fixes import qwen2_5_vl_positions
+
+    qwen2_5_vl_positions.apply(module)
+
+
+def _nested_position_ids(module: ModuleType) -> None:
+    from videossr_verl.fixes import nested_position_ids
+
+    nested_position_ids.apply(module)
+
+
+def _unexpanded_prompts(module: ModuleType) -> None:
+    from videossr_verl.fixes import unexpanded_prompts
+
+    unexpanded_prompts.apply(module)
+
+
+def _video_times(module: ModuleType) -> None:
+    from videossr_verl.fixes import qwen2_5_vl_video_times
+
+    qwen2_5_vl_video_times.apply(module)

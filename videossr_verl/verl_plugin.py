@@ -1,0 +1,28 @@
+"""Entry point of group `verl.plugins`: verl imports this module in every one of its processes.
+
+Importing it is all there is to do. Nothing heavy is imported here, because most of verl's processes use
+neither a processor nor an engine.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from videossr_verl import fixes
+
+
+def _install() -> None:
+    fixes.install_in_verl()
+    if os.environ.get("VERL_PLATFORM") == "cpu":
+        from videossr_verl.cpu import platform
+
+        platform.install()
+
+
+try:
+    _install()
+except Exception:
+    # verl hides a plugin's errors at debug level; without the fixes it trains on wrong positions, silently.
+    logging.getLogger(__name__).exception("videossr-verl could not patch this verl; do not trust this run")
+    raise
