@@ -1,0 +1,71 @@
+"""The blind control: the same questions and answers with another sample's videos.
+
+A model that only guesses well scores the same on it as on the real test set; the lead over it is what was seen.
+Rows get the data source "videossr/<task>/blind", so that validation reports them beside the real ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from data_preprocess.write_dataset import write_parquet
+from videossr_verl.errors import BadInput
+
+
+def swap_videos(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each row with the videos of another row of its task: other content, other answer, as many videos.
+
+    Deterministic: within a task, the next row (cyclically) that qualifies. BadInput where there is none.
+    """
+    swapped = []
+    for i, row in enumerate(rows):
+        others = rows[i + 1 :] + rows[:i]
+        donor = next((other for other in others if _qualifies(row, other)), None)
+        if donor is None:
+            raise BadInput(
+                f"row {i} ({row['data_source']}) has no other sample of its task with another video and answer: "
+                "build more test samples or from more videos"
+            )
+        extra_info = {**row["extra_info"], "num_prompt_tokens": donor["extra_info"]["num_prompt_tokens"]}
+        swapped.append(
+            {
+                **row,
+                "data_source": row["data_source"] + "/blind",
+                "videos": donor["videos"],
+                "extra_info": extra_info,
+            }
+        )
+    return swapped
+
+
+def _qualifies(row: dict[str, Any], other: dict[str, Any]) -> bool:
+    return (
+        other["data_source"] == row["data_source"]
+        and other["extra_info"]["video_id"] != row["extra_info"]["video_id"]
+        and other["reward_model"]["ground_truth"] != row["reward_model"]["ground_truth"]
+        and len(other["videos"]) == len(row["videos"])
+    )
+
+
+def write_blind_control(test: Path, out: Path) -> None:
+    """Writes the blind control of a `test.parquet` to `out`."""
+    partial = out.with_name(f".{out.name}.partial")
+    write_parquet(swap_videos(pq.read_table(test).to_pylist()), partial)
+    partial.replace(out)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Command line of `write_blind_control`."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("test", type=Path, help="test.parquet of `videossr build`")
+    parser.add_argument("out", type=Path, help="parquet file to write")
+    args = parser.parse_args(argv)
+    write_blind_control(args.test, args.out)
+
+
+if __name__ == "__main__":
+    main()

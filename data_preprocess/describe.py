@@ -1,0 +1,138 @@
+"""dataset.json: what a dataset is, so that another person can judge and repeat it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from statistics import fmean
+from typing import Any
+
+from tqdm import tqdm
+
+from data_preprocess.corpus import Corpus
+from data_preprocess.plan import Pick
+from data_preprocess.presets import Preset
+from data_preprocess.probe_corpus import Rejected, Video
+from data_preprocess.write_dataset import compact, make_row
+from reward_fns import compute_score
+from videossr_verl.errors import BadInput
+
+
+@cache
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries that decide about the rows."""
+    import av
+    import cv2
+    import numpy
+    import pyarrow
+
+    try:
+        own = version("videossr-verl")
+    except PackageNotFoundError:
+        own = "unknown"
+    return {
+        "videossr-verl": own,
+        "av": av.__version__,
+        "numpy": numpy.__version__,
+        "opencv": cv2.__version__,
+        "pyarrow": pyarrow.__version__,
+    }
+
+
+class RowSummary:
+    """Makes the rows, one by one, and keeps the numbers about them that dataset.json tells."""
+
+    def __init__(self, counters: Sequence[Any]) -> None:
+        """Takes the PromptTokenCounters of the models that the dataset is for; may be empty."""
+        self.counters = counters
+        self.counts: dict[str, Counter[str]] = {}
+        self.hashes: dict[tuple[str, str], set[str]] = {}
+        self.chances: dict[str, list[float]] = {}
+        self.tokens: dict[str, list[int]] = {counter.key: [] for counter in counters}
+
+    def rows(
+        self, samples: Iterable[tuple[Pick, dict[str, Any]]], total: int, split: str, preset: str
+    ) -> Iterator[dict[str, Any]]:
+        """The rows of a split, in order, from its `total` samples."""
+        self.counts[split] = Counter()
+        for index, (pick, sample) in enumerate(tqdm(samples, f"write {split}", total, unit="row")):
+            self.counts[split][pick.task] += 1
+            self.hashes.setdefault((split, pick.task), set()).add(sample["hash"])
+            row = make_row(pick.task, pick.content_id, sample, index, split, preset)
+            self.chances.setdefault(pick.task, []).append(_check_label(row))
+            row["extra_info"]["num_prompt_tokens"] = compact(self._count_tokens(row))
+            yield row
+
+    def task(self, task: str) -> dict[str, Any]:
+        """Numbers about one task: samples and distinct samples by split, and the chance level."""
+        return {
+            "samples": {split: counts[task] for split, counts in self.counts.items()},
+            "distinct_samples": {split: len(self.hashes.get((split, task), ())) for split in self.counts},
+            "chance": round(fmean(self.chances[task]), 6) if task in self.chances else None,
+        }
+
+    def _count_tokens(self, row: Mapping[str, Any]) -> dict[str, int]:
+        counts = {counter.key: counter.count(row["prompt"], row["videos"]) for counter in self.counters}
+        for key, count in counts.items():
+            self.tokens[key].append(count)
+        return counts
+
+
+def describe(
+    preset: Preset,
+    seed: int,
+    corpus: Corpus,
+    videos: list[Video],
+    rejected: list[Rejected],
+    picks: Mapping[str, list[Pick]],
+    fingerprints: Mapping[str, str],
+    summary: RowSummary,
+    request: str,
+) -> dict[str, Any]:
+    """The content of dataset.json. No time and, but for `data_root`, no place: repeated builds are equal."""
+    whole_videos = Counter(line["reason"] for line in rejected if "task" not in line)
+    used = {split: len({pick.content_id for pick in chosen}) for split, chosen in picks.items()}
+    return {
+        "preset": preset.name,
+        "seed": seed,
+        "data_root": corpus.root,
+        "samples": {split: len(chosen) for split, chosen in picks.items()},
+        "tasks": {
+            task: {
+                "weight": preset.weights[task],
+                **summary.task(task),
+                "difficulty": asdict(preset.difficulty[task]),
+            }
+            for task in sorted(preset.weights)
+        },
+        "clip": asdict(preset.clip),
+        "videos": {
+            "found": len(corpus.videos),
+            "usable": len(videos),
+            "used": used,
+            "not_used": dict(whole_videos),
+        },
+        "num_prompt_tokens": {
+            key: {"min": min(n), "mean": round(fmean(n), 1), "max": max(n)}
+            for key, n in summary.tokens.items()
+            if n
+        },
+        "fingerprint": dict(fingerprints),
+        "versions": library_versions(),
+        "request": request,
+    }
+
+
+def _check_label(row: Mapping[str, Any]) -> float:
+    """The row's chance level (expected score of the best blind guess). A label must earn the full reward."""
+    truth, source = row["reward_model"]["ground_truth"], row["data_source"]
+    try:
+        result = compute_score(source, truth, truth, row["extra_info"])
+    except ValueError as error:
+        raise BadInput(f"the reward of '{source}' does not take the label {truth!r}: {error}") from error
+    if result["score"] < 1:
+        raise BadInput(f"the reward of '{source}' gives its own label {truth!r} only {result['score']}")
+    return result["chance"]

@@ -1,0 +1,116 @@
+"""Draws samples from as many videos as the wanted counts need, each video decoded at most once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tqdm import tqdm
+
+from data_preprocess.corpus import Corpus
+from data_preprocess.draw_samples import DrawSettings, draw_samples
+from data_preprocess.plan import Pick, choose, draws_per_video, rank_videos
+from data_preprocess.probe_corpus import Rejected, Run, Video, as_piece, rejection
+from data_preprocess.work_folder import WorkFolder
+
+
+@dataclass
+class Drawn:
+    """What one split could give: sample hashes by content id and task, and lines for what failed."""
+
+    samples: dict[str, dict[str, list[str | None]]] = field(default_factory=dict)
+    rejected: list[Rejected] = field(default_factory=list)
+
+    def possible(self, task: str) -> int:
+        return sum(h is not None for by_task in self.samples.values() for h in by_task.get(task, ()))
+
+
+@dataclass(frozen=True)
+class SampleStore:
+    """Drawn samples on disk, found by the video and all that they depend on.
+
+    `partners` has, by content id, the video of the same split that changes such as "swap" borrow frames from.
+    """
+
+    corpus: Corpus
+    work: WorkFolder
+    settings: DrawSettings
+    versions: Mapping[str, str]
+    partners: Mapping[str, Video]
+
+    def key(self, video: Video) -> tuple:
+        knobs = {task: asdict(difficulty) for task, difficulty in self.settings.difficulty.items()}
+        clip = asdict(self.settings.clip)
+        other = self.partners.get(video.content_id)
+        names = [[v.content_id, v.video] for v in (video, other) if v]
+        return ("draw", names, self.settings.seed, clip, knobs, dict(self.versions))
+
+    def sample(self, video: Video, pick: Pick) -> dict[str, Any]:
+        return self.work.load(*self.key(video))[pick.task][pick.index]
+
+    def job(self, video: Video, counts: Mapping[str, int]) -> tuple:
+        info, partner = self.work.load(*video.probe_key), self.partners.get(video.content_id)
+        other = (partner.video, self.work.load(*partner.probe_key)) if partner else None
+        return (self.corpus.path(video.video), video.video, info, self.settings, dict(counts), other)
+
+    def finished(self, video: Video, counts: Mapping[str, int]) -> bool:
+        piece = self.work.load(*self.key(video))
+        return piece is not None and (
+            "rejected" in piece or all(len(piece.get(task, ())) >= n for task, n in counts.items())
+        )
+
+
+def draw_split(
+    name: str, videos: Mapping[str, Video], wanted: Mapping[str, int], store: SampleStore, run: Run
+) -> tuple[list[Pick], Drawn]:
+    """Draws until every task has enough or the videos (by content id) are used up, and chooses.
+
+    A first wave takes one video for each sample wanted; further waves replace what these could not give.
+    """
+    drawn = Drawn()
+    ranked = rank_videos(videos, store.settings.seed)
+    short = {task: count for task, count in wanted.items() if count}
+    while short and ranked:
+        size = min(len(ranked), sum(short.values()))
+        wave, ranked = ranked[:size], ranked[size:]
+        _draw_wave(f"draw {name}", [videos[c] for c in wave], draws_per_video(short, size), store, run, drawn)
+        missing = {task: count - drawn.possible(task) for task, count in wanted.items()}
+        short = {task: count for task, count in missing.items() if count > 0}
+    return choose(drawn.samples, wanted, store.settings.seed), drawn
+
+
+def _draw_wave(
+    title: str, videos: list[Video], counts: Mapping[str, int], store: SampleStore, run: Run, drawn: Drawn
+) -> None:
+    by_path = {video.video: video for video in videos}
+    with tqdm(total=len(videos), desc=title, unit="video") as bar:
+        jobs = (store.job(v, counts) for v in _unfinished(videos, counts, store, bar))
+        for job, outcome in run(draw_samples, jobs):
+            store.work.store(as_piece(outcome), *store.key(by_path[job[1]]))
+            bar.update()
+    for video in videos:
+        _take(video, store.work.load(*store.key(video)), counts, drawn)
+
+
+def _unfinished(
+    videos: list[Video], counts: Mapping[str, int], store: SampleStore, bar: tqdm
+) -> Iterator[Video]:
+    for video in videos:
+        if store.finished(video, counts):
+            bar.update()
+        else:
+            yield video
+
+
+def _take(video: Video, piece: dict[str, Any], counts: Mapping[str, int], drawn: Drawn) -> None:
+    if (failed := rejection(piece)) is not None:
+        drawn.rejected.append({"video": video.video, "reason": failed[0], "detail": failed[1]})
+        return
+    # A piece of an earlier run may hold more than asked for now.
+    by_task = {task: [s.get("hash") for s in piece[task][:count]] for task, count in counts.items()}
+    drawn.samples[video.content_id] = by_task
+    for task, hashes in by_task.items():
+        if not any(hashes):
+            line = {"video": video.video, "task": task, "reason": "cannot_draw"}
+            drawn.rejected.append(line | {"detail": piece[task][0]["cannot"]})

@@ -1,0 +1,100 @@
+"""Who gives what: which videos train and which test, how many samples each draws, and which are taken.
+
+Pure functions of names and numbers, so that every run of a build, from the start or resumed, decides alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from data_preprocess.seeds import digest
+
+SPARE = (
+    2  # draws for each sample wanted: some clips cannot carry some tasks, and a second decode would cost more
+)
+
+
+@dataclass(frozen=True, order=True)
+class Pick:
+    """Sample number `index` of a task from the video `content_id`."""
+
+    content_id: str
+    task: str
+    index: int
+
+
+def split_videos(content_ids: Iterable[str], test_share: float) -> tuple[list[str], list[str]]:
+    """(train, test): disjoint videos. At least one for each split that is wanted, if there are two.
+
+    The order is a hash of the content alone, so the seed, file names and other videos do not move a video
+    across, and a grown corpus keeps almost every video where it was.
+    """
+    ranked = sorted(content_ids, key=lambda c: digest("split", c))
+    if not 0 < test_share < 1:
+        return ([], ranked) if test_share else (ranked, [])
+    tests = min(max(1, round(test_share * len(ranked))), max(len(ranked) - 1, 0))
+    return ranked[tests:], ranked[:tests]
+
+
+def share_out(count: int, weights: Mapping[str, float]) -> dict[str, int]:
+    """`count` samples over tasks by weight, the largest remainders rounded up: they add up to `count`."""
+    total = sum(weights.values())
+    exact = {task: count * weight / total for task, weight in weights.items()}
+    parts = {task: math.floor(x) for task, x in exact.items()}
+    rest = sorted(exact, key=lambda task: (parts[task] - exact[task], task))[: count - sum(parts.values())]
+    return {task: n + (task in rest) for task, n in parts.items()}
+
+
+def rank_videos(content_ids: Iterable[str], seed: int) -> list[str]:
+    """The order in which videos are used: a small dataset from a large corpus is a fair draw of it."""
+    return sorted(content_ids, key=lambda c: digest("rank", seed, c))
+
+
+def partners(content_ids: Iterable[str], seed: int) -> dict[str, str]:
+    """For each video another one of the same split; empty if there is only one."""
+    ranked = rank_videos(content_ids, seed)
+    return dict(zip(ranked, ranked[1:] + ranked[:1], strict=True)) if len(ranked) > 1 else {}
+
+
+def draws_per_video(wanted: Mapping[str, int], videos: int) -> dict[str, int]:
+    """How many samples of each task to draw from every one of `videos` clips."""
+    return {task: math.ceil(SPARE * count / videos) for task, count in wanted.items() if count}
+
+
+def choose(
+    drawn: Mapping[str, Mapping[str, Sequence[str | None]]], wanted: Mapping[str, int], seed: int
+) -> list[Pick]:
+    """Which drawn samples enter the dataset: with as many different videos and as few repeats as possible.
+
+    Args:
+        drawn: content id -> task -> for each index a hash of the sample, or None if it could not be drawn.
+        wanted: samples by task.
+    Returns:
+        picks in task order; fewer than wanted for a task when not enough were drawn.
+    """
+    uses: Counter[str] = Counter()
+    picks: list[Pick] = []
+    for task, count in sorted(wanted.items()):
+        candidates = []
+        for content_id, by_task in drawn.items():
+            tie = digest("choose", seed, task, content_id)
+            seen: set[str] = set()
+            good = [i for i, sample in enumerate(by_task.get(task, ())) if sample is not None]
+            for place, index in enumerate(good):
+                sample = by_task[task][index]
+                candidates.append(
+                    (sample in seen, uses[content_id] + place, tie, Pick(content_id, task, index))
+                )
+                seen.add(sample)
+        chosen = [pick for *_, pick in sorted(candidates)[:count]]
+        uses.update(pick.content_id for pick in chosen)
+        picks += chosen
+    return picks
+
+
+def shuffled(picks: Iterable[Pick], seed: int) -> list[Pick]:
+    """Row order: tasks and videos mixed."""
+    return sorted(picks, key=lambda p: digest("row", seed, p.content_id, p.task, p.index))

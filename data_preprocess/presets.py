@@ -1,0 +1,145 @@
+"""What a dataset is made of: clip settings, difficulty of each task and the mix. A preset is one YAML file.
+
+clip: {num_frames: 48}                    # knobs of videossr_verl.video.sampling.ClipSettings
+tasks:
+  anomaly_grounding: {weight: 2}          # difficulty: the task's own preset of the same name, if it has one
+  temporal_jigsaw:
+    weight: 2
+    preset: videossr                      # another of the task's presets (optional)
+    difficulty: {num_clips: 8}            # knobs that differ from it (optional)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from videossr_verl.errors import BadInput
+from videossr_verl.tasks import get_task
+from videossr_verl.video.sampling import ClipSettings
+
+FOLDER = Path(__file__).parent / "presets"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Settings of a dataset; `weights` and `difficulty` have the same keys, the task names."""
+
+    name: str
+    clip: ClipSettings
+    weights: Mapping[str, float]
+    difficulty: Mapping[str, Any]
+
+
+def preset_names() -> list[str]:
+    """The presets that ship with the package."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def load_preset(name: str) -> Preset:
+    """The preset called `name`, or the one in the YAML file `name`. BadInput for anything unknown in it."""
+    own_file = name.endswith((".yaml", ".yml"))
+    path = Path(name).expanduser() if own_file else FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        if own_file:
+            raise BadInput(f"preset file '{name}' does not exist")
+        raise BadInput(
+            f"unknown preset '{name}'; known presets: {', '.join(preset_names())}, or give a .yaml file"
+        )
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise BadInput(f"preset '{name}' is not readable YAML: {' '.join(str(error).split())}") from error
+    where = f"preset '{name}'"
+    _check_keys(data, {"clip", "tasks"}, where)
+    tasks = _mapping(data.get("tasks"), f"{where}, tasks")
+    if not tasks:
+        raise BadInput(f"{where} names no task under 'tasks'")
+    weights, difficulty = {}, {}
+    for task, entry in tasks.items():
+        weights[task], difficulty[task] = _read_task(task, entry, path.stem, f"{where}, task '{task}'")
+    return Preset(path.stem, _make(ClipSettings(), data.get("clip"), f"{where}, clip"), weights, difficulty)
+
+
+def with_mix(preset: Preset, mix: Mapping[str, float]) -> Preset:
+    """The preset with other weights; a task it does not have joins with the task's own default difficulty."""
+    difficulty = {
+        t: preset.difficulty[t] if t in preset.difficulty else _task_preset(t, preset.name) for t in mix
+    }
+    return replace(preset, weights=dict(mix), difficulty=difficulty)
+
+
+def parse_mix(text: str) -> dict[str, float]:
+    """ "a=2,b=1" -> {"a": 2.0, "b": 1.0}; tasks with weight 0 are left out."""
+    mix: dict[str, float] = {}
+    for part in text.split(","):
+        task, _, number = (piece.strip() for piece in part.partition("="))
+        try:
+            weight = float(number)
+        except ValueError:
+            weight = math.nan
+        if not (0 <= weight < math.inf):
+            raise BadInput(
+                f"--mix '{part.strip()}' is not task=number, e.g. anomaly_grounding=2,temporal_jigsaw=1"
+            )
+        if task in mix:
+            raise BadInput(f"--mix names task '{task}' twice")
+        _known_task(task, "--mix")
+        mix[task] = weight
+    mix = {task: weight for task, weight in mix.items() if weight > 0}
+    if not mix:
+        raise BadInput("--mix gives no task a number above 0")
+    return mix
+
+
+def _read_task(task: str, entry: Any, preset_name: str, where: str) -> tuple[float, Any]:
+    _check_keys(entry, {"weight", "preset", "difficulty"}, where)
+    weight = entry.get("weight", 1)
+    if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight < math.inf:
+        raise BadInput(f"{where}: weight is {weight!r}, must be a number above 0")
+    known = _known_task(task, where).PRESETS
+    if "preset" in entry and entry["preset"] not in known:
+        raise BadInput(f"{where}: unknown preset '{entry['preset']}'; known presets: {', '.join(known)}")
+    start = _task_preset(task, entry.get("preset", preset_name))
+    return float(weight), _make(start, entry.get("difficulty"), f"{where}, difficulty")
+
+
+def _known_task(task: str, where: str) -> Any:
+    try:
+        return get_task(task)
+    except ValueError as error:
+        raise BadInput(f"{where}: {error}") from error
+
+
+def _task_preset(task: str, name: str) -> Any:
+    module = _known_task(task, f"preset '{name}'")
+    return module.PRESETS.get(name) or module.Difficulty()
+
+
+def _make(start: Any, knobs: Any, where: str) -> Any:
+    """The settings dataclass `start` with `knobs` changed."""
+    knobs = _mapping(knobs, where)
+    _check_keys(knobs, {f.name for f in fields(start)}, where)
+    try:
+        return replace(start, **{k: tuple(v) if isinstance(v, list) else v for k, v in knobs.items()})
+    except (ValueError, TypeError) as error:
+        raise BadInput(f"{where}: {error}") from error
+
+
+def _check_keys(data: Any, known: set[str], where: str) -> None:
+    unknown = sorted(str(key) for key in _mapping(data, where) if key not in known)
+    if unknown:
+        raise BadInput(f"{where}: unknown knob '{unknown[0]}'; known knobs: {', '.join(sorted(known))}")
+
+
+def _mapping(data: Any, where: str) -> Mapping[str, Any]:
+    if data is None:
+        return {}
+    if not isinstance(data, Mapping):
+        raise BadInput(f"{where}: must be a mapping of names to values, not {type(data).__name__}")
+    return data

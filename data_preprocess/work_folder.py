@@ -1,0 +1,73 @@
+"""The scratch folder OUT/.build: finished pieces of an unfinished build, so that a killed build goes on where
+it was.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from data_preprocess.seeds import digest
+from videossr_verl.errors import BadInput
+
+NAME = ".build"
+
+
+class WorkFolder:
+    """Small JSON pieces by key. A piece is there wholly or not at all; what cannot be read counts as not
+    there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def _path(self, *key: Any) -> Path:
+        name = digest(*key)
+        return self.folder / name[:2] / f"{name[2:]}.json"
+
+    def load(self, *key: Any) -> Any:
+        """The piece stored under the JSON data `key`, or None."""
+        try:
+            return json.loads(self._path(*key).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
+    def store(self, piece: Any, *key: Any) -> None:
+        path = self._path(*key)
+        path.parent.mkdir(exist_ok=True)
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(piece), encoding="utf-8")
+        os.replace(temporary, path)
+
+
+@contextmanager
+def open_work_folder(out: Path) -> Iterator[WorkFolder]:
+    """Makes OUT/.build and holds it against a second build; BadInput if another process has it."""
+    folder = out / NAME
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"cannot make the folder '{out}': {error.strerror}") from error
+    with open(folder / "lock", "w") as lock:  # the system frees it when the process ends, however it ends
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BadInput(
+                f"another build is writing to '{out}'; wait for it or give another --out"
+            ) from None
+        yield WorkFolder(folder)
+
+
+def remove_work_folder(out: Path) -> None:
+    """Deletes OUT/.build, and OUT too if nothing else is in it."""
+    shutil.rmtree(out / NAME, ignore_errors=True)
+    try:
+        out.rmdir()
+    except OSError:
+        return  # it holds a dataset or other files

@@ -1,0 +1,90 @@
+import pytest
+
+from data_preprocess.presets import load_preset, parse_mix, preset_names, with_mix
+from videossr_verl.errors import BadInput
+from videossr_verl.tasks import get_task
+
+
+def test_the_papers_preset():
+    preset = load_preset("videossr")
+    assert (preset.clip.num_frames, preset.clip.min_pixels, preset.clip.max_pixels) == (48, 128**2, 256**2)
+    assert preset.weights == {"anomaly_grounding": 2, "object_counting": 1, "temporal_jigsaw": 2}
+    assert all(preset.difficulty[t] == get_task(t).PRESETS["videossr"] for t in preset.weights)
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_shipped_presets_load(name):
+    assert load_preset(name).weights
+
+
+def test_own_file_changes_single_knobs(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "clip: {num_frames: 32}\n"
+        "tasks:\n"
+        "  temporal_jigsaw: {preset: hard, difficulty: {margin: 1}}\n"
+        "  anomaly_grounding: {weight: 3, difficulty: {perturbations: [blur]}}\n"
+    )
+    preset = load_preset(str(path))
+    assert preset.name == "mine"
+    assert preset.clip.num_frames == 32
+    assert (preset.difficulty["temporal_jigsaw"].num_clips, preset.difficulty["temporal_jigsaw"].margin) == (
+        8,
+        1,
+    )
+    assert preset.difficulty["anomaly_grounding"].perturbations == ("blur",)
+    assert preset.weights == {"temporal_jigsaw": 1, "anomaly_grounding": 3}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("clip: {frames: 3}\ntasks: {object_counting: {}}", "clip: unknown knob 'frames'"),
+        ("clip: {num_frames: 3}\ntasks: {object_counting: {}}", "num_frames must be even"),
+        ("tasks: {nonsense: {}}", "unknown task 'nonsense'"),
+        ("tasks: {object_counting: {difficulty: {knob: 1}}}", "unknown knob 'knob'; known knobs: max_frames"),
+        ("tasks: {object_counting: {difficulty: {max_frames: many}}}", "object_counting', difficulty: "),
+        ("tasks: {object_counting: {preset: nonsense}}", "unknown preset 'nonsense'"),
+        ("tasks: {object_counting: {weight: -1}}", "weight is -1"),
+        ("tasks: [object_counting]", "must be a mapping"),
+        ("clip: {}", "names no task"),
+        ("tasks: {", "not readable YAML"),
+    ],
+)
+def test_wrong_files(tmp_path, text, sentence):
+    (tmp_path / "wrong.yaml").write_text(text)
+    with pytest.raises(BadInput, match=sentence):
+        load_preset(str(tmp_path / "wrong.yaml"))
+
+
+def test_unknown_names(tmp_path):
+    with pytest.raises(BadInput, match="unknown preset 'nonsense'; known presets: videossr, videossr_tiny"):
+        load_preset("nonsense")
+    with pytest.raises(BadInput, match="does not exist"):
+        load_preset(str(tmp_path / "nowhere.yaml"))
+
+
+def test_mix():
+    assert parse_mix("anomaly_grounding=2, object_counting=0,temporal_jigsaw=0.5") == {
+        "anomaly_grounding": 2,
+        "temporal_jigsaw": 0.5,
+    }
+    only = with_mix(load_preset("videossr"), {"temporal_jigsaw": 1})
+    assert set(only.difficulty) == set(only.weights) == {"temporal_jigsaw"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nonsense=1",
+        "object_counting",
+        "object_counting=-1",
+        "object_counting=nan",
+        "object_counting=0",
+        "object_counting=1,object_counting=2",
+        "",
+    ],
+)
+def test_wrong_mix(text):
+    with pytest.raises(BadInput, match="--mix"):
+        parse_mix(text)

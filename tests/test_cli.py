@@ -1,0 +1,60 @@
+import subprocess
+import sys
+
+import pytest
+
+from videossr_verl.cli import main
+
+
+def test_help_teaches_and_imports_nothing_heavy():
+    code = "import sys; from videossr_verl.cli import main\n"
+    code += "try: main(['build', '--help'])\nexcept SystemExit: pass\n"
+    code += "print('HEAVY', [m for m in ('numpy', 'cv2', 'torch', 'av', 'transformers') if m in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "HEAVY []" in shown
+    for words in ("videossr build videos/ --out", "train.parquet", "rejected.jsonl", "--ray-address"):
+        assert words in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nowhere", "--out", "x"], "'nowhere' does not exist"),
+        ([".", "--out", "x", "--preset", "nonsense"], "unknown preset 'nonsense'"),
+        ([".", "--out", "x", "--mix", "nonsense=1"], "unknown task 'nonsense'"),
+        ([".", "--out", "x", "--count", "0"], "count is 0"),
+        ([".", "--out", "x"], "holds no video file"),
+        (["v.mp4", "--out", "x", "--model", "nowhere/at/all/x"], "no processor can be loaded"),
+    ],
+)
+def test_wrong_input_is_one_sentence_and_exit_code_2(arguments, sentence, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["build", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("videossr: ")
+    assert sentence in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "x").exists()
+
+
+def test_build_then_inspect(tmp_path, capsys):
+    from videossr_verl.tiny.generated_videos import generate_videos
+
+    generate_videos(tmp_path / "videos", 2, seed=3, seconds=2.5)
+    out = tmp_path / "data"
+    options = ["--preset", "videossr_tiny", "--count", "3", "--test-count", "3", "--workers", "1"]
+    assert main(["build", str(tmp_path / "videos"), "--out", str(out), *options]) == 0
+    told = capsys.readouterr().out
+    assert "3 train and 3 test samples" in told
+    assert "chance 0.4" in told
+    assert main(["inspect", str(out), "--out", str(tmp_path / "sheet.png")]) == 0
+    assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_interrupt_ends_with_130(monkeypatch, capsys):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("data_preprocess.build.build", interrupt)
+    assert main(["build", "videos", "--out", "x"]) == 130
+    assert "the same command goes on" in capsys.readouterr().err

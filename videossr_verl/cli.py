@@ -1,0 +1,151 @@
+"""The console command `videossr`. Heavy imports stand inside the verbs, so that --help is instant."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from videossr_verl.errors import BadInput
+
+BUILD_HELP = """\
+Turns raw videos into questions whose answers are known, because the change in the video was made by us.
+Nothing is annotated and no pixel is written: a row tells which frames to show and how to change them.
+
+  videossr build videos/ --out data/pretext
+  videossr build videos/ "more/**/*.webm" @list.txt --out data/pretext --count 30000 --test-count 600
+  videossr build videos/ --out data/pretext \\
+      --mix anomaly_grounding=12000,temporal_jigsaw=12000,object_counting=6000
+
+Writes into DIR
+  train.parquet, test.parquet   rows in verl's schema; the two never share a source video
+  dataset.json                  settings, counts, chance level of each task, fingerprint
+  rejected.jsonl                each video that is not used, and why
+The same command gives the same bytes on any number of workers. A build that was killed goes on where it was
+when it is started again, and a finished one is recognised.
+"""
+
+INSPECT_HELP = """\
+Draws a picture of samples: the frames as the model is shown them, changed frames framed in colour, each
+frame's time, the question and the answer.
+
+  videossr inspect data/pretext --out sheet.png
+  videossr inspect data/pretext --out sheet.png --split test --rows 3
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a verb. Returns 0, 2 for wrong input (after one sentence on stderr), or 130 after Ctrl-C."""
+    args = _parser().parse_args(argv)
+    try:
+        args.verb(args)
+    except BadInput as error:
+        print(f"videossr: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("videossr: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="videossr", description="Self-supervised video tasks for GRPO with verl."
+    )
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    _add_build(_verb(verbs, "build", _build, "make a dataset from raw videos", BUILD_HELP))
+    _add_inspect(_verb(verbs, "inspect", _inspect, "draw a picture of a dataset's samples", INSPECT_HELP))
+    return parser
+
+
+def _verb(
+    verbs: argparse._SubParsersAction,
+    name: str,
+    run: Callable[[argparse.Namespace], None],
+    summary: str,
+    text: str,
+) -> argparse.ArgumentParser:
+    parser = verbs.add_parser(
+        name, help=summary, description=text, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.set_defaults(verb=run)
+    return parser
+
+
+def _add_build(parser: argparse.ArgumentParser) -> None:
+    def option(name: str, metavar: str, text: str, **kwargs: Any) -> None:
+        parser.add_argument(name, metavar=metavar, help=text, **kwargs)
+
+    option("videos", "VIDEOS", "folder (searched in depth), glob, video, or @list.txt", nargs="+")
+    option("--out", "DIR", "folder for the dataset", required=True)
+    text = "clip, difficulty and mix: videossr (the paper's), videossr_tiny (laptops) or your own .yaml file"
+    option("--preset", "NAME", text, default="videossr")
+    text = "train samples (default: one per train video and task, fewer where a clip cannot carry a task)"
+    option("--count", "N", text, type=int)
+    option("--test-count", "N", "test samples (default: in proportion to the test videos)", type=int)
+    text = "share of the videos kept for test (default: that of the counts if both are given, else 0.1)"
+    option("--test-share", "X", text, type=float)
+    option("--mix", "TASK=N,...", "with --count: weights; without: exact numbers of train samples")
+    option("--seed", "S", "of everything random but the split (default 0)", type=int, default=0)
+    option("--data-root", "DIR", "the rows' paths are relative to it (default: the deepest common folder)")
+    text = "model folder whose processor counts the prompt tokens, so that training need not; may be repeated"
+    option("--model", "PATH", text, action="append", default=[])
+    option("--workers", "W", "processes (default: one per core)", type=int)
+    text = "run on this Ray cluster ('auto', 'host:port', 'local'); its nodes see the videos at the same path"
+    option("--ray-address", "ADDR", text)
+    text = "a video that takes longer to read or to decode is rejected (default 600)"
+    option("--timeout", "SECONDS", text, type=float, default=600.0)
+
+
+def _build(args: argparse.Namespace) -> None:
+    from data_preprocess.build import BuildSettings, build
+    from data_preprocess.presets import parse_mix
+
+    settings = BuildSettings(
+        sources=tuple(args.videos),
+        out=args.out,
+        preset=args.preset,
+        count=args.count,
+        test_count=args.test_count,
+        test_share=args.test_share,
+        seed=args.seed,
+        mix=parse_mix(args.mix) if args.mix else None,
+        data_root=args.data_root,
+        models=tuple(args.model),
+        workers=args.workers,
+        ray_address=args.ray_address,
+        timeout=args.timeout,
+    )
+    result = build(settings)
+    print(f"{args.out}: {result['samples']['train']} train and {result['samples']['test']} test samples")
+    for task, numbers in result["tasks"].items():
+        chance = "-" if numbers["chance"] is None else f"{numbers['chance']:.3f}"
+        samples = numbers["samples"]
+        print(f"  {task:<20} train {samples['train']:>6}   test {samples['test']:>5}   chance {chance}")
+    videos = result["videos"]
+    used = f"{videos['used']['train']} in train, {videos['used']['test']} in test"
+    unused = ", ".join(f"{n} {reason}" for reason, n in sorted(videos["not_used"].items()))
+    print(f"  videos: {videos['found']} found, {used}" + (f"; not used: {unused}" if unused else ""))
+
+
+def _add_inspect(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("dataset", metavar="DATASET", help="folder that `videossr build` wrote")
+    add("--out", required=True, metavar="FILE.png", help="the picture")
+    add("--rows", type=int, default=1, metavar="N", help="samples of each task (default 1)")
+    add("--split", choices=("train", "test"), default="train", help="default: train")
+    add("--data-root", metavar="DIR", help="where the videos are now (default: as in dataset.json)")
+
+
+def _inspect(args: argparse.Namespace) -> None:
+    from videossr_verl.contact_sheet import draw_contact_sheet
+
+    drawn = draw_contact_sheet(
+        args.dataset, args.out, rows=args.rows, split=args.split, data_root=args.data_root
+    )
+    print(f"{args.out}: {drawn} samples")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

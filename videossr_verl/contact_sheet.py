@@ -1,0 +1,219 @@
+"""A picture of samples: what the model is shown, what it is asked and what the right answer is."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from PIL import Image, ImageDraw, ImageFont
+
+from videossr_verl.errors import BadInput
+from videossr_verl.render import render_videos
+from videossr_verl.sample import VideoSpec
+from videossr_verl.video.rejected import VideoRejected
+
+WIDTH = 1600  # of the picture, pixels
+THUMB_WIDTH = 120
+FRAMES_PER_VIDEO = 24  # shown of a long video, evenly chosen, the changed ones among them
+FRAMES_PER_LINE = 16  # of several short videos
+NUMBER_WIDTH = 34
+PAD, GAP, BORDER = 28, 8, 5
+TEXT, FAINT, RULE = (28, 32, 38), (110, 118, 128), (222, 226, 230)
+ACCENTS = ((214, 69, 65), (38, 120, 178), (39, 142, 96), (142, 84, 165), (202, 123, 28), (70, 85, 105))
+FACTOR = 28  # shown as Qwen2.5-VL sees it
+
+
+@dataclass(frozen=True)
+class _Frame:
+    picture: Image.Image
+    time: float
+    changed: bool
+
+
+def draw_contact_sheet(
+    dataset: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    rows: int = 1,
+    split: str = "train",
+    data_root: str | None = None,
+) -> int:
+    """Draws the first `rows` samples of each task of a dataset folder into the PNG `out`; returns how many.
+
+    Args:
+        data_root: where the videos are; None: as dataset.json tells.
+
+    Raises:
+        BadInput: no dataset there, a video that is missing now, or a picture that cannot be written.
+    """
+    if rows < 1:
+        raise BadInput(f"rows is {rows}, must be at least 1")
+    samples = _first_of_each_task(_read_rows(Path(dataset), split), rows)
+    if not samples:
+        raise BadInput(f"'{Path(dataset) / f'{split}.parquet'}' has no rows")
+    root = data_root or _data_root(Path(dataset))
+    parts = [_sample_image(row, root, ACCENTS[i // rows % len(ACCENTS)]) for i, row in enumerate(samples)]
+    sheet = _stack(parts, gap=0)
+    partial = Path(out).with_name(f".{Path(out).name}.partial")
+    try:
+        sheet.save(partial, format="PNG", optimize=True)
+        os.replace(partial, out)
+    except OSError as error:
+        raise BadInput(f"cannot write the picture '{out}': {error.strerror or error}") from error
+    return len(samples)
+
+
+def _read_rows(folder: Path, split: str) -> list[dict[str, Any]]:
+    path = folder / f"{split}.parquet"
+    try:
+        return pq.read_table(path).to_pylist()
+    except FileNotFoundError:
+        raise BadInput(
+            f"no dataset at '{folder}': '{path.name}' is missing; make it with videossr build"
+        ) from None
+    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
+        raise BadInput(f"'{path}' cannot be read as parquet: {str(error).splitlines()[0]}") from error
+
+
+def _data_root(folder: Path) -> str:
+    try:
+        return json.loads((folder / "dataset.json").read_text(encoding="utf-8"))["data_root"]
+    except (OSError, ValueError, KeyError) as error:
+        raise BadInput(
+            f"'{folder / 'dataset.json'}' does not tell the data root; give --data-root"
+        ) from error
+
+
+def _first_of_each_task(rows: Sequence[Mapping[str, Any]], count: int) -> list[Mapping[str, Any]]:
+    by_task: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        by_task.setdefault(row["extra_info"]["task"], []).append(row)
+    return [row for task in sorted(by_task) for row in by_task[task][:count]]
+
+
+def _sample_image(row: Mapping[str, Any], data_root: str, accent: tuple[int, int, int]) -> Image.Image:
+    """One sample: a title with the answer, the question, and a strip of frames for each video."""
+    specs = [VideoSpec.from_row(video) for video in row["videos"]]
+    clean = [VideoSpec(**{**vars(spec), "transform": {}}) for spec in specs]
+    try:
+        shown, before = (render_videos(videos, data_root, FACTOR) for videos in (specs, clean))
+    except VideoRejected as error:
+        raise BadInput(f"a video of the dataset cannot be shown: {error.detail}") from error
+    strips = [_frames(spec, a[0], b[0]) for spec, a, b in zip(specs, shown, before, strict=True)]
+    task, extra = row["extra_info"]["task"].replace("_", " "), row["extra_info"]
+    question = "\n".join(x for x in row["prompt"][-1]["content"].splitlines() if "<video>" not in x)
+    parts = [
+        _text_line([(task, 26, TEXT), (f"   answer  {row['reward_model']['ground_truth']}", 26, accent)]),
+        _text_block(question, 15, TEXT),
+        _text_block(f"{specs[0].video}   {_gist(extra['details'])}", 13, FAINT),
+        _strips_image(strips, accent),
+    ]
+    body = _stack(parts, gap=10)
+    framed = Image.new("RGB", (WIDTH, body.height + 2 * PAD), "white")
+    framed.paste(body, (PAD, PAD))
+    ImageDraw.Draw(framed).line((PAD, framed.height - 1, WIDTH - PAD, framed.height - 1), fill=RULE)
+    return framed
+
+
+def _frames(spec: VideoSpec, shown: Any, clean: Any) -> list[_Frame]:
+    """The frames of one video, thinned out if there are many; `shown` and `clean` are uint8 (T, C, H, W)."""
+    shown, clean = np.asarray(shown), np.asarray(clean)
+    changed = [bool((a != b).any()) for a, b in zip(shown, clean, strict=True)]
+    must = [i for i, c in enumerate(changed) if c]
+    if len(must) > FRAMES_PER_VIDEO // 2:
+        must = []
+    rest = [i for i in range(len(shown)) if i not in must]
+    few = np.linspace(0, len(rest) - 1, min(len(rest), FRAMES_PER_VIDEO - len(must))).round().astype(int)
+    keep = sorted(must + [rest[i] for i in few])
+    return [_Frame(Image.fromarray(shown[i].transpose(1, 2, 0)), spec.clock[i], changed[i]) for i in keep]
+
+
+def _strips_image(strips: Sequence[list[_Frame]], accent: tuple[int, int, int]) -> Image.Image:
+    """All videos of a prompt: one alone wraps over lines, several stand numbered in columns."""
+    longest = max(map(len, strips))
+    room = WIDTH - 2 * PAD
+    if len(strips) == 1:
+        across = min(longest, FRAMES_PER_VIDEO // 2)
+        return _strip(strips[0], min(2 * THUMB_WIDTH, room // across - GAP), across, accent)
+    columns = max(1, min(len(strips), FRAMES_PER_LINE // longest))
+    cell = room // columns
+    size = min(THUMB_WIDTH, (cell - NUMBER_WIDTH - 2 * GAP) // longest - GAP)
+    images = [_strip(frames, size, longest, accent) for frames in strips]
+    rows, height = math.ceil(len(images) / columns), max(image.height for image in images)
+    sheet = Image.new("RGB", (room, rows * height), "white")
+    draw = ImageDraw.Draw(sheet)
+    for i, image in enumerate(images):
+        x, y = i // rows * cell, i % rows * height
+        draw.text((x, y + (height - 22) // 2), str(i + 1), font=_font(28), fill=accent, anchor="lm")
+        sheet.paste(image, (x + NUMBER_WIDTH, y))
+    return sheet
+
+
+def _strip(frames: Sequence[_Frame], size: int, across: int, accent: tuple[int, int, int]) -> Image.Image:
+    """Frames of width `size`, `across` to a line, each with its time below, framed in colour if changed."""
+    first = frames[0].picture
+    height = round((size - 2 * BORDER) * first.height / first.width)
+    lines = math.ceil(len(frames) / across)
+    cell_height = height + 2 * BORDER + 22
+    strip = Image.new("RGB", (across * (size + GAP), lines * cell_height), "white")
+    draw = ImageDraw.Draw(strip)
+    for i, frame in enumerate(frames):
+        x, y = (i % across) * (size + GAP), (i // across) * cell_height
+        if frame.changed:
+            draw.rectangle((x, y, x + size - 1, y + height + 2 * BORDER - 1), fill=accent)
+        picture = frame.picture.resize((size - 2 * BORDER, height), Image.Resampling.LANCZOS)
+        strip.paste(picture, (x + BORDER, y + BORDER))
+        label, colour = f"{frame.time:.1f} s", accent if frame.changed else FAINT
+        draw.text(
+            (x + size // 2, y + height + 2 * BORDER + 2), label, font=_font(13), fill=colour, anchor="ma"
+        )
+    return strip
+
+
+def _gist(details: str) -> str:
+    """The label's own explanation, as short "name value" pairs."""
+    pairs = json.loads(details).items()
+    return "   ".join(f"{k.replace('_', ' ')} {v}" for k, v in pairs if len(str(v)) <= 60)
+
+
+def _text_line(pieces: Sequence[tuple[str, int, tuple[int, int, int]]]) -> Image.Image:
+    image = Image.new("RGB", (WIDTH - 2 * PAD, max(size for _, size, _ in pieces) + 10), "white")
+    draw, x = ImageDraw.Draw(image), 0.0
+    for text, size, colour in pieces:
+        draw.text((x, 0), text, font=_font(size), fill=colour)
+        x += draw.textlength(text, font=_font(size))
+    return image
+
+
+def _text_block(text: str, size: int, colour: tuple[int, int, int]) -> Image.Image:
+    characters = int((WIDTH - 2 * PAD) / (0.52 * size))
+    lines = [line for part in text.splitlines() for line in textwrap.wrap(part, characters)]
+    image = Image.new("RGB", (WIDTH - 2 * PAD, max(1, len(lines)) * int(1.4 * size) + 4), "white")
+    ImageDraw.Draw(image).multiline_text(
+        (0, 0), "\n".join(lines), font=_font(size), fill=colour, spacing=0.25 * size
+    )
+    return image
+
+
+def _stack(images: Sequence[Image.Image], gap: int) -> Image.Image:
+    width = max(image.width for image in images)
+    sheet = Image.new("RGB", (width, sum(i.height for i in images) + gap * (len(images) - 1)), "white")
+    y = 0
+    for image in images:
+        sheet.paste(image, (0, y))
+        y += image.height + gap
+    return sheet
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans, which matplotlib carries, so that the picture is the same on every machine."""
+    import matplotlib
+
+    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf", size)

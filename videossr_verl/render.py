@@ -1,0 +1,77 @@
+"""From rows to pixels: decode each source once, let the task make its change, attach the true clock.
+
+The one place that makes what a model is shown; training, evaluation and pictures all go through it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from videossr_verl.sample import VideoSpec
+from videossr_verl.tasks import get_task
+from videossr_verl.video.decode import decode
+from videossr_verl.video.metadata import video_metadata
+from videossr_verl.video.size import target_size
+
+
+def resolve_path(video: str, data_root: str | Path) -> Path:
+    """The file of a row's `video`; ValueError when it lies outside `data_root`, symbolic links followed."""
+    root = Path(data_root).resolve()
+    path = (root / video).resolve()
+    if not path.is_relative_to(root):
+        raise ValueError(
+            f"video '{video}' lies outside the data root '{root}': rows may only name files below it"
+        )
+    return path
+
+
+def render_videos(
+    specs: Sequence[VideoSpec], data_root: str | Path, factor: int
+) -> list[tuple[torch.Tensor, dict[str, Any]]]:
+    """Frames and metadata of the N videos of one prompt.
+
+    Args:
+        specs: the videos, as stored in a row.
+        data_root: folder that the specs' paths are relative to.
+        factor: H and W become multiples of it (28 for Qwen2.5-VL, 32 for Qwen3-VL).
+
+    Returns:
+        N pairs of uint8 frames (T, C, H, W) and metadata (see `video_metadata`).
+
+    Raises:
+        VideoRejected: a source file is missing or cannot be decoded.
+        ValueError: a path outside the data root, or an unknown task.
+    """
+    wanted: dict[tuple[str, tuple[int, int]], set[float]] = {}
+    requests = [_decode_requests(spec, factor) for spec in specs]
+    for parts in requests:
+        for video, size, times in parts:
+            wanted.setdefault((video, size), set()).update(times)
+    decoded = {}
+    for (video, size), times in wanted.items():
+        ordered = sorted(times)
+        frames = decode(resolve_path(video, data_root), ordered, size)
+        decoded[video, size] = dict(zip(ordered, frames, strict=True))
+
+    rendered = []
+    for spec, parts in zip(specs, requests, strict=True):
+        sources = [np.stack([decoded[video, size][t] for t in times]) for video, size, times in parts]
+        frames = get_task(spec.task).render(spec.transform, *sources) if spec.transform else sources[0]
+        tensor = torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)))
+        rendered.append((tensor, video_metadata(spec.clock)))
+    return rendered
+
+
+def _decode_requests(spec: VideoSpec, factor: int) -> list[tuple[str, tuple[int, int], tuple[float, ...]]]:
+    """(file, (H, W), times) of the spec's own frames and, where a change borrows frames, of the other video."""
+    size = target_size(spec.height, spec.width, spec.min_pixels, spec.max_pixels, factor)
+    requests = [(spec.video, size, spec.times)]
+    source = spec.transform.get("source")
+    if source:
+        requests.append((source["video"], size, tuple(source["times"])))
+    return requests
