@@ -119,9 +119,7 @@ def build(settings: BuildSettings) -> dict[str, Any]:
         summary = RowSummary(counters)
         fingerprints = _write(work, picks, by_id, store, preset.name, summary)
         write_text("".join(sorted(compact(line) + "\n" for line in rejected)), work.folder / "rejected.jsonl")
-        result = describe(
-            preset, settings.seed, corpus, videos, rejected, picks, fingerprints, summary, request
-        )
+        result = describe(preset, settings.seed, corpus, videos, rejected, picks, fingerprints, summary, request)
         write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", work.folder / "dataset.json")
         _publish(work.folder, out)
     remove_work_folder(out)
@@ -155,9 +153,7 @@ def _finished(out: Path, request: str) -> dict[str, Any] | None:
     except ValueError:
         found = {}
     if found.get("request") != request or not all((out / name).is_file() for name in FILES):
-        raise BadInput(
-            f"'{out}' holds another dataset already; give another --out, or delete it to build anew"
-        )
+        raise BadInput(f"'{out}' holds another dataset already; give another --out, or delete it to build anew")
     remove_work_folder(out)
     return found
 

@@ -10,9 +10,7 @@ from pathlib import Path
 
 from videossr_verl.errors import BadInput
 
-SUFFIXES = frozenset(
-    {".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv"}
-)
+SUFFIXES = frozenset({".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv"})
 
 
 @dataclass(frozen=True)
@@ -48,9 +46,7 @@ def find_videos(sources: Sequence[str], data_root: str | None = None) -> Corpus:
     if not found:
         raise BadInput("no videos given")
     if data_root is None:
-        made_alike = (
-            found if len({os.path.isabs(p) for p in found}) == 1 else [os.path.abspath(p) for p in found]
-        )
+        made_alike = found if len({os.path.isabs(p) for p in found}) == 1 else [os.path.abspath(p) for p in found]
         root = os.path.commonpath([os.path.dirname(p) for p in made_alike]) or "."
     elif os.path.isdir(data_root):
         root = data_root
@@ -60,9 +56,7 @@ def find_videos(sources: Sequence[str], data_root: str | None = None) -> Corpus:
     videos = {os.path.relpath(os.path.abspath(path), absolute_root) for path in found}
     outside = sorted(v for v in videos if v.split(os.sep)[0] == os.pardir)
     if outside:
-        raise BadInput(
-            f"video '{outside[0]}' lies outside the data root '{root}'; give a --data-root that holds all"
-        )
+        raise BadInput(f"video '{outside[0]}' lies outside the data root '{root}'; give a --data-root that holds all")
     return Corpus(root, tuple(sorted(Path(v).as_posix() for v in videos)))
 
 

@@ -116,9 +116,7 @@ def describe(
             "not_used": dict(whole_videos),
         },
         "num_prompt_tokens": {
-            key: {"min": min(n), "mean": round(fmean(n), 1), "max": max(n)}
-            for key, n in summary.tokens.items()
-            if n
+            key: {"min": min(n), "mean": round(fmean(n), 1), "max": max(n)} for key, n in summary.tokens.items() if n
         },
         "fingerprint": dict(fingerprints),
         "versions": library_versions(),

@@ -93,9 +93,7 @@ def _draw_wave(
         _take(video, store.work.load(*store.key(video)), counts, drawn)
 
 
-def _unfinished(
-    videos: list[Video], counts: Mapping[str, int], store: SampleStore, bar: tqdm
-) -> Iterator[Video]:
+def _unfinished(videos: list[Video], counts: Mapping[str, int], store: SampleStore, bar: tqdm) -> Iterator[Video]:
     for video in videos:
         if store.finished(video, counts):
             bar.update()

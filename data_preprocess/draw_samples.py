@@ -71,9 +71,7 @@ def _draw_task(
     for index in range(count):
         if index >= GIVE_UP_AFTER and all("cannot" in sample for sample in drawn):
             return drawn + [drawn[-1]] * (count - index)
-        seed = sample_seed(
-            settings.seed, clip.content_id, task, knobs | {"clip": asdict(settings.clip)}, index
-        )
+        seed = sample_seed(settings.seed, clip.content_id, task, knobs | {"clip": asdict(settings.clip)}, index)
         try:
             sample = module.draw(clip, frames, difficulty, rng(seed), other)
         except CannotDraw as error:

@@ -59,9 +59,7 @@ def run_isolated(
                 pool.append(_start(context, function, *job))
             if not pool:
                 return
-            ready = wait(
-                [w.pipe for w in pool], timeout=max(0.0, min(w.deadline for w in pool) - time.monotonic())
-            )
+            ready = wait([w.pipe for w in pool], timeout=max(0.0, min(w.deadline for w in pool) - time.monotonic()))
             for worker in [w for w in pool if w.pipe in ready or w.deadline <= time.monotonic()]:
                 result = _receive(worker, timed_out=worker.pipe not in ready, timeout=timeout)
                 if result is None:

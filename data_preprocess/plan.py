@@ -12,9 +12,7 @@ from dataclasses import dataclass
 
 from data_preprocess.seeds import digest
 
-SPARE = (
-    2  # draws for each sample wanted: some clips cannot carry some tasks, and a second decode would cost more
-)
+SPARE = 2  # draws for each sample wanted: some clips cannot carry some tasks, and a second decode would cost more
 
 
 @dataclass(frozen=True, order=True)
@@ -64,9 +62,7 @@ def draws_per_video(wanted: Mapping[str, int], videos: int) -> dict[str, int]:
     return {task: math.ceil(SPARE * count / videos) for task, count in wanted.items() if count}
 
 
-def choose(
-    drawn: Mapping[str, Mapping[str, Sequence[str | None]]], wanted: Mapping[str, int], seed: int
-) -> list[Pick]:
+def choose(drawn: Mapping[str, Mapping[str, Sequence[str | None]]], wanted: Mapping[str, int], seed: int) -> list[Pick]:
     """Which drawn samples enter the dataset: with as many different videos and as few repeats as possible.
 
     Args:
@@ -85,9 +81,7 @@ def choose(
             good = [i for i, sample in enumerate(by_task.get(task, ())) if sample is not None]
             for place, index in enumerate(good):
                 sample = by_task[task][index]
-                candidates.append(
-                    (sample in seen, uses[content_id] + place, tie, Pick(content_id, task, index))
-                )
+                candidates.append((sample in seen, uses[content_id] + place, tie, Pick(content_id, task, index)))
                 seen.add(sample)
         chosen = [pick for *_, pick in sorted(candidates)[:count]]
         uses.update(pick.content_id for pick in chosen)

@@ -48,9 +48,7 @@ def load_preset(name: str) -> Preset:
     if not path.is_file():
         if own_file:
             raise BadInput(f"preset file '{name}' does not exist")
-        raise BadInput(
-            f"unknown preset '{name}'; known presets: {', '.join(preset_names())}, or give a .yaml file"
-        )
+        raise BadInput(f"unknown preset '{name}'; known presets: {', '.join(preset_names())}, or give a .yaml file")
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
@@ -68,9 +66,7 @@ def load_preset(name: str) -> Preset:
 
 def with_mix(preset: Preset, mix: Mapping[str, float]) -> Preset:
     """The preset with other weights; a task it does not have joins with the task's own default difficulty."""
-    difficulty = {
-        t: preset.difficulty[t] if t in preset.difficulty else _task_preset(t, preset.name) for t in mix
-    }
+    difficulty = {t: preset.difficulty[t] if t in preset.difficulty else _task_preset(t, preset.name) for t in mix}
     return replace(preset, weights=dict(mix), difficulty=difficulty)
 
 
@@ -84,9 +80,7 @@ def parse_mix(text: str) -> dict[str, float]:
         except ValueError:
             weight = math.nan
         if not (0 <= weight < math.inf):
-            raise BadInput(
-                f"--mix '{part.strip()}' is not task=number, e.g. anomaly_grounding=2,temporal_jigsaw=1"
-            )
+            raise BadInput(f"--mix '{part.strip()}' is not task=number, e.g. anomaly_grounding=2,temporal_jigsaw=1")
         if task in mix:
             raise BadInput(f"--mix names task '{task}' twice")
         _known_task(task, "--mix")

@@ -16,9 +16,7 @@ from videossr_verl.video.probe import VideoInfo, VideoRejected, probe
 from videossr_verl.video.sampling import ClipSettings, sample_clip
 
 Run = Callable[[Callable[..., Any], Iterator[tuple]], Iterator[tuple[tuple, Any]]]
-Rejected = dict[
-    str, str
-]  # a line of rejected.jsonl: video, reason, detail, and for some task or duplicate_of
+Rejected = dict[str, str]  # a line of rejected.jsonl: video, reason, detail, and for some task or duplicate_of
 
 
 @dataclass(frozen=True)
@@ -53,9 +51,7 @@ def probe_corpus(
             rejected.append({"video": video, "reason": reason, "detail": detail})
         elif (same := usable.get(piece["content_id"])) is not None:
             detail = f"has the same bytes as {same.video}"
-            rejected.append(
-                {"video": video, "reason": "duplicate", "detail": detail, "duplicate_of": same.video}
-            )
+            rejected.append({"video": video, "reason": "duplicate", "detail": detail, "duplicate_of": same.video})
         else:
             usable[piece["content_id"]] = Video(video, piece["content_id"], keys[video])
     return list(usable.values()), rejected

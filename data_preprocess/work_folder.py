@@ -58,9 +58,7 @@ def open_work_folder(out: Path) -> Iterator[WorkFolder]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BadInput(
-                f"another build is writing to '{out}'; wait for it or give another --out"
-            ) from None
+            raise BadInput(f"another build is writing to '{out}'; wait for it or give another --out") from None
         yield WorkFolder(folder)
 
 

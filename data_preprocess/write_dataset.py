@@ -13,9 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-SYSTEM_PROMPT = (
-    "Answer the question from what you see in the video. Give only the answer, with no explanation."
-)
+SYSTEM_PROMPT = "Answer the question from what you see in the video. Give only the answer, with no explanation."
 ROWS_PER_GROUP = 1000
 
 _TEXT, _INT, _SECONDS = pa.string(), pa.int64(), pa.list_(pa.float64())
@@ -46,9 +44,7 @@ SCHEMA = pa.schema(
 )
 
 
-def make_row(
-    task: str, content_id: str, sample: dict[str, Any], index: int, split: str, preset: str
-) -> dict[str, Any]:
+def make_row(task: str, content_id: str, sample: dict[str, Any], index: int, split: str, preset: str) -> dict[str, Any]:
     """A row of the dataset from a drawn sample; `num_prompt_tokens` is still empty.
 
     What differs in shape between tasks (knobs, details) is JSON text, so that files of all tasks concatenate.

@@ -47,7 +47,8 @@ def compute_score(
     """The reward of one completion, always with the same keys because verl collects them over mixed batches.
 
     Args:
-        data_source: "videossr/<task>", a name of the reference release, or any source that verl can score.
+        data_source: "videossr/<task>" or "videossr/<task>/<subset>", a name of the reference release, or any
+            source that verl can score.
         solution_str: the completion, without the prompt.
         ground_truth: the label in the task's answer format.
         extra_info: the row's `extra_info`; its `difficulty` (JSON string or mapping) sets `chance`.
@@ -76,8 +77,9 @@ def compute_score(
 
 
 def _task_name(data_source: str) -> str | None:
-    prefix, _, name = data_source.partition("/")
-    return name if prefix == "videossr" else _RELEASE.get(data_source)
+    # A third part names a subset of the task, such as "blind"; it is scored alike and reported apart.
+    prefix, *name = data_source.split("/")
+    return name[0] if prefix == "videossr" and name else _RELEASE.get(data_source)
 
 
 @cache
@@ -87,9 +89,7 @@ def _task(name: str) -> ModuleType:
     found = {entry.name: entry for entry in entry_points(group=GROUP)}
     if name not in found:
         known = ", ".join(sorted(_BUILT_IN | found))
-        raise ValueError(
-            f"no reward for task '{name}' is installed (entry point group {GROUP}); known: {known}"
-        )
+        raise ValueError(f"no reward for task '{name}' is installed (entry point group {GROUP}); known: {known}")
     return found[name].load()
 
 

@@ -124,7 +124,5 @@ def _seconds(time: re.Match[str]) -> float | None:
 def _truth(ground_truth: str) -> Interval:
     match = _TRUTH.fullmatch(ground_truth)
     if not match or float(match[1]) >= float(match[2]):
-        raise ValueError(
-            f'ground truth of anomaly_grounding must be "start-end" in seconds, not {ground_truth!r}'
-        )
+        raise ValueError(f'ground truth of anomaly_grounding must be "start-end" in seconds, not {ground_truth!r}')
     return float(match[1]), float(match[2])

@@ -48,9 +48,7 @@ _WORDS = {"circle", "square", "rectangle", "triangle", "circles", "squares", "re
 def score(text: str, ground_truth: str) -> tuple[float, float, float]:
     """(score, acc, parsed) of the completion `text`; ValueError when the ground truth is malformed."""
     if not _TRUTH.fullmatch(ground_truth):
-        raise ValueError(
-            f'ground truth of object_counting must be three counts "c,s,t", not {ground_truth!r}'
-        )
+        raise ValueError(f'ground truth of object_counting must be three counts "c,s,t", not {ground_truth!r}')
     truth = tuple(map(float, ground_truth.split(",")))
     answer = final_answer(text, _candidates, _WORDS)
     if answer is None:

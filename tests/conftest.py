@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+
+from data_preprocess.build import BuildSettings, build
+from videossr_verl.tiny.generated_videos import generate_videos
 
 os.environ.setdefault("VERL_PLATFORM", "cpu")
 
@@ -181,3 +185,31 @@ def broken(tmp_path_factory, kinds) -> dict[str, Path]:
         "pipe": folder / "pipe.mp4",
         "sound": write_sound(folder / "sound.mp4"),
     }
+
+
+@pytest.fixture(scope="session")
+def corpus_folder(tmp_path_factory):
+    """Six usable videos, one in a sub folder with an unusual name; a copy; a broken file; a text file."""
+    folder = tmp_path_factory.mktemp("corpus")
+    videos = generate_videos(folder, 6, seed=0, seconds=2.5)
+    (folder / "sub folder").mkdir()
+    shutil.move(videos[5], folder / "sub folder" / "Ünï cödé.mp4")
+    shutil.copy(videos[0], folder / "zz_copy.mp4")
+    (folder / "broken.mkv").write_bytes(b"not a video")
+    (folder / "notes.txt").write_text("ignored")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def dataset_folder(corpus_folder, tmp_path_factory):
+    """A dataset of the corpus: 24 train and 6 test samples, two videos for test."""
+    out = tmp_path_factory.mktemp("dataset") / "out"
+    settings = BuildSettings((str(corpus_folder),), str(out), "videossr_tiny", count=24, test_count=6, test_share=0.3)
+    build(settings)
+    return out
+
+
+@pytest.fixture(scope="session")
+def tiny_model():
+    """The warm-started Qwen2.5-VL checkpoint that ships with the recipes."""
+    return Path(__file__).parent.parent / "recipes" / "tiny" / "qwen2_5_vl"

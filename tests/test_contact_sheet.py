@@ -15,11 +15,7 @@ from videossr_verl.tiny.generated_videos import generate_videos
 def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("sheet")
     generate_videos(root / "videos", 2, seed=1, seconds=2.5)
-    build(
-        BuildSettings(
-            (str(root / "videos"),), str(root / "data"), "videossr_tiny", count=6, test_count=3, workers=1
-        )
-    )
+    build(BuildSettings((str(root / "videos"),), str(root / "data"), "videossr_tiny", count=6, test_count=3, workers=1))
     return root / "data", root / "videos"
 
 

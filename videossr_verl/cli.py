@@ -34,6 +34,13 @@ frame's time, the question and the answer.
   videossr inspect data/pretext --out sheet.png --split test --rows 3
 """
 
+REPORT_HELP = """\
+Shows what a training run learned: per task the held-out reward and exact rate before and after, beside chance
+and, where the validation files hold it, the blind control. Writes curves.png into the run.
+
+  videossr report runs/quickstart/qwen2_5_vl-seed1
+"""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a verb. Returns 0, 2 for wrong input (after one sentence on stderr), or 130 after Ctrl-C."""
@@ -50,12 +57,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="videossr", description="Self-supervised video tasks for GRPO with verl."
-    )
+    parser = argparse.ArgumentParser(prog="videossr", description="Self-supervised video tasks for GRPO with verl.")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     _add_build(_verb(verbs, "build", _build, "make a dataset from raw videos", BUILD_HELP))
     _add_inspect(_verb(verbs, "inspect", _inspect, "draw a picture of a dataset's samples", INSPECT_HELP))
+    _add_report(_verb(verbs, "report", _report, "show what a training run learned", REPORT_HELP))
     return parser
 
 
@@ -141,10 +147,18 @@ def _add_inspect(parser: argparse.ArgumentParser) -> None:
 def _inspect(args: argparse.Namespace) -> None:
     from videossr_verl.contact_sheet import draw_contact_sheet
 
-    drawn = draw_contact_sheet(
-        args.dataset, args.out, rows=args.rows, split=args.split, data_root=args.data_root
-    )
+    drawn = draw_contact_sheet(args.dataset, args.out, rows=args.rows, split=args.split, data_root=args.data_root)
     print(f"{args.out}: {drawn} samples")
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="folder with metrics/*.jsonl of verl's file logger")
+
+
+def _report(args: argparse.Namespace) -> None:
+    from videossr_verl.report import write_report
+
+    print(write_report(args.run))
 
 
 if __name__ == "__main__":

@@ -75,9 +75,7 @@ def _read_rows(folder: Path, split: str) -> list[dict[str, Any]]:
     try:
         return pq.read_table(path).to_pylist()
     except FileNotFoundError:
-        raise BadInput(
-            f"no dataset at '{folder}': '{path.name}' is missing; make it with videossr build"
-        ) from None
+        raise BadInput(f"no dataset at '{folder}': '{path.name}' is missing; make it with videossr build") from None
     except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
         raise BadInput(f"'{path}' cannot be read as parquet: {str(error).splitlines()[0]}") from error
 
@@ -86,9 +84,7 @@ def _data_root(folder: Path) -> str:
     try:
         return json.loads((folder / "dataset.json").read_text(encoding="utf-8"))["data_root"]
     except (OSError, ValueError, KeyError) as error:
-        raise BadInput(
-            f"'{folder / 'dataset.json'}' does not tell the data root; give --data-root"
-        ) from error
+        raise BadInput(f"'{folder / 'dataset.json'}' does not tell the data root; give --data-root") from error
 
 
 def _first_of_each_task(rows: Sequence[Mapping[str, Any]], count: int) -> list[Mapping[str, Any]]:
@@ -171,9 +167,7 @@ def _strip(frames: Sequence[_Frame], size: int, across: int, accent: tuple[int, 
         picture = frame.picture.resize((size - 2 * BORDER, height), Image.Resampling.LANCZOS)
         strip.paste(picture, (x + BORDER, y + BORDER))
         label, colour = f"{frame.time:.1f} s", accent if frame.changed else FAINT
-        draw.text(
-            (x + size // 2, y + height + 2 * BORDER + 2), label, font=_font(13), fill=colour, anchor="ma"
-        )
+        draw.text((x + size // 2, y + height + 2 * BORDER + 2), label, font=_font(13), fill=colour, anchor="ma")
     return strip
 
 
@@ -196,9 +190,7 @@ def _text_block(text: str, size: int, colour: tuple[int, int, int]) -> Image.Ima
     characters = int((WIDTH - 2 * PAD) / (0.52 * size))
     lines = [line for part in text.splitlines() for line in textwrap.wrap(part, characters)]
     image = Image.new("RGB", (WIDTH - 2 * PAD, max(1, len(lines)) * int(1.4 * size) + 4), "white")
-    ImageDraw.Draw(image).multiline_text(
-        (0, 0), "\n".join(lines), font=_font(size), fill=colour, spacing=0.25 * size
-    )
+    ImageDraw.Draw(image).multiline_text((0, 0), "\n".join(lines), font=_font(size), fill=colour, spacing=0.25 * size)
     return image
 
 

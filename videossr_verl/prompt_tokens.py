@@ -29,9 +29,7 @@ def load_processor(model: str) -> Any:
     try:
         processor = AutoProcessor.from_pretrained(model)
     except (OSError, ValueError) as error:
-        raise BadInput(
-            f"no processor can be loaded from model '{model}': {str(error).splitlines()[0]}"
-        ) from error
+        raise BadInput(f"no processor can be loaded from model '{model}': {str(error).splitlines()[0]}") from error
     if not hasattr(processor, "video_processor"):
         raise BadInput(
             f"model '{model}' has no video processor; give a Qwen2.5-VL or Qwen3-VL folder that holds "

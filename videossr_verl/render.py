@@ -24,9 +24,7 @@ def resolve_path(video: str, data_root: str | Path) -> Path:
     root = Path(data_root).resolve()
     path = (root / video).resolve()
     if not path.is_relative_to(root):
-        raise ValueError(
-            f"video '{video}' lies outside the data root '{root}': rows may only name files below it"
-        )
+        raise ValueError(f"video '{video}' lies outside the data root '{root}': rows may only name files below it")
     return path
 
 

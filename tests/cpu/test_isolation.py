@@ -30,9 +30,7 @@ def _report(platform):
     env = {k: v for k, v in os.environ.items() if k != "VERL_PLATFORM"}
     if platform:
         env["VERL_PLATFORM"] = platform
-    done = subprocess.run(
-        [sys.executable, "-c", _REPORT], env=env, capture_output=True, text=True, timeout=120
-    )
+    done = subprocess.run([sys.executable, "-c", _REPORT], env=env, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return ast.literal_eval(done.stdout.strip().splitlines()[-1])
 

@@ -93,9 +93,7 @@ def test_fsdp_engine_is_registered_without_offload():
 
 
 def test_torchvision_imports_in_a_bare_process():
-    code = (
-        "import torchvision; from torchvision.transforms.v2 import functional; print(torchvision.__version__)"
-    )
+    code = "import torchvision; from torchvision.transforms.v2 import functional; print(torchvision.__version__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
 

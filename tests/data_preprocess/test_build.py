@@ -80,9 +80,7 @@ def test_tasks_and_videos_are_mixed(dataset_folder):
 def test_splits_share_no_video_and_no_content(dataset_folder):
     rows = read(dataset_folder)
     ids = {split: {r["extra_info"]["video_id"] for r in split_rows} for split, split_rows in rows.items()}
-    names = {
-        split: {v["video"] for r in split_rows for v in r["videos"]} for split, split_rows in rows.items()
-    }
+    names = {split: {v["video"] for r in split_rows for v in r["videos"]} for split, split_rows in rows.items()}
     assert not ids["train"] & ids["test"]
     assert not names["train"] & names["test"]
     assert len(ids["train"]) == 4
@@ -124,9 +122,7 @@ def test_seed_changes_samples_but_not_the_split(dataset_folder, corpus_folder, t
     build(BuildSettings((str(corpus_folder),), str(tmp_path / "out"), seed=1, **TINY))
     ours, other = read(dataset_folder), read(tmp_path / "out")
     assert ours["train"] != other["train"]
-    assert {r["extra_info"]["video_id"] for r in ours["test"]} == {
-        r["extra_info"]["video_id"] for r in other["test"]
-    }
+    assert {r["extra_info"]["video_id"] for r in ours["test"]} == {r["extra_info"]["video_id"] for r in other["test"]}
 
 
 def start_build(corpus, out):
@@ -219,9 +215,7 @@ def test_default_counts_mix_and_no_test(corpus_folder, tmp_path):
     told = build(BuildSettings((str(corpus_folder),), str(tmp_path / "a"), "videossr_tiny"))
     assert told["samples"] == {"train": 15, "test": 3}  # five videos and one, three tasks
     mix = {"temporal_jigsaw": 2, "object_counting": 3}
-    told = build(
-        BuildSettings((str(corpus_folder),), str(tmp_path / "b"), "videossr_tiny", mix=mix, test_count=0)
-    )
+    told = build(BuildSettings((str(corpus_folder),), str(tmp_path / "b"), "videossr_tiny", mix=mix, test_count=0))
     assert {t: n["samples"]["train"] for t, n in told["tasks"].items()} == mix
     assert told["samples"]["test"] == 0
     assert pq.read_table(tmp_path / "b" / "test.parquet").num_rows == 0
@@ -279,9 +273,7 @@ def test_no_usable_video_leaves_nothing(tmp_path):
     for name in ("a.mp4", "b.mp4"):
         (tmp_path / "videos" / name).write_bytes(b"junk")
     (tmp_path / "videos" / "c.mp4").touch()
-    with pytest.raises(
-        BadInput, match=re.escape("none of the 3 videos is usable: 2 not_a_video, 1 empty_file")
-    ):
+    with pytest.raises(BadInput, match=re.escape("none of the 3 videos is usable: 2 not_a_video, 1 empty_file")):
         build(BuildSettings((str(tmp_path / "videos"),), str(tmp_path / "out"), "videossr_tiny"))
     assert not (tmp_path / "out").exists()
 

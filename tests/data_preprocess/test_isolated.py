@@ -20,9 +20,7 @@ def test_a_crash_costs_only_its_job(worker_functions, tmp_path):
 
 
 def test_a_worker_killed_from_outside_is_forgiven_once(worker_functions, tmp_path):
-    assert run(worker_functions.misbehave, ["killed once"], tmp_path, workers=1) == {
-        "killed once": "KILLED ONCE"
-    }
+    assert run(worker_functions.misbehave, ["killed once"], tmp_path, workers=1) == {"killed once": "KILLED ONCE"}
 
 
 def test_a_hang_is_ended(worker_functions, tmp_path):

@@ -38,17 +38,13 @@ def _sharpen(model, seed=0):
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory):
     """family -> folder of its tiny checkpoint."""
-    tokenizer = train_tokenizer(
-        ["Clip 1: count the shapes <1.2 seconds> <3.4 seconds> order answer"] * 4, 512
-    )
+    tokenizer = train_tokenizer(["Clip 1: count the shapes <1.2 seconds> <3.4 seconds> order answer"] * 4, 512)
     folders = {}
 
     def get(family):
         if family not in folders:
             folder = tmp_path_factory.mktemp(family)
-            save_checkpoint(
-                _sharpen(build_model(family, tokenizer, 0)), build_processor(family, tokenizer), folder
-            )
+            save_checkpoint(_sharpen(build_model(family, tokenizer, 0)), build_processor(family, tokenizer), folder)
             folders[family] = folder
         return folders[family]
 

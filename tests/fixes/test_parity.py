@@ -139,9 +139,7 @@ CASES = {
 def test_rollout_and_trainer_agree(sides, video, times):
     qwen, rollout, trainer = sides
     videos = [video([t - clip[0] for t in clip], seed) for seed, clip in enumerate(times)]
-    parts = [
-        {"type": "video"} if i % 2 else {"type": "text", "text": "Clip: "} for i in range(2 * len(videos))
-    ]
+    parts = [{"type": "video"} if i % 2 else {"type": "text", "text": "Clip: "} for i in range(2 * len(videos))]
     messages = [{"role": "user", "content": [*parts, {"type": "text", "text": "order"}]}]
 
     prompt = trainer.prompt(messages, videos)

@@ -38,9 +38,7 @@ def _positions(qwen, parts, images=(), videos=(), seconds=(), **kwargs):
 
 def test_time_axis_counts_seconds_and_text_goes_on_after_it(qwen):
     # 3 grids of 1 x 2 tokens, 0.75 s apart, 2 time steps a second: 0, 1.5 -> 1, 3.
-    positions, delta = _positions(
-        qwen, [(TEXT, 2), (VIDEO, 6), (TEXT, 2)], videos=[[3, 2, 4]], seconds=[0.75]
-    )
+    positions, delta = _positions(qwen, [(TEXT, 2), (VIDEO, 6), (TEXT, 2)], videos=[[3, 2, 4]], seconds=[0.75])
     assert positions[0].tolist() == [0, 1, 2, 2, 3, 3, 5, 5, 6, 7]
     assert positions[1].tolist() == [0, 1, 2, 2, 2, 2, 2, 2, 6, 7]
     assert positions[2].tolist() == [0, 1, 2, 3, 2, 3, 2, 3, 6, 7]

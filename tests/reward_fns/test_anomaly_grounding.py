@@ -153,9 +153,7 @@ def test_no_finer_constant_is_better():
     finer = tuple(k * fine for k in knobs)
     guesses = combinations(range(finer[0] + 1), 2)
     scaled = [((s * fine, e * fine), p) for (s, e), p in law(*knobs)]
-    found = max(
-        float(sum(p * overlap_by_counting(guess, segment) for segment, p in scaled)) for guess in guesses
-    )
+    found = max(float(sum(p * overlap_by_counting(guess, segment) for segment, p in scaled)) for guess in guesses)
     assert found == pytest.approx(best)
 
 

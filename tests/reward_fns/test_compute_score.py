@@ -159,9 +159,7 @@ def test_verl_reports_a_mixed_validation_batch():
     assert set(metrics["counting"]) == {"score", "acc", "parsed", "chance"}
     assert set(metrics["gsm8k"]) == {"score", "acc"}
     assert metrics["counting"]["parsed"]["mean@2"] == 0.5
-    assert all(
-        np.isfinite(value) for names in metrics.values() for row in names.values() for value in row.values()
-    )
+    assert all(np.isfinite(value) for names in metrics.values() for row in names.values() for value in row.values())
 
 
 def test_scoring_our_rows_imports_no_heavy_package():

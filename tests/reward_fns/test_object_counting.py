@@ -97,9 +97,7 @@ def test_any_text_is_scored(text):
     assert reward == 0 or parsed == 1
 
 
-@pytest.mark.parametrize(
-    "truth", ["", "3,1", "3,1,4,1", "3, 1, 4", "-3,1,4", "3.0,1,4", "a,b,c", "3,1,4\n", "٣,١,٤"]
-)
+@pytest.mark.parametrize("truth", ["", "3,1", "3,1,4,1", "3, 1, 4", "-3,1,4", "3.0,1,4", "a,b,c", "3,1,4\n", "٣,١,٤"])
 def test_malformed_ground_truth_raises(truth):
     with pytest.raises(ValueError, match="ground truth of object_counting"):
         score("3,1,4", truth)
@@ -116,9 +114,7 @@ def law(min_frames, max_frames, min_instances, max_instances):
 
 @pytest.mark.parametrize("knobs", [(1, 3, 1, 3), (1, 4, 1, 4), (2, 2, 1, 5), (0, 2, 1, 2), (1, 1, 3, 3)])
 def test_chance_is_the_best_constant(knobs):
-    best = max(
-        float(sum(p * exact_reward([guess] * 3, [y] * 3) for y, p in law(*knobs))) for guess in range(21)
-    )
+    best = max(float(sum(p * exact_reward([guess] * 3, [y] * 3) for y, p in law(*knobs))) for guess in range(21))
     names = ("min_frames", "max_frames", "min_instances", "max_instances")
     assert chance(dict(zip(names, knobs, strict=True))) == pytest.approx(best)
 

@@ -95,9 +95,7 @@ def test_malformed_ground_truth_raises(truth):
 @pytest.mark.parametrize("n", [2, 3, 4, 5])
 def test_chance_is_the_best_constant_when_the_identity_is_never_drawn(n):
     identity, *drawn = map("".join, permutations("123456789"[:n]))
-    best = max(
-        sum(exact_reward(guess, truth) for truth in drawn) / len(drawn) for guess in [identity, *drawn]
-    )
+    best = max(sum(exact_reward(guess, truth) for truth in drawn) / len(drawn) for guess in [identity, *drawn])
     assert chance({"num_clips": n}) == pytest.approx(float(best))
 
 

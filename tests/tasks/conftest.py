@@ -5,9 +5,7 @@ from videossr_verl.tiny.generated_videos import generate_frames
 from videossr_verl.video.sampling import Clip
 
 
-def make_clip(
-    num_frames=48, step=0.5, source_fps=30.0, video="a.mp4", content_id="0" * 16, jitter=0.0, seed=0
-):
+def make_clip(num_frames=48, step=0.5, source_fps=30.0, video="a.mp4", content_id="0" * 16, jitter=0.0, seed=0):
     """Shown frames about `step` seconds apart, of a source with even (with jitter, uneven) frames."""
     gaps = np.full(round(num_frames * step * source_fps) + 10, 1 / source_fps)
     gaps *= 1 + jitter * np.random.default_rng(seed).uniform(-0.9, 0.9, len(gaps))

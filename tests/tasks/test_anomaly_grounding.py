@@ -12,9 +12,7 @@ from videossr_verl.video.perturbations import PERTURBATIONS
 from videossr_verl.video.visibility import MIN_CHANGE, changes
 
 # Without blur: the generated pictures are too smooth for it.
-PICTURE_CHANGES = sorted(
-    {n for n, p in PERTURBATIONS.items() if p.family in ("fine_grained", "spatial")} - {"blur"}
-)
+PICTURE_CHANGES = sorted({n for n, p in PERTURBATIONS.items() if p.family in ("fine_grained", "spatial")} - {"blur"})
 
 
 def rng(seed=0):

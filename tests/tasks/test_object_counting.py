@@ -74,9 +74,7 @@ def test_render_is_pure_and_draws_the_same_at_another_size(clip, frames):
 
 def test_rendered_views_are_accepted(clip, frames):
     transform = draw(clip, frames, PRESETS["videossr"], rng()).videos[0].transform
-    np.testing.assert_array_equal(
-        render(transform, frames[:, :, ::-1]), render(transform, frames[:, :, ::-1].copy())
-    )
+    np.testing.assert_array_equal(render(transform, frames[:, :, ::-1]), render(transform, frames[:, :, ::-1].copy()))
 
 
 def test_the_largest_row_is_small(clip, frames):

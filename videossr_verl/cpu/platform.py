@@ -125,6 +125,8 @@ def install() -> None:
     """Everything verl needs in one of its processes."""
     PlatformRegistry.register(platform="cpu")(CpuPlatform)
     skip_torch_compile()
+    # For video rows of other data sets: qwen-vl-utils would choose torchcodec, whose wheels need CUDA libraries.
+    os.environ.setdefault("FORCE_QWENVL_VIDEO_READER", "decord")
     merge_equal_backends()
     answer_for_vllm_cpu()
     after_import("verl.workers.engine.fsdp.transformer_impl", register_fsdp_engine)
@@ -189,9 +191,7 @@ def register_fsdp_engine(transformer_impl: ModuleType) -> None:
     # Pinning needs an accelerator, and there is nowhere to offload from.
     transformer_impl.CPUOffloadPolicy = lambda pin_memory=False: OffloadPolicy()
     if "cpu" not in EngineRegistry._engines["language_model"]["fsdp2"]:
-        register = EngineRegistry.register(
-            model_type="language_model", backend=["fsdp", "fsdp2"], device="cpu"
-        )
+        register = EngineRegistry.register(model_type="language_model", backend=["fsdp", "fsdp2"], device="cpu")
         register(transformer_impl.FSDPEngineWithLMHead)
 
 

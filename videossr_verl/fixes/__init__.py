@@ -22,6 +22,7 @@ def install_in_verl() -> None:
 @functools.cache
 def install_in_vllm() -> None:
     """Patches vLLM's model modules as they are imported."""
+    after_import("vllm.model_executor.models.vision", _input_normalization)
     after_import("vllm.model_executor.models.qwen2_5_vl", _video_times)
 
 
@@ -50,3 +51,11 @@ def _video_times(module: ModuleType) -> None:
     from videossr_verl.fixes import qwen2_5_vl_video_times
 
     qwen2_5_vl_video_times.apply(module)
+
+
+def _input_normalization(module: ModuleType) -> None:
+    from videossr_verl.fixes import input_normalization
+
+    # vLLM before 0.28 normalises in the processor.
+    if hasattr(module, "FusedInputNorm"):
+        input_normalization.apply(module)

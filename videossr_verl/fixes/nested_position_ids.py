@@ -50,9 +50,7 @@ def apply(tensordict_utils: ModuleType) -> None:
                 rows = rows_by_axes(positions.values(), positions.offsets())
                 if rows is not None:
                     with data.unlock_():
-                        data["position_ids"] = tensordict_utils.nested_tensor_from_tensor_list(
-                            rows, ragged_idx=2
-                        )
+                        data["position_ids"] = tensordict_utils.nested_tensor_from_tensor_list(rows, ragged_idx=2)
             stock(data)
 
         return maybe_fix_3d_position_ids

@@ -110,9 +110,7 @@ def _medium_positions(kind: int, grids: _Grids) -> torch.Tensor:
     grid = next(grids[kind], None)
     if grid is None:
         name = "image" if kind == _IMAGE else "video"
-        raise ValueError(
-            f"the token ids hold more {name} placeholders than there are {name}s; was one sampled?"
-        )
+        raise ValueError(f"the token ids hold more {name} placeholders than there are {name}s; was one sampled?")
     t, h, w, step = grid
     times = (torch.arange(t, dtype=torch.float64) * step).long()
     return torch.stack(

@@ -24,9 +24,7 @@ def apply(qwen2_5_vl: ModuleType) -> None:
         return  # ours, or somebody else's
     info, processor = _timed_classes(qwen2_5_vl)
     del model._processor_factory  # or vLLM warns that it is replaced
-    qwen2_5_vl.MULTIMODAL_REGISTRY.register_processor(
-        processor, info=info, dummy_inputs=factories.dummy_inputs
-    )(model)
+    qwen2_5_vl.MULTIMODAL_REGISTRY.register_processor(processor, info=info, dummy_inputs=factories.dummy_inputs)(model)
 
 
 def _timed_classes(qwen2_5_vl: ModuleType) -> tuple[type, type]:
@@ -61,9 +59,7 @@ def _timed_classes(qwen2_5_vl: ModuleType) -> tuple[type, type]:
             if not videos:
                 return super()._call_hf_processor(prompt, mm_data, mm_kwargs, tok_kwargs)
             # vLLM adds a key of its own, which transformers does not know.
-            metadata = [
-                VideoMetadata(**{k: v for k, v in m.items() if k != "do_sample_frames"}) for _, m in videos
-            ]
+            metadata = [VideoMetadata(**{k: v for k, v in m.items() if k != "do_sample_frames"}) for _, m in videos]
             outputs = super()._call_hf_processor(
                 prompt,
                 {**mm_data, "videos": [frames for frames, _ in videos]},

@@ -90,9 +90,7 @@ def apply(rollout_utils: ModuleType) -> None:
 
     def wrap(stock: Callable[..., list[int]]) -> Callable[..., list[int]]:
         @functools.wraps(stock)
-        def qwen2_5_vl_dedup_image_tokens(
-            prompt_ids: Sequence[int], processor: ProcessorMixin | None
-        ) -> Sequence[int]:
+        def qwen2_5_vl_dedup_image_tokens(prompt_ids: Sequence[int], processor: ProcessorMixin | None) -> Sequence[int]:
             if type(processor).__name__ == "Qwen3VLProcessor":
                 check(processor)
                 prompt_ids = _unexpand(prompt_ids, processor)

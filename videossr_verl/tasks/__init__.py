@@ -22,9 +22,7 @@ from types import ModuleType
 @cache
 def tasks() -> dict[str, ModuleType]:
     """All installed tasks by name, built-in and from other packages."""
-    found = {
-        e.name: e.load() for e in sorted(entry_points(group="videossr_verl.tasks"), key=lambda e: e.name)
-    }
+    found = {e.name: e.load() for e in sorted(entry_points(group="videossr_verl.tasks"), key=lambda e: e.name)}
     for name, module in found.items():
         if name != module.NAME:
             raise ValueError(f"entry point videossr_verl.tasks '{name}' loads a task called '{module.NAME}'")

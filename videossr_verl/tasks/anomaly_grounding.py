@@ -56,9 +56,7 @@ class Difficulty:
         if self.stride < 1:
             raise ValueError(f"stride must be at least 1 frame, got {self.stride}")
         if not 2 <= self.min_length <= self.max_length:
-            raise ValueError(
-                f"need 2 <= min_length <= max_length, got {self.min_length} and {self.max_length}"
-            )
+            raise ValueError(f"need 2 <= min_length <= max_length, got {self.min_length} and {self.max_length}")
         if self.min_length % self.stride or self.max_length % self.stride:
             raise ValueError(
                 f"min_length and max_length must be multiples of stride {self.stride}, "
@@ -87,9 +85,7 @@ def draw(
         CannotDraw: no drawn change shows, the clip is too short for the knobs, or swap has no other clip.
     """
     if difficulty.max_length >= len(frames):
-        raise CannotDraw(
-            f"a segment of {difficulty.max_length} frames leaves no clean one in a clip of {len(frames)}"
-        )
+        raise CannotDraw(f"a segment of {difficulty.max_length} frames leaves no clean one in a clip of {len(frames)}")
     reasons = {}
     for name in rng.permutation(difficulty.perturbations).tolist():
         for _ in range(_SEGMENTS):
@@ -101,9 +97,7 @@ def draw(
     raise CannotDraw("; ".join(f"{name}: {reason}" for name, reason in reasons.items()))
 
 
-def render(
-    transform: Mapping[str, Any], frames: np.ndarray, other_frames: np.ndarray | None = None
-) -> np.ndarray:
+def render(transform: Mapping[str, Any], frames: np.ndarray, other_frames: np.ndarray | None = None) -> np.ndarray:
     """Frames (T, H, W, 3) uint8 with the segment changed, as a new array.
 
     Args:
@@ -114,9 +108,7 @@ def render(
     segment = slice(transform["start"], transform["stop"])
     if transform["perturbation"] == "swap":
         if other_frames is None:
-            raise ValueError(
-                "render needs other_frames for swap: decode transform['source'] and pass its frames"
-            )
+            raise ValueError("render needs other_frames for swap: decode transform['source'] and pass its frames")
         out[segment] = letterbox(other_frames, *frames.shape[1:3])
     else:
         change = PERTURBATIONS[transform["perturbation"]]

@@ -96,9 +96,7 @@ def draw(
     return Sample(NAME, _QUESTION, (spec,), ",".join(map(str, totals)), details)
 
 
-def render(
-    transform: Mapping[str, Any], frames: np.ndarray, other_frames: np.ndarray | None = None
-) -> np.ndarray:
+def render(transform: Mapping[str, Any], frames: np.ndarray, other_frames: np.ndarray | None = None) -> np.ndarray:
     """Frames (T, H, W, 3) uint8 with the shapes drawn, as a new array.
 
     Args:
@@ -114,9 +112,7 @@ def render(
 def _check_room(num_frames: int, difficulty: Difficulty) -> None:
     """Refuses a clip that cannot carry the largest draw: using it for small ones would shift the counts."""
     span = (difficulty.max_frames - 1) * difficulty.min_gap + 1
-    pairs = len(SHAPES) * (
-        difficulty.max_frames if difficulty.min_gap > 1 else -(-difficulty.max_frames // 2)
-    )
+    pairs = len(SHAPES) * (difficulty.max_frames if difficulty.min_gap > 1 else -(-difficulty.max_frames // 2))
     if span > num_frames or 2 * pairs > num_frames:
         raise CannotDraw(
             f"{num_frames} frames are too few for {difficulty.max_frames} frames of each shape, "
@@ -131,9 +127,7 @@ def _choose_frames(num_frames: int, counts: list[int], gap: int, rng: np.random.
         pairs = [{index // 2 for index in indices} for indices in chosen]
         if len(set().union(*pairs)) == sum(map(len, pairs)):
             return chosen
-    raise CannotDraw(
-        f"found no {counts} frames of {num_frames} that are {gap} apart and share no pair of frames"
-    )
+    raise CannotDraw(f"found no {counts} frames of {num_frames} that are {gap} apart and share no pair of frames")
 
 
 def _spread(num_frames: int, count: int, gap: int, rng: np.random.Generator) -> list[int]:

@@ -81,9 +81,7 @@ def draw(
     return Sample(NAME, _question(n), tuple(specs), answer, {"shown": (order + 1).tolist()})
 
 
-def render(
-    transform: Mapping[str, Any], frames: np.ndarray, other_frames: np.ndarray | None = None
-) -> np.ndarray:
+def render(transform: Mapping[str, Any], frames: np.ndarray, other_frames: np.ndarray | None = None) -> np.ndarray:
     """A copy of the frames (T, H, W, 3): the pieces are shown as they are; `transform` is empty."""
     return frames.copy()
 

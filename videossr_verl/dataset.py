@@ -1,0 +1,155 @@
+"""verl's dataset class for pretext rows; rows of any other data set in the same run go to verl's own code."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.json
+import pyarrow.parquet as pq
+from omegaconf import DictConfig
+from verl.utils.dataset.rl_dataset import RLHFDataset
+
+from videossr_verl.errors import BadInput
+from videossr_verl.prompt_tokens import PromptTokenCounter
+from videossr_verl.render import render_videos, resolve_path
+from videossr_verl.sample import VideoSpec
+
+logger = logging.getLogger(__name__)
+
+DATA_SOURCE_PREFIX = "videossr/"
+
+
+class PretextDataset(RLHFDataset):
+    """Rows of `videossr build`, alone or concatenated with other verl data sets.
+
+    Configured by `data.custom_cls`; reads `data.data_root` (folder that the rows' video paths are relative to)
+    beside verl's own keys. Set in the Hydra config `videossr_grpo`.
+    """
+
+    def _read_files_and_tokenize(self) -> None:
+        # verl's own reader refuses files whose `videos` or `extra_info` have other fields than ours.
+        tables = [_read_table(file) for file in self.data_files]
+        rows = datasets.Dataset(pa.concat_tables(tables, promote_options="permissive"))
+        if 0 < self.max_samples < len(rows):
+            chosen = np.arange(len(rows))
+            if self.shuffle:
+                chosen = np.random.default_rng(self.seed).choice(len(rows), size=self.max_samples, replace=False)
+            rows = rows.select(chosen[: self.max_samples].tolist())
+        self.dataframe = rows
+        self._check_videos_exist()
+        self.dataframe = self.maybe_filter_out_long_prompts(rows)
+
+    def _check_videos_exist(self) -> None:
+        """A video deleted after the build is told now, with its name, and not in the middle of a run."""
+        root = data_root(self.config)
+        videos = {
+            video["video"]
+            for source, row in zip(self.dataframe["data_source"], self.dataframe[self.video_key], strict=True)
+            if source.startswith(DATA_SOURCE_PREFIX)
+            for video in row
+        }
+        missing = sorted(v for v in videos if not resolve_path(v, root).is_file())
+        if missing:
+            raise BadInput(
+                f"{len(missing)} of {len(videos)} videos are missing below data.data_root={root}, first '{missing[0]}':"
+                " restore them or build the dataset again"
+            )
+
+    def maybe_filter_out_long_prompts(self, dataframe: datasets.Dataset = None) -> datasets.Dataset:
+        """Drops (or refuses, with `filter_overlong_prompts=False`) prompts over `max_prompt_length`, decoding nothing.
+
+        Other rows are filtered by verl's own, decoding, filter.
+        """
+        is_pretext = [source.startswith(DATA_SOURCE_PREFIX) for source in dataframe["data_source"]]
+        others = [i for i, pretext in enumerate(is_pretext) if not pretext]
+        keep = set(self._keep_foreign(dataframe, others))
+        lengths = self._prompt_lengths(dataframe.select([i for i, pretext in enumerate(is_pretext) if pretext]))
+        too_long: Counter[str] = Counter()
+        for i, length in zip((i for i, p in enumerate(is_pretext) if p), lengths, strict=True):
+            if length <= self.max_prompt_length:
+                keep.add(i)
+            else:
+                too_long[dataframe[i]["data_source"]] += 1
+        if too_long:
+            found = (
+                f"{sum(too_long.values())} of {len(dataframe)} prompts are longer than"
+                f" data.max_prompt_length={self.max_prompt_length} (longest {max(lengths)} tokens; {dict(too_long)})"
+            )
+            if not self.filter_overlong_prompts or not keep:
+                raise BadInput(f"{found}: raise max_prompt_length or build with fewer or smaller frames")
+            logger.warning("%s: left out", found)
+        return dataframe.select(sorted(keep))
+
+    def _keep_foreign(self, dataframe: datasets.Dataset, indices: list[int]) -> list[int]:
+        if not indices or not self.filter_overlong_prompts:
+            return indices
+        marked = dataframe.select(indices).add_column("_row", indices)
+        return list(super().maybe_filter_out_long_prompts(marked)["_row"])
+
+    def _prompt_lengths(self, dataframe: datasets.Dataset) -> list[int]:
+        if len(dataframe) == 0:
+            return []
+        if self.processor is None:
+            raise BadInput("the model folder has no processor: video prompts need a vision-language model's folder")
+        counter = PromptTokenCounter(self.processor, self.apply_chat_template_kwargs)
+        lengths = []
+        for row in dataframe.select_columns([self.prompt_key, self.video_key, "extra_info"]):
+            stored = json.loads(row["extra_info"]["num_prompt_tokens"]).get(counter.key)
+            lengths.append(stored or counter.count(row[self.prompt_key], row[self.video_key]))
+        return lengths
+
+    @classmethod
+    def _process_multi_modal_info(
+        cls, messages: list[dict], image_patch_size: int, config: DictConfig
+    ) -> tuple[list | None, list | None, list | None]:
+        """(images, videos, audios) of one prompt; a video is (uint8 frames T, C, H, W, metadata).
+
+        verl calls this in the agent-loop workers, on whichever node they are, in a thread.
+        """
+        items = [item for m in messages if isinstance(m.get("content"), list) for item in m["content"]]
+        specs = [item for item in items if item.get("type") == "video" and item.get("transform") is not None]
+        if not specs:
+            return super()._process_multi_modal_info(_drop_nulls(messages), image_patch_size, config)
+        # The vision tower of both families merges 2 x 2 patches into one token.
+        factor = 2 * image_patch_size
+        videos = render_videos([VideoSpec.from_row(item) for item in specs], data_root(config), factor)
+        return None, videos, None
+
+
+def _read_table(file: str) -> pa.Table:
+    """A parquet or JSON-lines file; BadInput names a file that is missing or damaged."""
+    if not Path(file).is_file():
+        raise BadInput(f"data file '{file}' does not exist: build it with `videossr build`")
+    try:
+        return pq.read_table(file) if str(file).endswith(".parquet") else pa.json.read_json(file)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise BadInput(f"cannot read data file '{file}': {' '.join(str(error).split())}") from error
+
+
+def data_root(config: DictConfig) -> str:
+    """`data.data_root`, or one sentence that says how to set it."""
+    root = config.get("data_root")
+    if not root:
+        raise BadInput("data.data_root is not set: give the folder that the dataset's video paths are relative to")
+    if not Path(root).is_dir():
+        raise BadInput(f"data.data_root='{root}' is not a folder on this machine")
+    return root
+
+
+def _drop_nulls(messages: list[dict]) -> list[dict]:
+    """Concatenated data sets give each row the columns of all, as nulls that qwen-vl-utils would take as values."""
+
+    def clean(item: Any) -> Any:
+        return {k: v for k, v in item.items() if v is not None} if isinstance(item, dict) else item
+
+    return [
+        {**m, "content": [clean(item) for item in m["content"]]} if isinstance(m.get("content"), list) else m
+        for m in messages
+    ]

