@@ -26,7 +26,7 @@ if [ $# -gt 0 ] && [[ "$1" != *=* ]]; then
 fi
 
 family=${FAMILY:-qwen2_5_vl} seed=${SEED:-1} steps=${STEPS:-60} run=${RUN:-runs/quickstart}
-model=$PWD/recipes/tiny/$family
+here=$PWD
 mkdir -p "$run"
 run=$(cd "$run" && pwd)
 train=$run/$family-seed$seed
@@ -42,7 +42,7 @@ say() {
 say "installing"
 bash recipes/setup_cpu.sh dev
 export VERL_PLATFORM=cpu HF_HUB_OFFLINE=1 VLLM_CPU_KVCACHE_SPACE=1 TOKENIZERS_PARALLELISM=false
-py=$PWD/.venv/bin/python
+py=$here/.venv/bin/python
 cd "$run" # the installed package is what runs, not the sources
 
 say "collecting videos"
@@ -51,17 +51,28 @@ if [ -z "$videos" ]; then
     "$py" -m videossr_verl.tiny.corpus "$videos"
 fi
 
+model=$here/recipes/tiny/$family
+if [ ! -d "$model" ]; then
+    model=$run/warm-start-$family
+    if [ ! -d "$model" ]; then
+        say "warm-starting a tiny $family (about 10 minutes, once)"
+        "$py" "$here/recipes/tiny/warm_start.py" --family "$family" --steps 500 --out "$model"
+    fi
+fi
+
 say "building the dataset"
-"$py" -m videossr_verl.cli build "$videos" --out data --preset videossr_tiny --data-root "$videos" \
+data=$run/data-$family
+"$py" -m videossr_verl.cli build "$videos" --out "$data" --preset videossr_tiny --data-root "$videos" \
     --count 1800 --test-count 144 --test-share 0.3 --model "$model"
-[ data/blind.parquet -nt data/test.parquet ] || "$py" -m data_preprocess.blind_control data/test.parquet data/blind.parquet
+[ "$data/blind.parquet" -nt "$data/test.parquet" ] \
+    || "$py" -m data_preprocess.blind_control "$data/test.parquet" "$data/blind.parquet"
 
 say "training $steps GRPO steps"
 log=$train/train.log
 if [ ! -f "$train/checkpoint/config.json" ]; then
-    data=(
-        data.train_files=data/train.parquet
-        "data.val_files=[data/test.parquet,data/blind.parquet]"
+    rows=(
+        data.train_files="$data/train.parquet"
+        data.val_files="[$data/test.parquet,$data/blind.parquet]"
         data.data_root="$videos"
         data.train_batch_size=16
         data.max_prompt_length=256
@@ -86,7 +97,7 @@ if [ ! -f "$train/checkpoint/config.json" ]; then
     )
     mkdir -p "$train/metrics"
     VERL_FILE_LOGGER_PATH=$train/metrics/$(date +%s).jsonl "$py" -m verl.trainer.main_ppo --config-name videossr_grpo_cpu \
-        "${data[@]}" "${actor[@]}" "${trainer[@]}" hydra.run.dir="$train/hydra" "$@" 2>&1 \
+        "${rows[@]}" "${actor[@]}" "${trainer[@]}" hydra.run.dir="$train/hydra" "$@" 2>&1 \
         | "$py" -m videossr_verl.watch "$log" --total "$steps"
     "$py" -m videossr_verl.checkpoint "$train/steps" --out "$train/checkpoint"
 fi

@@ -18,20 +18,26 @@ fail() {
 command -v "$python" > /dev/null || fail "no $python on this machine: install Python 3.11, or set PYTHON to it"
 [ -d .venv ] || "$python" -m venv .venv || fail "cannot create .venv: install the venv module of $python"
 
-# The stack is installed anew only when what it is made from changes; the package itself takes seconds.
+# The stack, and the package, are installed anew only when what they are made from has changed.
 want=$(cat constraints/cpu.txt pyproject.toml | sha256sum | cut -d' ' -f1)
-stamp=.venv/stack-$(echo "$extras" | tr , -)
+stamp=.venv/stack-${extras//,/-}
 pip=(.venv/bin/python -m pip --disable-pip-version-check --quiet)
 if [ "$(cat "$stamp" 2> /dev/null)" != "$want" ]; then
     echo "setup: installing verl, vLLM and torch for CPU into .venv (about 3 minutes)"
     index=()
     [ -z "${TORCH_INDEX:-}" ] || index=(--extra-index-url "$TORCH_INDEX")
     if ! "${pip[@]}" install --constraint constraints/cpu.txt "${index[@]}" ".[$extras]" 2> .venv/install.log; then
-        tail -5 .venv/install.log >&2
-        fail "the install failed (whole log: .venv/install.log). If pip found no torch==2.13.0+cpu, take PyTorch's own
-       index: TORCH_INDEX=https://download.pytorch.org/whl/cpu bash recipes/setup_cpu.sh"
+        grep -v WARNING .venv/install.log | tail -5 >&2
+        fail "the install failed, the whole log is .venv/install.log; if pip found no torch==2.13.0+cpu, name PyTorch's
+       own index: TORCH_INDEX=https://download.pytorch.org/whl/cpu bash recipes/setup_cpu.sh"
     fi
+    echo "$want" > "$stamp"
 fi
-"${pip[@]}" install --no-deps --force-reinstall . 2> .venv/install.log \
-    || fail "this package does not install: see .venv/install.log"
-echo "$want" > "$stamp"
+
+want=$(find pyproject.toml videossr_verl data_preprocess reward_fns hydra_plugins -type f ! -path '*/__pycache__/*' \
+    -exec sha256sum {} + | LC_ALL=C sort -k 2 | sha256sum | cut -d' ' -f1)
+if [ "$(cat .venv/package 2> /dev/null)" != "$want" ]; then
+    "${pip[@]}" install --no-deps --force-reinstall . 2> .venv/install.log \
+        || fail "this package does not install: see .venv/install.log"
+    echo "$want" > .venv/package
+fi

@@ -68,3 +68,12 @@ def test_a_run_without_our_validation_is_told(tmp_path, records):
     write_metrics(tmp_path, records)
     with pytest.raises(BadInput, match=r"metrics|validation"):
         report.read_curves(tmp_path)
+
+
+def test_seeds_are_compared(tmp_path):
+    for seed, last in enumerate((0.5, 0.6, 0.7)):
+        (tmp_path / str(seed)).mkdir()
+        write_metrics(tmp_path / str(seed), [(0, figures("t", 0.4, 0, 0.3)), (9, figures("t", last, 0, 0.3))])
+    table = report.compare_seeds(sorted(tmp_path.iterdir()))
+    assert "| held-out mean reward | 0.400 | 0.500, 0.600, 0.700 | +0.200 | 0.200 |" in table
+    assert "| lead over the blind control | 0.100 | 0.200, 0.300, 0.400 | +0.200 | 0.200 |" in table

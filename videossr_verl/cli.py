@@ -36,9 +36,11 @@ frame's time, the question and the answer.
 
 REPORT_HELP = """\
 Shows what a training run learned: per task the held-out reward and exact rate before and after, beside chance
-and, where the validation files hold it, the blind control. Writes curves.png into the run.
+and, where the validation files hold it, the blind control. Writes curves.png into the run. Of several runs that
+differ in their seed, it prints the mean gain and the spread.
 
   videossr report runs/quickstart/qwen2_5_vl-seed1
+  videossr report runs/quickstart/qwen2_5_vl-seed*
 """
 
 
@@ -152,13 +154,14 @@ def _inspect(args: argparse.Namespace) -> None:
 
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", metavar="RUN", help="folder with metrics/*.jsonl of verl's file logger")
+    text = "folder with metrics/*.jsonl of verl's file logger"
+    parser.add_argument("runs", metavar="RUN", nargs="+", help=text)
 
 
 def _report(args: argparse.Namespace) -> None:
-    from videossr_verl.report import write_report
+    from videossr_verl.report import compare_seeds, write_report
 
-    print(write_report(args.run))
+    print(write_report(args.runs[0]) if len(args.runs) == 1 else compare_seeds(args.runs))
 
 
 if __name__ == "__main__":

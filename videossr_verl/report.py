@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,6 +103,32 @@ def write_report(run: str | Path) -> str:
     text = f"{summary(curves)}\ncurves: {run / 'curves.png'}"
     (run / "summary.txt").write_text(text + "\n")
     return text
+
+
+def compare_seeds(runs: Sequence[str | Path]) -> str:
+    """A Markdown table of several runs that differ in their seed: mean reward and lead, before, after, spread.
+
+    `gain` is after - before; `spread` is the range (largest - smallest) over the seeds.
+    """
+    rows = []
+    for run in runs:
+        curves = read_curves(Path(run))
+        rows.append((mean_figures(curves, 0), mean_figures(curves, -1)))
+    lines = [
+        "| figure | before | after, each seed | mean gain | spread over seeds |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, label in (("score", "held-out mean reward"), ("lead", "lead over the blind control")):
+        if not all(name in after for _, after in rows):
+            continue
+        before = [first[name] for first, _ in rows]
+        after = [last[name] for _, last in rows]
+        gain = sum(after) / len(after) - sum(before) / len(before)
+        each = ", ".join(f"{value:.3f}" for value in after)
+        lines.append(
+            f"| {label} | {sum(before) / len(before):.3f} | {each} | {gain:+.3f} | {max(after) - min(after):.3f} |"
+        )
+    return "\n".join(lines)
 
 
 def draw_curves(curves: dict[str, TaskCurves], out: Path) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import copy
-import sys
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -188,29 +188,35 @@ def main() -> None:
 
     preset = load_preset(args.preset)
     factor = 28 if args.family == "qwen2_5_vl" else 32
-    folder = args.videos or Path(tempfile.mkdtemp())
-    scenes = load_scenes(folder, args.scenes, args.seed, preset, factor)
-    rng = np.random.default_rng(args.seed)
-    examples = [draw(scenes, preset, task, rng)[0] for task in preset.weights for _ in range(300)]
-    texts = [text for s in examples for text in (*s.question.split("<video>"), s.answer)]
-    tokenizer = train_tokenizer([*texts, *["system\n", "user\n", "assistant\n", SYSTEM_PROMPT] * len(examples)])
-    model = build_model(args.family, tokenizer, args.seed)
-    scale_weights(model, args.seed)
-    print(f"{args.family}: {sum(p.numel() for p in model.parameters()):,} parameters, {len(tokenizer)} tokens")
-    save_checkpoint(model, build_processor(args.family, tokenizer), args.out)
+    with tempfile.TemporaryDirectory() as scratch:
+        scenes = load_scenes(args.videos or Path(scratch), args.scenes, args.seed, preset, factor)
+        rng = np.random.default_rng(args.seed)
+        examples = [draw(scenes, preset, task, rng)[0] for task in preset.weights for _ in range(300)]
+        texts = [text for s in examples for text in (*s.question.split("<video>"), s.answer)]
+        tokenizer = train_tokenizer([*texts, *["system\n", "user\n", "assistant\n", SYSTEM_PROMPT] * len(examples)])
+        model = build_model(args.family, tokenizer, args.seed)
+        scale_weights(model, args.seed)
+        count = sum(p.numel() for p in model.parameters())
+        print(f"{args.family}: {count:,} parameters, {len(tokenizer)} tokens", flush=True)
 
-    # verl's loader gives the processor the position ids that training will use.
-    samples = Samples(scenes, preset, hf_processor(str(args.out)), args.seed)
-    loader = DataLoader(samples, batch_size=args.batch, collate_fn=collate, num_workers=1, prefetch_factor=4)
+        # verl's loader gives the processor the position ids that training will use.
+        save_checkpoint(model, build_processor(args.family, tokenizer), Path(scratch, "untrained"))
+        samples = Samples(scenes, preset, hf_processor(str(Path(scratch, "untrained"))), args.seed)
+
+    def save(out: Path) -> None:
+        partial = out.with_name(f".{out.name}.partial")
+        save_checkpoint(copy.deepcopy(model).to(torch.bfloat16), build_processor(args.family, tokenizer), partial)
+        shutil.rmtree(out, ignore_errors=True)
+        partial.replace(out)
 
     def snapshot(step: int) -> None:
         if args.save_every and step % args.save_every == 0:
-            out = args.out.with_name(f"{args.out.name}-{step}")
-            save_checkpoint(copy.deepcopy(model).to(torch.bfloat16), build_processor(args.family, tokenizer), out)
+            save(args.out.with_name(f"{args.out.name}-{step}"))
 
+    loader = DataLoader(samples, batch_size=args.batch, collate_fn=collate, num_workers=1, prefetch_factor=4)
     train(model, loader, args.steps, args.lr, snapshot)
-    save_checkpoint(model.to(torch.bfloat16), build_processor(args.family, tokenizer), args.out)
+    save(args.out)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,0 +1,77 @@
+"""Runs of the real stack: recipes and verl's own trainer in processes of their own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+SMALL = (
+    "data.train_batch_size=6",
+    "data.val_max_samples=24",
+    "actor_rollout_ref.actor.ppo_mini_batch_size=6",
+    "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=48",
+    "trainer.test_freq=2",
+    "trainer.save_freq=2",
+)
+
+
+def _environment(**changes):
+    # Ray and vLLM choose thread counts for themselves; pytest's own settings must not leak into them.
+    kept = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS" and not k.startswith("VLLM_")}
+    kept |= {"VERL_PLATFORM": "cpu", "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
+    return kept | {k: str(v) for k, v in changes.items()}
+
+
+@pytest.fixture(scope="session")
+def quickstart():
+    """(run folder, *arguments, **environment) -> the finished process of recipes/quickstart_cpu.sh."""
+
+    def run(folder, *arguments, **environment):
+        command = ["bash", str(ROOT / "recipes" / "quickstart_cpu.sh"), *map(str, arguments)]
+        return subprocess.run(
+            command, env=_environment(RUN=folder, STEPS=2, **environment), capture_output=True, text=True, timeout=900
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def train():
+    """(folder to run in, *Hydra overrides) -> the finished process of verl's own entry point."""
+
+    def run(folder, *overrides):
+        command = [sys.executable, "-m", "verl.trainer.main_ppo", "--config-name", "videossr_grpo_cpu", *overrides]
+        return subprocess.run(
+            command,
+            cwd=folder,
+            env=_environment(VERL_FILE_LOGGER_PATH=folder / "metrics.jsonl"),
+            capture_output=True,
+            text=True,
+            timeout=900,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def read_metrics():
+    """Metrics files of verl's file logger -> {step: {name: value}}."""
+
+    def read(*files):
+        records = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+        merged = {}
+        for record in records:
+            merged.setdefault(record["step"], {}).update(record["data"])
+        return merged
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def small():
+    """Overrides that make two steps cheap."""
+    return SMALL

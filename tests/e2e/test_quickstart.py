@@ -1,0 +1,81 @@
+"""The README's first command, whole, with two steps: videos in, a checkpoint out, on the real stack."""
+
+import pytest
+import torch
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+TASKS = ("anomaly_grounding", "object_counting", "temporal_jigsaw")
+
+
+@pytest.fixture(scope="module")
+def run(quickstart, small, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("a run")
+    finished = quickstart(folder, *small)
+    assert finished.returncode == 0, finished.stdout[-3000:] + finished.stderr[-3000:]
+    return folder, finished.stdout
+
+
+@pytest.fixture(scope="module")
+def metrics(run, read_metrics):
+    return read_metrics(*(run[0] / "qwen2_5_vl-seed1" / "metrics").glob("*.jsonl"))
+
+
+def test_rollouts_and_trainer_agree(metrics):
+    for step in (1, 2):
+        assert metrics[step]["training/rollout_probs_diff_max"] <= 0.01
+        assert metrics[step]["training/rollout_actor_probs_pearson_corr"] > 0.999
+
+
+def test_the_warm_start_sees_in_the_rollout_engine(metrics):
+    """Far above the blind control: right frames, right weights and right positions reached vLLM."""
+    task = "videossr/temporal_jigsaw"
+    lead = metrics[0][f"val-aux/{task}/score/mean@1"] - metrics[0][f"val-aux/{task}/blind/score/mean@1"]
+    assert lead > 0.1
+
+
+def test_every_task_is_validated_with_its_chance_and_blind_control(metrics):
+    for step in (0, 2):
+        for task in TASKS:
+            for subset in ("", "/blind"):
+                prefix = f"videossr/{task}{subset}"
+                assert 0 <= metrics[step][f"val-aux/{prefix}/score/mean@1"] <= 1
+                assert 0.3 < metrics[step][f"val-aux/{prefix}/chance/mean@1"] < 0.8
+
+
+def test_the_checkpoint_loads_and_has_learned(run, tiny_model):
+    folder = run[0] / "qwen2_5_vl-seed1" / "checkpoint"
+    AutoProcessor.from_pretrained(folder)
+    trained = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).state_dict()
+    before = AutoModelForImageTextToText.from_pretrained(tiny_model, dtype=torch.float32).state_dict()
+    moved = [name for name, weight in trained.items() if not torch.equal(weight, before[name])]
+    assert any("visual" in name for name in moved)
+    assert any("language_model" in name for name in moved)
+
+
+def test_what_a_person_sees(run):
+    folder, shown = run
+    for task in TASKS:
+        assert task in shown
+    assert "step 2/2  reward" in shown
+    assert "lead over blind" in shown
+    assert (folder / "qwen2_5_vl-seed1" / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_second_run_reuses_what_is_there(run, quickstart, small):
+    again = quickstart(run[0], *small)
+    assert again.returncode == 0, again.stderr[-2000:]
+    assert "step 1/2" not in again.stdout
+    assert "lead over blind" in again.stdout
+
+
+def test_a_missing_folder_is_one_sentence(quickstart, tmp_path):
+    finished = quickstart(tmp_path, "no/such/folder")
+    assert finished.returncode == 2
+    assert finished.stderr == "quickstart: 'no/such/folder' is not a folder: give a folder of videos, or nothing\n"
+
+
+def test_wrong_input_found_by_the_trainer_is_one_sentence_and_code_2(run, quickstart, small):
+    finished = quickstart(run[0], *small, "data.max_prompt_length=20", SEED=2)
+    assert finished.returncode == 2
+    assert "1800 of 1800 prompts are longer than data.max_prompt_length=20" in finished.stdout
+    assert "the same command goes on from there" in finished.stderr

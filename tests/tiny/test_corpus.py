@@ -1,0 +1,26 @@
+"""The quickstart's own videos."""
+
+import numpy as np
+
+from videossr_verl.tiny.corpus import make_corpus
+from videossr_verl.tiny.generated_videos import generate_frames
+from videossr_verl.video.probe import probe
+
+
+def test_real_and_generated_videos_are_usable_and_kept(tmp_path):
+    assert make_corpus(tmp_path, generated=2, seed=0) == 6
+    infos = {path.name: probe(path) for path in tmp_path.iterdir()}
+    assert {"bigbuckbunny.mp4", "bikes.mp4", "generated_000.mp4", "generated_001.mp4"} <= set(infos)
+    assert len({info.content_id for info in infos.values()}) == 6
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    make_corpus(tmp_path, generated=2, seed=0)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
+
+
+def test_generated_scenes_are_coloured_asymmetric_and_get_lighter():
+    for seed in range(5):
+        frames = generate_frames(np.random.default_rng(seed), 24, 12).astype(float)
+        assert abs(frames[..., 0] - frames[..., 2]).mean() > 10
+        assert abs(frames - frames[:, :, ::-1]).mean() > 10
+        light = frames.mean((1, 2, 3))
+        assert light[-1] > 1.3 * light[0]
