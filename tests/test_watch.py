@@ -14,13 +14,27 @@ STEP = (
 
 
 def test_step_lines_are_short_and_the_log_is_whole():
-    lines = ["starting\n", STEP, "noise step by step\n"]
+    lines = ["(TaskRunner pid=7) all initialize finished\n", STEP, "noise step by step\n"]
     log, screen = io.StringIO(), io.StringIO()
     watch.follow(iter(lines), log, screen, 60)
     assert log.getvalue() == "".join(lines)
     shown = screen.getvalue().splitlines()
-    assert len(shown) == 1
-    assert shown[0].startswith("step 3/60  reward 0.500  KL 0.012  held-out reward 0.500  (")
+    assert len(shown) == 2
+    assert shown[0].startswith("everything is up")
+    assert shown[1].startswith("step 3/60  reward 0.500  KL 0.012  held-out reward 0.500  (")
+
+
+def test_remaining_time_leaves_the_start_up_out(monkeypatch):
+    clock = iter([0, 300, 300, 310, 320])
+    monkeypatch.setattr(watch.time, "monotonic", lambda: next(clock))
+    screen = io.StringIO()
+    lines = ["noise\n", *(f"step:{step} - a:0.5\n" for step in (0, 1, 2))]
+    watch.follow(iter(lines), io.StringIO(), screen, 62)
+    assert [line.rsplit("(", 1)[1] for line in screen.getvalue().splitlines()] == [
+        "5.0 min)",
+        "5.2 min, about 10 min left)",
+        "5.3 min, about 10 min left)",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,10 @@ from videossr_verl.video.size import target_size
 
 def load_processor(model: str) -> Any:
     """The processor of a model folder (or hub name). BadInput if it has none that handles videos."""
-    from transformers import AutoProcessor
-
+    try:
+        from transformers import AutoProcessor
+    except ImportError as error:  # torchvision's wheel refuses the CPU build of torch
+        raise BadInput("transformers cannot be loaded: on a machine without a GPU, set VERL_PLATFORM=cpu") from error
     try:
         processor = AutoProcessor.from_pretrained(model)
     except (OSError, ValueError) as error:

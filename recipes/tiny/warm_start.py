@@ -1,16 +1,19 @@
-"""Makes the warm-started tiny checkpoint of the quickstart: supervised training on endlessly drawn pretext samples.
+"""Makes a warm-started tiny checkpoint: supervised training on endlessly drawn pretext samples.
 
 GRPO needs a policy that sometimes answers right; an untrained model of a million parameters never does. The warm
-start stops long before the model has learned the tasks. It draws from generated videos of its own, so nothing of
+start stops before the model has learned the tasks. It draws from generated videos of its own, so nothing of
 the quickstart's training or test videos has been seen.
 
-    VERL_PLATFORM=cpu python recipes/tiny/warm_start.py --family qwen2_5_vl --steps 1500 --out recipes/tiny/qwen2_5_vl
+    VERL_PLATFORM=cpu python recipes/tiny/warm_start.py --family qwen3_vl --steps 500 --out warm-start
+
+`make_qwen2_5_vl.sh` says how the checkpoint beside it was made.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import dataclasses
 import shutil
 import tempfile
 import time
@@ -22,7 +25,13 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 from tqdm import tqdm
-from transformers import PreTrainedModel, ProcessorMixin
+from transformers import (
+    AutoModelForImageTextToText,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    ProcessorMixin,
+)
 from verl.utils.tokenizer import build_multimodal_processor_inputs, hf_processor
 
 from data_preprocess.presets import Preset, load_preset
@@ -171,13 +180,28 @@ def scale_weights(model: PreTrainedModel, seed: int) -> None:
                 weight.normal_(0, weight[0].numel() ** -0.5, generator=generator)
 
 
+def take_over(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Puts the weights of the checkpoint `folder` into `model`; embeddings of tokens that both know go by name."""
+    old = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32)
+    known = AutoTokenizer.from_pretrained(folder).get_vocab()
+    rows, old_rows = torch.tensor([(row, known[t]) for t, row in tokenizer.get_vocab().items() if t in known]).T
+    with torch.no_grad():
+        model.get_input_embeddings().weight[rows] = old.get_input_embeddings().weight[old_rows]
+        weights = dict(model.named_parameters())
+        for name, weight in old.named_parameters():
+            if weight is not old.get_input_embeddings().weight:
+                weights[name].copy_(weight)
+
+
 def main() -> None:
     """Command line: an HF checkpoint folder (bf16) comes out."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--family", choices=FAMILIES, default="qwen2_5_vl")
     parser.add_argument("--preset", default="videossr_tiny")
+    parser.add_argument("--tasks", nargs="+", help="only these of the preset")
+    parser.add_argument("--init", type=Path, help="checkpoint to go on from")
     parser.add_argument("--scenes", type=int, default=800, help="generated videos to draw from")
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--lr", type=float, default=1.5e-3)
     parser.add_argument("--seed", type=int, default=1000, help="of videos, samples and weights")
@@ -187,6 +211,8 @@ def main() -> None:
     args = parser.parse_args()
 
     preset = load_preset(args.preset)
+    if args.tasks:
+        preset = dataclasses.replace(preset, weights={task: preset.weights[task] for task in args.tasks})
     factor = 28 if args.family == "qwen2_5_vl" else 32
     with tempfile.TemporaryDirectory() as scratch:
         scenes = load_scenes(args.videos or Path(scratch), args.scenes, args.seed, preset, factor)
@@ -196,6 +222,8 @@ def main() -> None:
         tokenizer = train_tokenizer([*texts, *["system\n", "user\n", "assistant\n", SYSTEM_PROMPT] * len(examples)])
         model = build_model(args.family, tokenizer, args.seed)
         scale_weights(model, args.seed)
+        if args.init:
+            take_over(model, tokenizer, args.init)
         count = sum(p.numel() for p in model.parameters())
         print(f"{args.family}: {count:,} parameters, {len(tokenizer)} tokens", flush=True)
 

@@ -28,9 +28,9 @@ def test_rollouts_and_trainer_agree(metrics):
 
 def test_the_warm_start_sees_in_the_rollout_engine(metrics):
     """Far above the blind control: right frames, right weights and right positions reached vLLM."""
-    task = "videossr/temporal_jigsaw"
+    task = "videossr/anomaly_grounding"
     lead = metrics[0][f"val-aux/{task}/score/mean@1"] - metrics[0][f"val-aux/{task}/blind/score/mean@1"]
-    assert lead > 0.1
+    assert lead > 0.2
 
 
 def test_every_task_is_validated_with_its_chance_and_blind_control(metrics):
