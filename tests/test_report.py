@@ -59,7 +59,7 @@ def test_a_resumed_run_has_its_steps_once_and_a_cut_line_is_left_out(tmp_path):
 
 def test_picture(tmp_path):
     write_metrics(tmp_path, [(0, figures("t", 0.1, 0, 0.1)), (20, figures("t", 0.2, 0, 0.1))])
-    report.draw_curves(report.read_curves(tmp_path), tmp_path / "curves.png")
+    report.draw_curves([report.read_curves(tmp_path)], tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -70,10 +70,25 @@ def test_a_run_without_our_validation_is_told(tmp_path, records):
         report.read_curves(tmp_path)
 
 
-def test_seeds_are_compared(tmp_path):
-    for seed, last in enumerate((0.5, 0.6, 0.7)):
-        (tmp_path / str(seed)).mkdir()
-        write_metrics(tmp_path / str(seed), [(0, figures("t", 0.4, 0, 0.3)), (9, figures("t", last, 0, 0.3))])
-    table = report.compare_seeds(sorted(tmp_path.iterdir()))
-    assert "| held-out mean reward | 0.400 | 0.500, 0.600, 0.700 | +0.200 | 0.200 |" in table
-    assert "| lead over the blind control | 0.100 | 0.200, 0.300, 0.400 | +0.200 | 0.200 |" in table
+def test_seeds_are_compared_at_the_last_step_they_share(tmp_path):
+    runs = [tmp_path / str(seed) for seed in range(3)]
+    for run, last in zip(runs, (0.5, 0.6, 0.7), strict=True):
+        run.mkdir()
+        write_metrics(run, [(0, figures("t", 0.4, 0, 0.3)), (9, figures("t", last, 0, 0.3))])
+    with (runs[0] / "metrics" / "0.jsonl").open("a") as file:
+        file.write(json.dumps({"step": 18, "data": figures("t", 1, 1, 0)}) + "\n")
+    table = report.compare_seeds(runs, tmp_path / "seeds.png")
+    assert "after 9 steps" in table
+    assert "| reward, t | 0.400 | 0.500, 0.600, 0.700 | +0.200 | 0.200 |" in table
+    assert "| **held-out mean reward** | 0.400 | 0.500, 0.600, 0.700 | +0.200 | 0.200 |" in table
+    assert "| **lead over the blind control** | 0.100 | 0.200, 0.300, 0.400 | +0.200 | 0.200 |" in table
+    assert (tmp_path / "seeds.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_runs_that_cannot_be_compared_are_told(tmp_path):
+    runs = [tmp_path / "a", tmp_path / "b"]
+    for run, step in zip(runs, (5, 7), strict=True):
+        run.mkdir()
+        write_metrics(run, [(0, figures("t", 0.4, 0, 0.3)), (step, figures("t", 0.5, 0, 0.3))])
+    with pytest.raises(BadInput, match="fewer than two validated steps"):
+        report.compare_seeds(runs)

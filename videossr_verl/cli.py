@@ -40,7 +40,7 @@ and, where the validation files hold it, the blind control. Writes curves.png in
 differ in their seed, it prints the mean gain and the spread.
 
   videossr report runs/quickstart/qwen2_5_vl-seed1
-  videossr report runs/quickstart/qwen2_5_vl-seed*
+  videossr report runs/quickstart/qwen2_5_vl-seed* --picture seeds.png
 """
 
 
@@ -156,12 +156,13 @@ def _inspect(args: argparse.Namespace) -> None:
 def _add_report(parser: argparse.ArgumentParser) -> None:
     text = "folder with metrics/*.jsonl of verl's file logger"
     parser.add_argument("runs", metavar="RUN", nargs="+", help=text)
+    parser.add_argument("--picture", metavar="FILE.png", help="with several runs: where to draw their curves")
 
 
 def _report(args: argparse.Namespace) -> None:
     from videossr_verl.report import compare_seeds, write_report
 
-    print(write_report(args.runs[0]) if len(args.runs) == 1 else compare_seeds(args.runs))
+    print(write_report(args.runs[0]) if len(args.runs) == 1 else compare_seeds(args.runs, args.picture))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ verl starts that file anew when a run is resumed, so each start has a file of it
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections import defaultdict
@@ -99,53 +100,67 @@ def write_report(run: str | Path) -> str:
     """Draws RUN/curves.png, writes RUN/summary.txt and returns its text."""
     run = Path(run)
     curves = read_curves(run)
-    draw_curves(curves, run / "curves.png")
+    draw_curves([curves], run / "curves.png")
     text = f"{summary(curves)}\ncurves: {run / 'curves.png'}"
     (run / "summary.txt").write_text(text + "\n")
     return text
 
 
-def compare_seeds(runs: Sequence[str | Path]) -> str:
-    """A Markdown table of several runs that differ in their seed: mean reward and lead, before, after, spread.
+def compare_seeds(runs: Sequence[str | Path], picture: str | Path | None = None) -> str:
+    """A Markdown table of runs that differ in their seed, before and after, up to the last step that all validated.
 
-    `gain` is after - before; `spread` is the range (largest - smallest) over the seeds.
+    Per task the reward, then the mean reward and the lead over the blind control. `gain` is the mean of
+    after - before; `spread` is the range (largest - smallest) of after over the seeds. With `picture`, all curves
+    are drawn into that file.
     """
-    rows = []
-    for run in runs:
-        curves = read_curves(Path(run))
-        rows.append((mean_figures(curves, 0), mean_figures(curves, -1)))
-    lines = [
-        "| figure | before | after, each seed | mean gain | spread over seeds |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for name, label in (("score", "held-out mean reward"), ("lead", "lead over the blind control")):
-        if not all(name in after for _, after in rows):
-            continue
-        before = [first[name] for first, _ in rows]
-        after = [last[name] for _, last in rows]
-        gain = sum(after) / len(after) - sum(before) / len(before)
-        each = ", ".join(f"{value:.3f}" for value in after)
-        lines.append(
-            f"| {label} | {sum(before) / len(before):.3f} | {each} | {gain:+.3f} | {max(after) - min(after):.3f} |"
-        )
-    return "\n".join(lines)
+    all_curves = [read_curves(Path(run)) for run in runs]
+    if len({tuple(curves) for curves in all_curves}) > 1:
+        raise BadInput(f"the runs were validated on different tasks: {[sorted(curves) for curves in all_curves]}")
+    shared = set.intersection(*(set(c.steps) for curves in all_curves for c in curves.values()))
+    if len(shared) < 2:
+        raise BadInput("the runs share fewer than two validated steps: train them with the same trainer.test_freq")
+    cut = [{task: _up_to(c, max(shared)) for task, c in curves.items()} for curves in all_curves]
+    rows = {
+        f"reward, {task.replace('_', ' ')}": [(c[task].score[0], c[task].score[-1]) for c in cut] for task in cut[0]
+    }
+    means = [(mean_figures(curves, 0), mean_figures(curves, -1)) for curves in cut]
+    for name, label in (("score", "**held-out mean reward**"), ("lead", "**lead over the blind control**")):
+        if all(name in after for _, after in means):
+            rows[label] = [(before[name], after[name]) for before, after in means]
+    if picture:
+        draw_curves(cut, Path(picture))
+    head = f"| figure | warm start | after {max(shared)} steps, each seed | mean gain | spread over seeds |"
+    return "\n".join([head, "| --- | --- | --- | --- | --- |", *(_row(*row) for row in rows.items())])
 
 
-def draw_curves(curves: dict[str, TaskCurves], out: Path) -> None:
-    """One panel per figure (reward, exact rate), one line per task; chance dotted, blind control dashed."""
+def _up_to(c: TaskCurves, step: int) -> TaskCurves:
+    stop = c.steps.index(step) + 1
+    return TaskCurves(c.steps[:stop], c.score[:stop], c.acc[:stop], c.chance, c.blind[:stop])
+
+
+def _row(label: str, pairs: list[tuple[float, float]]) -> str:
+    before, after = (sum(values) / len(pairs) for values in zip(*pairs, strict=True))
+    last = [value for _, value in pairs]
+    each = ", ".join(f"{value:.3f}" for value in last)
+    return f"| {label} | {before:.3f} | {each} | {after - before:+.3f} | {max(last) - min(last):.3f} |"
+
+
+def draw_curves(runs: Sequence[dict[str, TaskCurves]], out: Path) -> None:
+    """One panel per figure (reward, exact rate), a line per task and run; chance dotted, blind control dashed."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
     figure, (reward, exact) = plt.subplots(1, 2, figsize=(10, 4), facecolor=_SURFACE, layout="constrained")
-    for hue, (task, c) in zip(_HUES, curves.items(), strict=False):
-        label = task.replace("_", " ")
-        reward.plot(c.steps, c.score, color=hue, marker="o", markersize=4, label=label)
-        reward.axhline(c.chance, color=hue, linestyle=":", linewidth=1)
-        if c.blind:
-            reward.plot(c.steps[: len(c.blind)], c.blind, color=hue, linestyle="--", linewidth=1, alpha=0.7)
-        exact.plot(c.steps, c.acc, color=hue, marker="o", markersize=4, label=label)
+    for hue, task in zip(itertools.cycle(_HUES), runs[0]):
+        reward.axhline(runs[0][task].chance, color=hue, linestyle=":", linewidth=1)
+        for i, c in enumerate(run[task] for run in runs):
+            line = {"color": hue, "marker": "o", "markersize": 4, "label": None if i else task.replace("_", " ")}
+            reward.plot(c.steps, c.score, **line)
+            exact.plot(c.steps, c.acc, **line)
+            if c.blind:
+                reward.plot(c.steps[: len(c.blind)], c.blind, color=hue, linestyle="--", linewidth=1, alpha=0.7)
     reward.set_title("held-out reward  (dashed: blind control, dotted: chance)", color=_INK, fontsize=10)
     exact.set_title("held-out exact answers", color=_INK, fontsize=10)
     for axis in (reward, exact):
