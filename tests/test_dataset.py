@@ -13,6 +13,7 @@ from verl.utils.tokenizer import build_multimodal_processor_inputs, hf_processor
 
 from videossr_verl.dataset import PretextDataset
 from videossr_verl.errors import BadInput
+from videossr_verl.render import render_videos
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +130,22 @@ def test_rows_of_another_data_set_go_through_verls_own_code(open_dataset, datase
         None,
         None,
     )
+
+
+def test_rollouts_that_ask_together_decode_once(open_dataset, dataset_folder, monkeypatch):
+    dataset = open_dataset(dataset_folder / "train.parquet")
+    calls = []
+
+    def counted(*args):
+        calls.append(args)
+        return render_videos(*args)
+
+    monkeypatch.setattr("videossr_verl.dataset.render_videos", counted)
+
+    async def ask():
+        rows = [dataset[i]["raw_prompt"] for i in (0, 1) for _ in range(8)]
+        return await asyncio.gather(*(PretextDataset.process_multi_modal_info(r, 14, dataset.config) for r in rows))
+
+    answers = asyncio.run(ask())
+    assert len(calls) == 2
+    assert len({id(videos) for _, videos, _ in answers}) == 2

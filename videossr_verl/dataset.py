@@ -20,10 +20,13 @@ from videossr_verl.errors import BadInput
 from videossr_verl.prompt_tokens import PromptTokenCounter
 from videossr_verl.render import render_videos, resolve_path
 from videossr_verl.sample import VideoSpec
+from videossr_verl.shared_videos import SharedVideos, SingleFlight
 
 logger = logging.getLogger(__name__)
 
 DATA_SOURCE_PREFIX = "videossr/"
+
+_SHARED = SingleFlight()
 
 
 class PretextDataset(RLHFDataset):
@@ -106,6 +109,23 @@ class PretextDataset(RLHFDataset):
         return lengths
 
     @classmethod
+    async def process_multi_modal_info(
+        cls, messages: list[dict], image_patch_size: int, config: DictConfig
+    ) -> tuple[list | None, list | None, list | None]:
+        """As `_process_multi_modal_info`, in a thread; rollouts that ask for the same videos at once share them."""
+        prepare = super().process_multi_modal_info
+        specs = _video_specs(messages)
+        if not specs:
+            return await prepare(messages, image_patch_size, config)
+
+        async def make() -> SharedVideos:
+            _, videos, _ = await prepare(messages, image_patch_size, config)
+            return SharedVideos(videos)
+
+        key = (json.dumps(specs, sort_keys=True, default=repr), image_patch_size, data_root(config))
+        return None, await _SHARED.get(key, make), None
+
+    @classmethod
     def _process_multi_modal_info(
         cls, messages: list[dict], image_patch_size: int, config: DictConfig
     ) -> tuple[list | None, list | None, list | None]:
@@ -113,8 +133,7 @@ class PretextDataset(RLHFDataset):
 
         verl calls this in the agent-loop workers, on whichever node they are, in a thread.
         """
-        items = [item for m in messages if isinstance(m.get("content"), list) for item in m["content"]]
-        specs = [item for item in items if item.get("type") == "video" and item.get("transform") is not None]
+        specs = _video_specs(messages)
         if not specs:
             return super()._process_multi_modal_info(_drop_nulls(messages), image_patch_size, config)
         # The vision tower of both families merges 2 x 2 patches into one token.
@@ -141,6 +160,12 @@ def data_root(config: DictConfig) -> str:
     if not Path(root).is_dir():
         raise BadInput(f"data.data_root='{root}' is not a folder on this machine")
     return root
+
+
+def _video_specs(messages: list[dict]) -> list[dict]:
+    """The pretext videos in a prompt, as stored in a row."""
+    items = [item for m in messages if isinstance(m.get("content"), list) for item in m["content"]]
+    return [item for item in items if item.get("type") == "video" and item.get("transform") is not None]
 
 
 def _drop_nulls(messages: list[dict]) -> list[dict]:

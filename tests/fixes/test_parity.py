@@ -13,6 +13,8 @@ from verl.utils.model import extract_multi_modal_inputs
 from verl.utils.tokenizer.continuous_token_wiring import create_continuous_token_builder
 from verl.workers.rollout import utils
 
+from videossr_verl.shared_videos import SharedVideos
+
 vllm = pytest.importorskip("vllm")
 
 NUM_SAMPLED = 16
@@ -53,7 +55,7 @@ class Rollout:
         model.get_mrope_input_positions = get_mrope_input_positions
 
     def __call__(self, ids, videos):
-        request = {"prompt_token_ids": ids, "multi_modal_data": {"video": videos}}
+        request = {"prompt_token_ids": ids, "multi_modal_data": {"video": list(videos)}}
         output = self.llm.generate([request], self.sampling, use_tqdm=False)[0]
         sampled = list(output.outputs[0].token_ids)
         steps = zip(output.outputs[0].logprobs, sampled, strict=True)
@@ -135,10 +137,12 @@ CASES = {
 }
 
 
+@pytest.mark.parametrize("shared", [False, True], ids=["", "shared by rollouts"])
 @pytest.mark.parametrize("times", CASES.values(), ids=CASES)
-def test_rollout_and_trainer_agree(sides, video, times):
+def test_rollout_and_trainer_agree(sides, video, times, shared):
     qwen, rollout, trainer = sides
     videos = [video([t - clip[0] for t in clip], seed) for seed, clip in enumerate(times)]
+    videos = SharedVideos(videos) if shared else videos
     parts = [{"type": "video"} if i % 2 else {"type": "text", "text": "Clip: "} for i in range(2 * len(videos))]
     messages = [{"role": "user", "content": [*parts, {"type": "text", "text": "order"}]}]
 

@@ -15,6 +15,9 @@ from videossr_verl.patching import after_import
 def install_in_verl() -> None:
     """Patches verl's modules as they are imported."""
     after_import("verl.utils.tokenizer.tokenizer", _positions)
+    after_import("verl.utils.tokenizer.tokenizer", _media_in_tokenizer)
+    after_import("verl.experimental.agent_loop.agent_loop", _media_in_agent_loop)
+    after_import("verl.trainer.ppo.v1.agent_loop_tq", _media_in_transfer)
     after_import("verl.utils.tensordict_utils", _nested_position_ids)
     after_import("verl.workers.rollout.utils", _unexpanded_prompts)
 
@@ -33,6 +36,24 @@ def _positions(module: ModuleType) -> None:
     from videossr_verl.fixes import qwen2_5_vl_positions
 
     qwen2_5_vl_positions.apply(module)
+
+
+def _media_in_tokenizer(module: ModuleType) -> None:
+    from videossr_verl.fixes import repeated_media
+
+    repeated_media.apply_to_tokenizer(module)
+
+
+def _media_in_agent_loop(module: ModuleType) -> None:
+    from videossr_verl.fixes import repeated_media
+
+    repeated_media.apply_to_agent_loop(module)
+
+
+def _media_in_transfer(module: ModuleType) -> None:
+    from videossr_verl.fixes import repeated_media
+
+    repeated_media.apply_to_transfer(module)
 
 
 def _nested_position_ids(module: ModuleType) -> None:

@@ -21,7 +21,9 @@ def _texture(rng: np.random.Generator, size: int) -> np.ndarray:
     for cells, weight in ((3, 1.0), (6, 0.6), (14, 0.35)):
         coarse = rng.normal(size=(cells, cells, 3)).astype(np.float32)
         field += weight * cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
-    field = field @ rng.normal(size=(3, 3)).astype(np.float32) + rng.normal(size=3).astype(np.float32)
+    mix, shift = rng.normal(size=(3, 3)).astype(np.float32), rng.normal(size=3).astype(np.float32)
+    # Not `field @ mix`: its last bits, and with them the files' bytes, depend on the number of threads.
+    field = sum(field[..., i, None] * mix[i] for i in range(3)) + shift
     low, high = np.percentile(field, (2, 98), axis=(0, 1))
     return np.clip((field - low) / (high - low), 0, 1) * rng.uniform(140, 230) + rng.uniform(0, 25)
 

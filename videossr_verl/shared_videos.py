@@ -1,0 +1,64 @@
+"""The videos of one prompt, prepared once and shared by its rollouts.
+
+verl asks for the media of a prompt once per rollout, and runs the processor three times on each answer. All
+rollouts of a prompt ask at the same time and in the same process, so the first one prepares, and the others get
+the same object; it is gone when the last of them is. Nothing is kept for later: memory holds what is in flight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from typing import Any
+from weakref import WeakValueDictionary
+
+import torch
+
+Video = tuple[torch.Tensor, dict[str, Any]]
+
+
+class SharedVideos(list[Video]):
+    """N pairs of frames and metadata, with what the processor made of them; a plain list once it is pickled."""
+
+    def __init__(self, videos: list[Video]) -> None:
+        super().__init__(videos)
+        self._lock = threading.Lock()
+        self._outputs: dict[Hashable, Mapping[str, Any]] = {}
+
+    def __reduce__(self) -> tuple[type[list], tuple[list[Video]]]:
+        return list, (list(self),)
+
+    def processed(self, key: Hashable, process: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+        """What `process` returned for `key`; it runs once, while other threads that ask wait. Do not change it."""
+        with self._lock:
+            if key not in self._outputs:
+                self._outputs[key] = process()
+            return self._outputs[key]
+
+    def any_processed(self) -> Mapping[str, Any] | None:
+        """What the processor made of these videos with any text, None if it did not run yet."""
+        return next(iter(self._outputs.values()), None)
+
+
+class SingleFlight:
+    """Coroutines that ask for the same key get one object, made once, for as long as one of them holds it."""
+
+    def __init__(self) -> None:
+        self._making: dict[tuple[int, Hashable], asyncio.Future[SharedVideos]] = {}
+        self._made: WeakValueDictionary[Hashable, SharedVideos] = WeakValueDictionary()
+
+    async def get(self, key: Hashable, make: Callable[[], Awaitable[SharedVideos]]) -> SharedVideos:
+        """The object of `key`. An error of `make` reaches all that wait for it; the next one to ask tries again."""
+        made = self._made.get(key)
+        if made is not None:
+            return made
+        at = (id(asyncio.get_running_loop()), key)
+        task = self._making.get(at)
+        if task is None:
+            task = self._making[at] = asyncio.ensure_future(make())
+            task.add_done_callback(lambda _: self._making.pop(at, None))
+        # A rollout that is cancelled must not take the others' videos away.
+        videos = await asyncio.shield(task)
+        self._made[key] = videos
+        return videos
