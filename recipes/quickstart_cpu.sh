@@ -55,7 +55,7 @@ model=$here/recipes/tiny/$family
 if [ ! -d "$model" ]; then
     model=$run/warm-start-$family
     if [ ! -d "$model" ]; then
-        say "warm-starting a tiny $family (about 10 minutes, once)"
+        say "warm-starting a tiny $family (about 5 minutes, once)"
         "$py" "$here/recipes/tiny/warm_start.py" --family "$family" --steps 500 --out "$model"
     fi
 fi
