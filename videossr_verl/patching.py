@@ -1,7 +1,8 @@
-"""Two small tools for changing other people's modules without importing them early."""
+"""Three small tools for changing other people's modules without importing them early."""
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import sys
 from collections.abc import Callable, Sequence
@@ -67,3 +68,13 @@ def replace_function(
     for loaded_name, loaded in list(sys.modules.items()):
         if loaded_name.partition(".")[0] == package and vars(loaded).get(name) is stock:
             setattr(loaded, name, new)
+
+
+def replace_method(owner: type, name: str, wrap: Callable[[Callable[..., object]], Callable[..., object]]) -> None:
+    """Replaces `owner.name` by `wrap(stock)`; like `replace_function`, it keeps `.stock` and acts once."""
+    if hasattr(vars(owner).get(name), "stock"):
+        return
+    stock = getattr(owner, name)
+    new = functools.wraps(stock)(wrap(stock))
+    new.stock = stock
+    setattr(owner, name, new)

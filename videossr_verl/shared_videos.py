@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Any
 from weakref import WeakValueDictionary
 
+import ray
 import torch
 
 Video = tuple[torch.Tensor, dict[str, Any]]
@@ -25,6 +26,8 @@ class SharedVideos(list[Video]):
         super().__init__(videos)
         self._lock = threading.Lock()
         self._outputs: dict[Hashable, Mapping[str, Any]] = {}
+        self._reference: ray.ObjectRef | None = None
+        self._sending: dict[str, asyncio.Future[None]] = {}
 
     def __reduce__(self) -> tuple[type[list], tuple[list[Video]]]:
         return list, (list(self),)
@@ -39,6 +42,19 @@ class SharedVideos(list[Video]):
     def any_processed(self) -> Mapping[str, Any] | None:
         """What the processor made of these videos with any text, None if it did not run yet."""
         return next(iter(self._outputs.values()), None)
+
+    def reference(self) -> ray.ObjectRef:
+        """These videos in Ray's object store, where they stay as long as this object or a task needs them."""
+        with self._lock:
+            if self._reference is None:
+                self._reference = ray.put(list(self))
+            return self._reference
+
+    async def send_once(self, key: str, send: Callable[[], Awaitable[None]]) -> None:
+        """Awaits `send()`, which runs once for each key, also when several coroutines ask at the same time."""
+        if key not in self._sending:
+            self._sending[key] = asyncio.ensure_future(send())
+        await asyncio.shield(self._sending[key])
 
 
 class SingleFlight:

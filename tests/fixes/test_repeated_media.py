@@ -3,12 +3,16 @@
 import types
 
 import pytest
+import ray
 import torch
-from verl.experimental.agent_loop.agent_loop import AgentLoopOutput, AgentLoopWorker
-from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopWorkerTQ
+from omegaconf import OmegaConf
+from verl.experimental.agent_loop.agent_loop import AgentLoopBase, AgentLoopWorker
+from verl.utils.tokenizer import tokenizer
 from verl.utils.tokenizer.continuous_token_wiring import create_continuous_token_builder
+from verl.workers.rollout.llm_server import LLMServerClient
 
 from videossr_verl.shared_videos import SharedVideos
+from videossr_verl.video_pixels import VideoPixels
 
 
 class Counted:
@@ -39,7 +43,11 @@ def roll_out(processor, family, videos, answer):
     for _ in range(2):  # for the reward, and for the trainer
         inputs = worker._compute_multi_modal_inputs(output, ids[0])
         positions = worker._compute_position_ids(ids, torch.ones_like(ids), inputs)
-    return prompt, inputs, positions
+    return prompt, {name: plain(value) for name, value in inputs.items()}, positions
+
+
+def plain(value):
+    return value.normalised(value.patches) if isinstance(value, VideoPixels) else value
 
 
 @pytest.mark.parametrize("family", ["qwen2_5_vl", "qwen3_vl"])
@@ -70,27 +78,65 @@ def test_a_sampled_placeholder_does_not_change_the_trainers_inputs(processor, vi
     worker = object.__new__(AgentLoopWorker)
     worker.processor, worker.tokenizer, worker.mm_processor_kwargs = qwen, qwen.tokenizer, {}
     output = types.SimpleNamespace(multi_modal_data={"videos": videos}, mm_processor_kwargs={})
-    plain = worker._compute_multi_modal_inputs(output, torch.tensor(prompt))
+    even = worker._compute_multi_modal_inputs(output, torch.tensor(prompt))
     odd = worker._compute_multi_modal_inputs(output, torch.tensor([*prompt, qwen.video_token_id]))
-    assert torch.equal(plain["pixel_values_videos"], odd["pixel_values_videos"])
+    assert even["pixel_values_videos"] is odd["pixel_values_videos"]
     assert len(odd["video_grid_thw"]) == 1
 
 
+@ray.remote
+class Server:
+    """Stands at the far end of Ray, where a rollout server would, and tells what reached it."""
+
+    def generate(self, video_data, **request):
+        return types.SimpleNamespace(video_data=video_data, extra_fields={})
+
+
+class Client(LLMServerClient):
+    """verl's client without the load balancer."""
+
+    def __init__(self, rollout):
+        self.config = OmegaConf.create({"actor_rollout_ref": {"rollout": {"name": rollout}}})
+        self.server = Server.remote()
+
+    async def _acquire_server(self, request_id, *, video_data, **extra):
+        self.taken = video_data
+        return "server", self.server
+
+    def _release_server(self, server_id, request_id=None):
+        pass
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    ray.init(num_cpus=2, include_dashboard=False, logging_level="ERROR")
+    yield
+    ray.shutdown()
+
+
 @pytest.mark.asyncio
-async def test_sglangs_payload_is_not_sent_to_the_trainer(monkeypatch):
-    worker = AgentLoopWorkerTQ.__ray_actor_class__
-    seen = []
+async def test_frames_travel_to_the_server_by_one_reference(cluster, video):
+    videos, client = SharedVideos([video([0.0, 0.5, 1.0, 1.5], 1)]), Client("vllm")
+    taken = []
+    for _ in range(2):
+        output = await client.generate("1", prompt_ids=[1], sampling_params={}, video_data=videos)
+        taken.append(client.taken)
+        (frames, metadata), *others = output.video_data
+        assert torch.equal(frames, videos[0][0])
+        assert metadata == videos[0][1]
+        assert not others
+    assert isinstance(taken[0], ray.ObjectRef)
+    assert taken[0] is taken[1]
 
-    async def stock(self, output, validate, **kwargs):
-        seen.append(output)
 
-    wrapped = worker._agent_loop_postprocess
-    assert wrapped.stock.__qualname__.endswith("AgentLoopWorkerTQ._agent_loop_postprocess")
-    cell = wrapped.__closure__[wrapped.__code__.co_freevars.index("stock")]
-    monkeypatch.setattr(cell, "cell_contents", stock)
-    payload = [{"pixel_values_videos": torch.zeros(3)}]
-    output = AgentLoopOutput(
-        prompt_ids=[1], response_ids=[2], response_mask=[1], metrics={}, mm_processor_output=payload
+@pytest.mark.asyncio
+async def test_sglang_gets_the_processors_floats(cluster, processor, video):
+    qwen, client = processor("qwen3_vl"), Client("sglang")
+    videos = SharedVideos([video([0.0, 0.5, 1.0, 1.5], 1)])
+    texts = ["<|vision_start|><|video_pad|><|vision_end|>"]
+    made = [tokenizer.build_multimodal_processor_inputs(qwen, text=texts, videos=v) for v in (videos, list(videos))]
+    payload = AgentLoopBase.build_sglang_video_payload(videos, made[0])
+    output = await client.generate(
+        "1", prompt_ids=[1], sampling_params={}, video_data=videos, mm_processor_output=payload
     )
-    await worker._agent_loop_postprocess(object.__new__(worker), output, False)
-    assert seen[0].as_dict()["mm_processor_output"] is None
+    assert torch.equal(output.video_data[0]["pixel_values_videos"], made[1]["pixel_values_videos"])

@@ -17,7 +17,11 @@ def install_in_verl() -> None:
     after_import("verl.utils.tokenizer.tokenizer", _positions)
     after_import("verl.utils.tokenizer.tokenizer", _media_in_tokenizer)
     after_import("verl.experimental.agent_loop.agent_loop", _media_in_agent_loop)
-    after_import("verl.trainer.ppo.v1.agent_loop_tq", _media_in_transfer)
+    after_import("verl.experimental.agent_loop.agent_loop", _repeated_positions)
+    after_import("verl.workers.rollout.llm_server", _media_in_llm_server)
+    after_import("verl.trainer.ppo.v1.agent_loop_tq", _pixels_in_agent_loop)
+    after_import("verl.utils.model", _pixels_in_model)
+    after_import("transfer_queue", _pixels_in_transfer_queue)
     after_import("verl.utils.tensordict_utils", _nested_position_ids)
     after_import("verl.workers.rollout.utils", _unexpanded_prompts)
 
@@ -50,10 +54,34 @@ def _media_in_agent_loop(module: ModuleType) -> None:
     repeated_media.apply_to_agent_loop(module)
 
 
-def _media_in_transfer(module: ModuleType) -> None:
+def _repeated_positions(module: ModuleType) -> None:
+    from videossr_verl.fixes import repeated_positions
+
+    repeated_positions.apply(module)
+
+
+def _media_in_llm_server(module: ModuleType) -> None:
     from videossr_verl.fixes import repeated_media
 
-    repeated_media.apply_to_transfer(module)
+    repeated_media.apply_to_llm_server(module)
+
+
+def _pixels_in_agent_loop(module: ModuleType) -> None:
+    from videossr_verl.fixes import pixel_transfer
+
+    pixel_transfer.apply_to_agent_loop_tq(module)
+
+
+def _pixels_in_model(module: ModuleType) -> None:
+    from videossr_verl.fixes import pixel_transfer
+
+    pixel_transfer.apply_to_model(module)
+
+
+def _pixels_in_transfer_queue(module: ModuleType) -> None:
+    from videossr_verl.fixes import pixel_transfer
+
+    pixel_transfer.apply_to_transfer_queue(module)
 
 
 def _nested_position_ids(module: ModuleType) -> None:

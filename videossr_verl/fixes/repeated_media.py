@@ -3,11 +3,12 @@
 Once to build the prompt and, when the answer is there, once each for the reward and for the trainer's inputs.
 The videos are the same each time, and so is everything but the token ids. `videossr_verl.shared_videos` holds
 the videos of a prompt; what the processor makes of them is kept there too, for all rollouts of the prompt.
-The payload that SGLang needs instead of frames is not sent on to the trainer, which would get all pixels twice.
+Their frames travel to the rollout server once, through Ray's object store, and not once per rollout.
 """
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Callable
 from types import ModuleType
@@ -15,15 +16,16 @@ from typing import Any
 
 import torch
 
-from videossr_verl.patching import replace_function
+from videossr_verl.patching import replace_function, replace_method
 from videossr_verl.shared_videos import SharedVideos
+from videossr_verl.video_pixels import VideoPixels, raw_pixels
 
 # These belong to the text, and the rest to the videos.
 _OF_THE_TEXT = ("input_ids", "attention_mask")
 
 
 def apply_to_tokenizer(tokenizer_module: ModuleType) -> None:
-    """Makes `build_multimodal_processor_inputs` process shared videos once for each text."""
+    """Makes `build_multimodal_processor_inputs` process shared videos once for each text, pixels left as bytes."""
 
     def wrap(stock: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(stock)
@@ -31,8 +33,15 @@ def apply_to_tokenizer(tokenizer_module: ModuleType) -> None:
             videos = inputs.get("videos")
             if not isinstance(videos, SharedVideos) or inputs.get("images") or inputs.get("audio"):
                 return stock(processor, **inputs)
+            settings = inputs.get("mm_processor_kwargs")
+
+            def process() -> Any:
+                if settings:  # they may change the normalisation
+                    return stock(processor, **inputs)
+                return raw_pixels(processor, lambda flags: stock(processor, **inputs | {"mm_processor_kwargs": flags}))
+
             others = {name: value for name, value in inputs.items() if name != "videos"}
-            output = videos.processed(repr(sorted(others.items())), lambda: stock(processor, **inputs))
+            output = videos.processed(repr(sorted(others.items())), process)
             return type(output)(dict(output))  # callers take keys out of theirs
 
         return build_multimodal_processor_inputs
@@ -41,13 +50,16 @@ def apply_to_tokenizer(tokenizer_module: ModuleType) -> None:
 
 
 def apply_to_agent_loop(agent_loop: ModuleType) -> None:
-    """Makes the worker's `_compute_multi_modal_inputs` take what the prompt's processor call gave."""
-    worker = agent_loop.AgentLoopWorker
-    stock = worker._compute_multi_modal_inputs
-    if hasattr(stock, "stock"):
-        return
+    """Makes the worker take the trainer's inputs from the prompt's processor call."""
+    replace_method(agent_loop.AgentLoopWorker, "_compute_multi_modal_inputs", _take_processed)
 
-    @functools.wraps(stock)
+
+def apply_to_llm_server(llm_server: ModuleType) -> None:
+    """Makes the client send shared videos by reference, which Ray resolves on the way."""
+    replace_method(llm_server.LLMServerClient, "generate", _send_reference)
+
+
+def _take_processed(stock: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
     def _compute_multi_modal_inputs(self: Any, output: Any, input_ids: torch.Tensor) -> dict[str, Any]:
         data = output.multi_modal_data or {}
         videos = data.get("videos")
@@ -56,23 +68,23 @@ def apply_to_agent_loop(agent_loop: ModuleType) -> None:
             return stock(self, output, input_ids)
         return {name: value for name, value in processed.items() if name not in _OF_THE_TEXT}
 
-    _compute_multi_modal_inputs.stock = stock
-    worker._compute_multi_modal_inputs = _compute_multi_modal_inputs
+    return _compute_multi_modal_inputs
 
 
-def apply_to_transfer(agent_loop_tq: ModuleType) -> None:
-    """Makes the worker drop SGLang's payload when the answer is there."""
-    worker = agent_loop_tq.AgentLoopWorkerTQ
-    worker = getattr(worker, "__ray_actor_class__", worker)
-    stock = worker._agent_loop_postprocess
-    if hasattr(stock, "stock"):
-        return
+def _send_reference(stock: Callable[..., Any]) -> Callable[..., Any]:
+    async def generate(self: Any, request_id: str, *, video_data: Any = None, **kwargs: Any) -> Any:
+        if isinstance(video_data, SharedVideos):
+            if self.config.actor_rollout_ref.rollout.name == "sglang":  # it takes the processor's output, not frames
+                kwargs["mm_processor_output"] = _normalised(kwargs.get("mm_processor_output"))
+            else:
+                video_data = await asyncio.to_thread(video_data.reference)
+        return await stock(self, request_id, video_data=video_data, **kwargs)
 
-    @functools.wraps(stock)
-    async def _agent_loop_postprocess(self: Any, output: Any, *args: Any, **kwargs: Any) -> None:
-        for one in output if isinstance(output, list) else [output]:
-            one.mm_processor_output = None
-        await stock(self, output, *args, **kwargs)
+    return generate
 
-    _agent_loop_postprocess.stock = stock
-    worker._agent_loop_postprocess = _agent_loop_postprocess
+
+def _normalised(payloads: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+    def plain(value: Any) -> Any:
+        return value.normalised(value.patches) if isinstance(value, VideoPixels) else value
+
+    return payloads and [{name: plain(value) for name, value in payload.items()} for payload in payloads]
