@@ -15,6 +15,7 @@ import torch
 from videossr_verl.sample import VideoSpec
 from videossr_verl.tasks import get_task
 from videossr_verl.video.decode import decode
+from videossr_verl.video.frame_cache import FrameCache
 from videossr_verl.video.metadata import video_metadata
 from videossr_verl.video.size import target_size
 
@@ -29,7 +30,7 @@ def resolve_path(video: str, data_root: str | Path) -> Path:
 
 
 def render_videos(
-    specs: Sequence[VideoSpec], data_root: str | Path, factor: int
+    specs: Sequence[VideoSpec], data_root: str | Path, factor: int, cache: FrameCache | None = None
 ) -> list[tuple[torch.Tensor, dict[str, Any]]]:
     """Frames and metadata of the N videos of one prompt.
 
@@ -37,6 +38,7 @@ def render_videos(
         specs: the videos, as stored in a row.
         data_root: folder that the specs' paths are relative to.
         factor: H and W become multiples of it (28 for Qwen2.5-VL, 32 for Qwen3-VL).
+        cache: where decoded frames are kept, None for nowhere; the result is the same.
 
     Returns:
         N pairs of uint8 frames (T, C, H, W) and metadata (see `video_metadata`).
@@ -53,7 +55,7 @@ def render_videos(
     decoded = {}
     for (video, size), times in wanted.items():
         ordered = sorted(times)
-        frames = decode(resolve_path(video, data_root), ordered, size)
+        frames = (cache.frames if cache else decode)(resolve_path(video, data_root), ordered, size)
         decoded[video, size] = dict(zip(ordered, frames, strict=True))
 
     rendered = []

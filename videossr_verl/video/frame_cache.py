@@ -1,0 +1,167 @@
+"""Decoded frames on a local disk, for videos that are slow to read or to decode: each is decoded once per use.
+
+    cache = FrameCache("/local/frames", max_bytes=200e9)
+    frames = cache.frames(path, times, size)      # equal to decode(path, times, size), bit by bit
+
+One file per request, named by what the frames depend on: the video's bytes, the times, the size, and the decoder.
+So another video or setting never finds it, and copies of a video share it. A file holds the plain pixels, which read
+15 times as fast as JPEG files and change nothing, and a checksum. Files appear by one rename, so any number of
+processes may share a folder, and a crash leaves at most a file that nobody reads.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import tempfile
+import threading
+import time
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from hashlib import blake2b
+from pathlib import Path
+
+import av
+import numpy as np
+
+from videossr_verl.video.decode import DEFAULT_BACKEND, decode
+from videossr_verl.video.probe import content_id
+
+logger = logging.getLogger(__name__)
+
+SUFFIX = ".frames"
+# The folder is weighed after each of these shares of its limit that a process has written; so P processes
+# together may be over it by P of them.
+WEIGH_EVERY = 1 / 64
+TOLD_EVERY = 1000  # requests
+ABANDONED = 3600.0  # seconds after which a half-written file belongs to nobody
+
+
+class FrameCache:
+    """Frames of videos in a folder of at most about `max_bytes`; the ones not asked for longest go first.
+
+    Attributes:
+        counts: how often this process found what it asked for (`hit`), decoded (`miss`), and met a file with
+            wrong bytes (`damaged`, also a miss) or could not write one (`unwritable`).
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], max_bytes: float) -> None:
+        self._folder, self._max_bytes = Path(folder), max_bytes
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
+        self._unweighed = float("inf")  # a first file may be one too many
+        self.counts: Counter[str] = Counter(hit=0, miss=0, damaged=0, unwritable=0)
+
+    def frames(self, path: str | os.PathLike[str], times: Sequence[float], size: tuple[int, int]) -> np.ndarray:
+        """As `decode(path, times, size)`, with the same errors; a cache that cannot be written to is only slow."""
+        try:
+            name = self._name(Path(path), times, size)
+        except OSError:
+            return decode(path, times, size)  # it says what is wrong with the video
+        frames = self._read(name, (len(times), *size, 3))
+        self._count("miss" if frames is None else "hit")
+        if frames is None:
+            frames = decode(path, times, size)
+            self._write(name, frames)
+        return frames
+
+    def _count(self, event: str) -> None:
+        with self._lock:
+            self.counts[event] += 1
+            if event in ("hit", "miss") and (self.counts["hit"] + self.counts["miss"]) % TOLD_EVERY == 0:
+                logger.warning("frame cache %s in process %d: %s", self._folder, os.getpid(), dict(self.counts))
+
+    def _name(self, path: Path, times: Sequence[float], size: tuple[int, int]) -> Path:
+        decoder = [DEFAULT_BACKEND, av.__version__, {k: list(v) for k, v in av.library_versions.items()}]
+        request = json.dumps([self._content_id(path), [repr(float(t)) for t in times], size, decoder], sort_keys=True)
+        digest = blake2b(request.encode(), digest_size=16).hexdigest()
+        return self._folder / digest[:2] / (digest + SUFFIX)
+
+    def _content_id(self, path: Path) -> str:
+        """The video's content id; reading all of it again is saved where the file's own data says it is the same."""
+        status = path.stat()
+        state = [str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+        note = self._folder / "ids" / blake2b(json.dumps(state).encode(), digest_size=16).hexdigest()
+        try:
+            return note.read_text()
+        except OSError:
+            identity = content_id(path)
+            self._store(note, identity.encode())
+            return identity
+
+    def _read(self, name: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+        try:
+            data = name.read_bytes()
+        except OSError:
+            return None
+        pixels, checksum = memoryview(data)[:-4], data[-4:]
+        if len(pixels) != int(np.prod(shape)) or zlib.crc32(pixels).to_bytes(4, "little") != checksum:
+            self._count("damaged")
+            logger.warning("frame cache: %s is damaged and is made again", name)
+            return None
+        with suppress(OSError):
+            os.utime(name)  # used now: among the last to go
+        return np.frombuffer(pixels, np.uint8).reshape(shape)
+
+    def _write(self, name: Path, frames: np.ndarray) -> None:
+        pixels = np.ascontiguousarray(frames)
+        self._store(name, memoryview(pixels).cast("B"), zlib.crc32(pixels).to_bytes(4, "little"))
+        with self._lock:
+            self._unweighed += pixels.nbytes
+            if self._unweighed < self._max_bytes * WEIGH_EVERY:
+                return
+            self._unweighed = 0
+        self._shrink()
+
+    def _store(self, name: Path, *parts: bytes | memoryview) -> None:
+        partial = None
+        try:
+            name.parent.mkdir(exist_ok=True)
+            descriptor, partial = tempfile.mkstemp(dir=name.parent, suffix=".partial")
+            with open(descriptor, "wb") as file:
+                for part in parts:
+                    file.write(part)
+            os.replace(partial, name)
+        except OSError as error:
+            if partial:
+                with suppress(OSError):
+                    os.unlink(partial)
+            if not self.counts["unwritable"]:
+                logger.warning("frame cache %s cannot be written to, so frames are decoded: %s", self._folder, error)
+            self._count("unwritable")
+
+    def _shrink(self) -> None:
+        """Removes the files not used for longest until the folder holds what it may; one process at a time."""
+        with self._alone() as alone:
+            if not alone:
+                return
+            files, total = [], 0
+            for file in self._folder.glob("*/*"):
+                with suppress(OSError):  # somebody else removed it
+                    status = file.stat()
+                    if file.suffix == ".partial" and time.time() - status.st_mtime > ABANDONED:
+                        file.unlink()
+                    elif file.suffix == SUFFIX:
+                        files.append((status.st_mtime_ns, status.st_size, file))
+                        total += status.st_size
+            for _, size, file in sorted(files):
+                if total <= self._max_bytes:
+                    return
+                with suppress(OSError):
+                    file.unlink()
+                total -= size
+
+    @contextmanager
+    def _alone(self) -> Iterator[bool]:
+        """Yields whether no other process is shrinking the folder; the kernel forgets a dead one."""
+        with (self._folder / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                yield False
+            else:
+                yield True
