@@ -43,19 +43,29 @@ differ in their seed, it prints the mean gain and the spread.
   videossr report runs/quickstart/qwen2_5_vl-seed* --picture seeds.png
 """
 
+PARITY_HELP = """\
+Compares what the rollout (vLLM) and the trainer (verl with transformers) make of the same video prompts: token
+ids, grids, positions, and the time at which each pair of frames is shown. Needs neither weights nor a GPU, only
+the model's folder. Training does the same by itself when it starts (data.parity: stop, warn or off).
+
+  videossr parity --model Qwen2.5-VL-7B-Instruct
+  videossr parity --model Qwen2.5-VL-7B-Instruct --data data/pretext
+
+Exit code: 0 the same, 1 different, 2 wrong input, 3 vLLM cannot be set up here, so nothing is known.
+"""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a verb. Returns 0, 2 for wrong input (after one sentence on stderr), or 130 after Ctrl-C."""
+    """Runs a verb. Returns its exit code: 2 for wrong input (after one sentence on stderr), 130 after Ctrl-C."""
     args = _parser().parse_args(argv)
     try:
-        args.verb(args)
+        return args.verb(args) or 0
     except BadInput as error:
         print(f"videossr: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("videossr: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,13 +74,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_build(_verb(verbs, "build", _build, "make a dataset from raw videos", BUILD_HELP))
     _add_inspect(_verb(verbs, "inspect", _inspect, "draw a picture of a dataset's samples", INSPECT_HELP))
     _add_report(_verb(verbs, "report", _report, "show what a training run learned", REPORT_HELP))
+    _add_parity(_verb(verbs, "parity", _parity, "compare what rollout and trainer see", PARITY_HELP))
     return parser
 
 
 def _verb(
     verbs: argparse._SubParsersAction,
     name: str,
-    run: Callable[[argparse.Namespace], None],
+    run: Callable[[argparse.Namespace], int | None],
     summary: str,
     text: str,
 ) -> argparse.ArgumentParser:
@@ -163,6 +174,40 @@ def _report(args: argparse.Namespace) -> None:
     from videossr_verl.report import compare_seeds, write_report
 
     print(write_report(args.runs[0]) if len(args.runs) == 1 else compare_seeds(args.runs, args.picture))
+
+
+def _add_parity(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--model", required=True, metavar="PATH", help="model folder (weights may be missing)")
+    add("--data", metavar="DATASET", help="folder of `videossr build`, or a .parquet file (default: built-in videos)")
+    add("--data-root", metavar="DIR", help="where the videos are now (default: as in dataset.json)")
+
+
+def _parity(args: argparse.Namespace) -> int:
+    import os
+    from pathlib import Path
+
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")  # it writes to standard output
+
+    from videossr_verl.dataset_folder import stored_data_root
+    from videossr_verl.parity import NoRollout, compare
+
+    data, root = args.data, args.data_root
+    if data:
+        folder = Path(data) if Path(data).is_dir() else Path(data).parent
+        data = str(folder / "train.parquet") if Path(data).is_dir() else data
+        root = root or stored_data_root(folder)
+    different = 0
+    try:
+        for name, found in compare(args.model, data, root):
+            print(f"{name}: {'different' if found else 'the same'}")
+            for sentence in found:
+                print(f"  {sentence}.")
+            different += bool(found)
+    except NoRollout as error:
+        print(f"videossr: vLLM cannot be set up here: {error}", file=sys.stderr)
+        return 3
+    return 1 if different else 0
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image, ImageDraw, ImageFont
 
+from videossr_verl.dataset_folder import stored_data_root
 from videossr_verl.errors import BadInput
 from videossr_verl.render import render_videos
 from videossr_verl.sample import VideoSpec
@@ -58,7 +59,7 @@ def draw_contact_sheet(
     samples = _first_of_each_task(_read_rows(Path(dataset), split), rows)
     if not samples:
         raise BadInput(f"'{Path(dataset) / f'{split}.parquet'}' has no rows")
-    root = data_root or _data_root(Path(dataset))
+    root = data_root or stored_data_root(dataset)
     parts = [_sample_image(row, root, ACCENTS[i // rows % len(ACCENTS)]) for i, row in enumerate(samples)]
     sheet = _stack(parts, gap=0)
     partial = Path(out).with_name(f".{Path(out).name}.partial")
@@ -78,13 +79,6 @@ def _read_rows(folder: Path, split: str) -> list[dict[str, Any]]:
         raise BadInput(f"no dataset at '{folder}': '{path.name}' is missing; make it with videossr build") from None
     except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
         raise BadInput(f"'{path}' cannot be read as parquet: {str(error).splitlines()[0]}") from error
-
-
-def _data_root(folder: Path) -> str:
-    try:
-        return json.loads((folder / "dataset.json").read_text(encoding="utf-8"))["data_root"]
-    except (OSError, ValueError, KeyError) as error:
-        raise BadInput(f"'{folder / 'dataset.json'}' does not tell the data root; give --data-root") from error
 
 
 def _first_of_each_task(rows: Sequence[Mapping[str, Any]], count: int) -> list[Mapping[str, Any]]:

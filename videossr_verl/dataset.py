@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 from collections import Counter
@@ -17,28 +18,32 @@ from omegaconf import DictConfig
 from verl.utils.dataset.rl_dataset import RLHFDataset
 
 from videossr_verl.errors import BadInput
+from videossr_verl.parity_at_start import check_before_training
 from videossr_verl.prompt_tokens import PromptTokenCounter
 from videossr_verl.render import render_videos, resolve_path
 from videossr_verl.sample import VideoSpec
 from videossr_verl.shared_videos import SharedVideos, SingleFlight
+from videossr_verl.video.frame_cache import FrameCache
 
 logger = logging.getLogger(__name__)
 
 DATA_SOURCE_PREFIX = "videossr/"
 
 _SHARED = SingleFlight()
+_parity_checked: set[str] = set()
 
 
 class PretextDataset(RLHFDataset):
     """Rows of `videossr build`, alone or concatenated with other verl data sets.
 
-    Configured by `data.custom_cls`; reads `data.data_root` (folder that the rows' video paths are relative to)
-    beside verl's own keys. Set in the Hydra config `videossr_grpo`.
+    Configured by `data.custom_cls`; reads, beside verl's own keys, `data.data_root` (folder that the rows' video
+    paths are relative to), `data.parity` (see `check_before_training`) and `data.frame_cache` (see `FrameCache`).
+    Set in the Hydra config `videossr_grpo`.
     """
 
     def _read_files_and_tokenize(self) -> None:
         # verl's own reader refuses files whose `videos` or `extra_info` have other fields than ours.
-        tables = [_read_table(file) for file in self.data_files]
+        tables = [read_table(file) for file in self.data_files]
         rows = datasets.Dataset(pa.concat_tables(tables, promote_options="permissive"))
         if 0 < self.max_samples < len(rows):
             chosen = np.arange(len(rows))
@@ -48,6 +53,15 @@ class PretextDataset(RLHFDataset):
         self.dataframe = rows
         self._check_videos_exist()
         self.dataframe = self.maybe_filter_out_long_prompts(rows)
+        self._check_parity()
+
+    def _check_parity(self) -> None:
+        """Once in a run, and only where the config asks for it: the training rows, which verl reads first."""
+        mode = self.config.get("parity", "off")
+        file = next((f for f in self.data_files if str(f).endswith(".parquet")), None)
+        if mode != "off" and file and self.processor is not None and not _parity_checked:
+            _parity_checked.add(file)
+            check_before_training(mode, self.processor.tokenizer.name_or_path, file, data_root(self.config))
 
     def _check_videos_exist(self) -> None:
         """A video deleted after the build is told now, with its name, and not in the middle of a run."""
@@ -138,11 +152,13 @@ class PretextDataset(RLHFDataset):
             return super()._process_multi_modal_info(_drop_nulls(messages), image_patch_size, config)
         # The vision tower of both families merges 2 x 2 patches into one token.
         factor = 2 * image_patch_size
-        videos = render_videos([VideoSpec.from_row(item) for item in specs], data_root(config), factor)
+        videos = render_videos(
+            [VideoSpec.from_row(item) for item in specs], data_root(config), factor, frame_cache(config)
+        )
         return None, videos, None
 
 
-def _read_table(file: str) -> pa.Table:
+def read_table(file: str) -> pa.Table:
     """A parquet or JSON-lines file; BadInput names a file that is missing or damaged."""
     if not Path(file).is_file():
         raise BadInput(f"data file '{file}' does not exist: build it with `videossr build`")
@@ -160,6 +176,23 @@ def data_root(config: DictConfig) -> str:
     if not Path(root).is_dir():
         raise BadInput(f"data.data_root='{root}' is not a folder on this machine")
     return root
+
+
+def frame_cache(config: DictConfig) -> FrameCache | None:
+    """The cache that `data.frame_cache` asks for, one per process; BadInput where it cannot be."""
+    wanted = config.get("frame_cache") or {}
+    folder = wanted.get("folder")
+    return _open_cache(str(folder), float(wanted["max_gb"])) if folder else None
+
+
+@functools.cache
+def _open_cache(folder: str, max_gb: float) -> FrameCache:
+    if max_gb <= 0:
+        raise BadInput(f"data.frame_cache.max_gb={max_gb:g} must be above 0")
+    try:
+        return FrameCache(folder, max_gb * 1e9)
+    except OSError as error:
+        raise BadInput(f"data.frame_cache.folder='{folder}' cannot be used: {error.strerror or error}") from error
 
 
 def _video_specs(messages: list[dict]) -> list[dict]:

@@ -1,0 +1,266 @@
+"""Do rollout and trainer see the same prompt? Compares verl's own inputs with vLLM's, without weights or a GPU.
+
+Both sides prepare the same few prompts with the model's own processor: the trainer side through verl's agent
+loop (with this package's repairs), the rollout side through vLLM's input processor. Token ids, video grids and
+M-RoPE positions must be equal, and the time that both show for each pair of frames must be the frames' own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+import types
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import torch
+import verl  # noqa: F401  (loads the plugin, whose repairs belong to what is compared)
+from omegaconf import OmegaConf
+from verl.experimental.agent_loop.agent_loop import AgentLoopWorker
+from verl.utils import hf_processor
+from verl.utils.tokenizer.continuous_token_wiring import create_continuous_token_builder
+from verl.workers.rollout.utils import qwen2_5_vl_dedup_image_tokens
+
+from videossr_verl.dataset import DATA_SOURCE_PREFIX, PretextDataset, read_table
+from videossr_verl.errors import BadInput
+from videossr_verl.shared_videos import SharedVideos
+from videossr_verl.video.metadata import video_metadata
+
+
+class NoRollout(RuntimeError):
+    """The rollout side cannot be set up here, so nothing is known."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt to compare: its name, messages as verl's dataset makes them, and its N videos."""
+
+    name: str
+    messages: list[dict[str, Any]]
+    videos: SharedVideos
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one side makes of a prompt: L token ids, one (t, h, w) patch grid per video, positions (3, L)."""
+
+    ids: list[int]
+    grids: list[list[int]]
+    positions: torch.Tensor
+
+
+class TrainerSide:
+    """verl's agent-loop worker, as far as it prepares a prompt."""
+
+    def __init__(self, model: str) -> None:
+        if not (Path(model) / "config.json").is_file():
+            raise BadInput(f"'{model}' is not a model folder: it has no config.json")
+        self.processor = hf_processor(model)
+        if getattr(self.processor, "video_processor", None) is None:
+            raise BadInput(f"the model folder '{model}' has no video processor: give a vision-language model's folder")
+        self.builder = create_continuous_token_builder(
+            self.processor.tokenizer,
+            hf_model_type=json.loads((Path(model) / "config.json").read_text())["model_type"],
+            chat_template_kwargs={},
+            mm_processor_kwargs={},
+            processor=self.processor,
+        )
+        self.worker = object.__new__(AgentLoopWorker)  # its __init__ wants a running cluster
+        self.worker.processor, self.worker.tokenizer = self.processor, self.processor.tokenizer
+        self.worker.mm_processor_kwargs = {}
+
+    def ids(self, messages: list[dict[str, Any]], videos: Any, images: Any = None) -> list[int]:
+        """Token ids of the prompt, media expanded."""
+        return list(self.builder.build_initial_tokens(messages, images=images or None, videos=videos or None))
+
+    def inputs(self, ids: Sequence[int], videos: Any, images: Any = None) -> tuple[dict[str, Any], torch.Tensor]:
+        """The model's inputs for prompt and answer `ids`, and positions (1, 4, L)."""
+        media = {name: value for name, value in (("images", images), ("videos", videos)) if value}
+        output = types.SimpleNamespace(multi_modal_data=media, mm_processor_kwargs={})
+        tokens = torch.tensor([list(ids)])
+        inputs = self.worker._compute_multi_modal_inputs(output, tokens[0])
+        return inputs, self.worker._compute_position_ids(tokens, torch.ones_like(tokens), inputs)
+
+    def see(self, prompt: Prompt) -> Seen:
+        """What the trainer is going to compute with."""
+        ids = self.ids(prompt.messages, prompt.videos)
+        inputs, positions = self.inputs(ids, prompt.videos)
+        return Seen(ids, inputs["video_grid_thw"].tolist(), positions[0, 1:])
+
+
+class RolloutSide:
+    """vLLM's input processor and position code, with neither weights nor an engine."""
+
+    def __init__(self, model: str, processor: Any) -> None:
+        from vllm.engine.arg_utils import EngineArgs
+        from vllm.model_executor.model_loader import get_model_cls
+        from vllm.v1.engine.input_processor import InputProcessor
+
+        # With its cache vLLM would leave out what it believes the engine to have.
+        config = EngineArgs(model=model, enforce_eager=True, mm_processor_cache_gb=0).create_engine_config()
+        self.inputs = InputProcessor(config)
+        # Its methods that compute positions need the configuration and no weight.
+        model_class = get_model_cls(config.model_config)
+        self.model = model_class.__new__(model_class)
+        torch.nn.Module.__init__(self.model)
+        self.model.config = config.model_config.hf_config
+        self.processor = processor
+
+    def see(self, prompt: Prompt, ids: Sequence[int]) -> Seen:
+        """What the engine is going to compute with when verl's server is given the trainer's `ids`."""
+        from vllm import SamplingParams
+
+        sent = {
+            "prompt_token_ids": qwen2_5_vl_dedup_image_tokens(list(ids), self.processor),
+            "multi_modal_data": {"video": list(prompt.videos)},
+        }
+        request = self.inputs.process_inputs(prompt.name, sent, SamplingParams(max_tokens=1), ("generate",))
+        positions, _ = self.model.get_mrope_input_positions(request.prompt_token_ids, request.mm_features)
+        grids = [feature.data["video_grid_thw"].data.tolist() for feature in request.mm_features]
+        return Seen(list(request.prompt_token_ids), grids, positions)
+
+
+def shown_times(seen: Seen, processor: Any) -> list[list[float]] | None:
+    """Per video, the seconds at which the model is told that each pair of frames is shown; None: unknown family.
+
+    Qwen2.5-VL: the time axis of the positions, from 0. Qwen3-VL: the text before each pair of frames.
+    """
+    kind = type(processor).__name__
+    if kind == "Qwen2_5_VLProcessor":
+        rate = processor.config.vision_config.tokens_per_second
+        of_video = [token == processor.video_token_id for token in seen.ids]
+        time_axis, at, times = seen.positions[0], 0, []
+        starts = [i for i, inside in enumerate(of_video) if inside and (i == 0 or not of_video[i - 1])]
+        merge = processor.video_processor.merge_size
+        for t, h, w in seen.grids:
+            length = t * h * w // merge**2
+            start = max(at, next(s for s in [*starts, at] if s >= at))
+            axis = time_axis[start : start + length].reshape(t, -1)[:, 0]
+            times.append(((axis - axis[0]) / rate).tolist())
+            at = start + length
+        return times
+    if kind == "Qwen3VLProcessor":
+        said = [float(t) for t in re.findall(r"<(\d+(?:\.\d+)?) seconds>", processor.tokenizer.decode(seen.ids))]
+        return [[said.pop(0) for _ in range(t)] if len(said) >= t else [] for t, _, _ in seen.grids]
+    return None
+
+
+def true_times(clock: Sequence[float], processor: Any) -> list[float]:
+    """What `shown_times` should be for frames at `clock`: each pair's beginning (Qwen2.5-VL) or mean (Qwen3-VL)."""
+    pairs = list(zip(clock[::2], [*clock[1::2], *clock[len(clock) - len(clock) % 2 :]], strict=True))
+    if type(processor).__name__ == "Qwen2_5_VLProcessor":
+        return [first - clock[0] for first, _ in pairs]
+    return [(first + last) / 2 for first, last in pairs]
+
+
+def time_resolution(processor: Any) -> float:
+    """Seconds by which a family's way to tell time may be off: one position (rounded down), or half a decimal."""
+    if type(processor).__name__ == "Qwen2_5_VLProcessor":
+        return 1 / processor.config.vision_config.tokens_per_second
+    return 0.05
+
+
+def differences(prompt: Prompt, trainer: Seen, rollout: Seen, processor: Any) -> list[str]:
+    """One sentence for each thing that is not as it must be; empty when all is well."""
+    found = []
+    if trainer.ids != rollout.ids:
+        found.append(_first_other_id(trainer.ids, rollout.ids, processor))
+    if trainer.grids != rollout.grids:
+        found.append(
+            f"the trainer cuts the videos into grids {trainer.grids}, vLLM into {rollout.grids}: the two resize"
+            " differently; give both the same min_pixels and max_pixels (preprocessor_config.json, mm_processor_kwargs)"
+        )
+    if not found and not torch.equal(trainer.positions, rollout.positions):
+        axis, at = (trainer.positions != rollout.positions).nonzero()[0].tolist()
+        found.append(
+            f"token {at} is at {['time', 'height', 'width'][axis]} {int(trainer.positions[axis, at])} for the trainer"
+            f" and at {int(rollout.positions[axis, at])} for vLLM, though ids and grids are equal: one side does not"
+            " use the videos' seconds per grid (repairs qwen2_5_vl_positions, qwen2_5_vl_video_times)"
+        )
+    clocks = [[i / metadata["fps"] for i in metadata["frames_indices"]] for _, metadata in prompt.videos]
+    for side, seen in (("the trainer", trainer), ("vLLM", rollout)):
+        for number, (shown, clock) in enumerate(zip(shown_times(seen, processor) or (), clocks, strict=False)):
+            true = true_times(clock, processor)
+            off = [abs(a - b) for a, b in zip(shown, true, strict=False)]
+            allowed = (clock[-1] - clock[0]) / (len(clock) - 1) / 2 + time_resolution(processor)
+            if len(shown) != len(true) or max(off) > allowed + 1e-6:
+                found.append(
+                    f"video {number}: {side} places its frame pairs at {_few(shown)} s, but they are shown at"
+                    f" {_few(true)} s; the video's metadata is lost or changed on the way"
+                )
+    return found
+
+
+def _first_other_id(ours: list[int], theirs: list[int], processor: Any) -> str:
+    at = next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs)))
+    text = [repr(processor.tokenizer.decode(ids[max(0, at - 3) : at + 5])) for ids in (ours, theirs)]
+    return (
+        f"the trainer's prompt has {len(ours)} tokens, vLLM's {len(theirs)}, and from token {at} on they differ:"
+        f" {text[0]} against {text[1]}; vLLM expands the videos in another way (repair unexpanded_prompts)"
+    )
+
+
+def _few(times: Sequence[float]) -> str:
+    return ", ".join(f"{t:.2f}" for t in times[:6]) + (", ..." if len(times) > 6 else "")
+
+
+def built_in_prompts(processor: Any) -> Iterator[Prompt]:
+    """Noise shown at 4, 2 and 0.7 frames per second, at uneven times, and as three clips in one prompt."""
+    regular = [[i / rate for i in range(8)] for rate in (4, 2, 0.7)]
+    uneven = [0.0, 0.4, 1.0, 1.3, 2.0, 2.2]
+    cases = {"4 fps": regular[:1], "2 fps": regular[1:2], "0.7 fps": regular[2:], "uneven times": [uneven]}
+    cases["three clips"] = [regular[0], uneven, regular[2][:4]]
+    side = 4 * processor.video_processor.patch_size
+    generator = torch.Generator().manual_seed(0)
+    for name, clocks in cases.items():
+        videos = SharedVideos(
+            [
+                (
+                    torch.randint(0, 256, (len(c), 3, side, side), dtype=torch.uint8, generator=generator),
+                    video_metadata(c),
+                )
+                for c in clocks
+            ]
+        )
+        content = [part for _ in clocks for part in ({"type": "text", "text": "Clip: "}, {"type": "video"})]
+        yield Prompt(name, [{"role": "user", "content": content}], videos)
+
+
+def dataset_prompts(file: str, data_root: str, processor: Any) -> Iterator[Prompt]:
+    """The first sample of each task in a parquet file, rendered as for training."""
+    table = read_table(file)
+    sources = table["data_source"].to_pylist()
+    first = [sources.index(s) for s in dict.fromkeys(sources) if s.startswith(DATA_SOURCE_PREFIX)]
+    if not first:
+        raise BadInput(f"'{file}' has no rows of this package; build some with `videossr build`")
+    with tempfile.TemporaryDirectory() as folder:
+        pq.write_table(table.take(first), f"{folder}/rows.parquet")
+        config = OmegaConf.create({"data_root": data_root, "max_prompt_length": 10**9})
+        dataset = PretextDataset(f"{folder}/rows.parquet", processor.tokenizer, config, processor)
+        patch = processor.video_processor.patch_size
+        for i in range(len(dataset)):
+            row = dataset[i]
+            _, videos, _ = PretextDataset._process_multi_modal_info(row["raw_prompt"], patch, config)
+            yield Prompt(row["data_source"], list(row["raw_prompt"]), SharedVideos(videos))
+
+
+def compare(model: str, data: str | None = None, data_root: str | None = None) -> Iterator[tuple[str, list[str]]]:
+    """Yields (prompt's name, differences) for one sample of each task in `data`, or for built-in prompts.
+
+    Raises:
+        BadInput: `model` is not the folder of a vision-language model, or `data` has no rows of this package.
+        NoRollout: vLLM cannot be set up for this model on this machine.
+    """
+    trainer = TrainerSide(model)
+    try:
+        rollout = RolloutSide(model, trainer.processor)
+    except Exception as error:  # whatever another version or a machine without its device raises
+        raise NoRollout(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
+    processor = trainer.processor
+    for prompt in dataset_prompts(data, data_root, processor) if data else built_in_prompts(processor):
+        ours = trainer.see(prompt)
+        yield prompt.name, differences(prompt, ours, rollout.see(prompt, ours.ids), processor)

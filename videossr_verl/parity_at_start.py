@@ -1,0 +1,60 @@
+"""The parity check that a training run makes by itself, in a process of its own: vLLM must not be loaded in verl's."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import time
+
+from videossr_verl.errors import BadInput
+
+logger = logging.getLogger(__name__)
+
+MODES = ("stop", "warn", "off")
+TIMEOUT = 300.0  # seconds; it takes some ten
+
+
+def check_before_training(mode: str, model: str, data: str, data_root: str) -> None:
+    """Runs `videossr parity` on the first sample of each task.
+
+    A check that cannot be made here (the driver's node may lack what vLLM needs) is told and stops nothing.
+
+    Args:
+        mode: `data.parity`: stop (the run, where the two sides differ), warn, or off.
+        model: folder whose processor both sides use.
+        data, data_root: parquet file and the folder that its videos are relative to.
+
+    Raises:
+        BadInput: the two sides differ and mode is stop; or an unknown mode.
+    """
+    if mode not in MODES:
+        raise BadInput(f"data.parity={mode} is none of {', '.join(MODES)}")
+    if mode == "off":
+        return
+    command = [sys.executable, "-m", "videossr_verl.cli", "parity", "--model", model, "--data", data]
+    # Ray hides the GPUs from verl's driver; vLLM asks for their kind, and uses none here.
+    env = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
+    started = time.monotonic()
+    try:
+        run = subprocess.run(
+            [*command, "--data-root", data_root], env=env, capture_output=True, text=True, timeout=TIMEOUT
+        )
+        code, told, wrong = run.returncode, run.stdout, run.stderr
+    except subprocess.TimeoutExpired:
+        code, told, wrong = -1, "", f"no result after {TIMEOUT:.0f} s"
+    if code == 0:
+        logger.warning("rollout and trainer see the same prompts (checked in %.0f s)", time.monotonic() - started)
+        return
+    if code != 1:
+        reason = (wrong.strip().splitlines() or ["it told no reason"])[-1]
+        logger.warning("rollout and trainer were not compared: %s; run `videossr parity --model %s`", reason, model)
+        return
+    found = " ".join(told.split())
+    if mode == "stop":
+        raise BadInput(
+            f"rollout and trainer see different prompts: {found} Install the versions in constraints/, or set"
+            " data.parity=warn to train all the same"
+        )
+    logger.warning("rollout and trainer see different prompts, and data.parity=warn goes on: %s", found)
