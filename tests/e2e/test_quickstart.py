@@ -26,6 +26,11 @@ def test_rollouts_and_trainer_agree(metrics):
         assert metrics[step]["training/rollout_actor_probs_pearson_corr"] > 0.999
 
 
+def test_the_run_has_checked_that_both_sides_see_the_same(run):
+    log = (run[0] / "qwen2_5_vl-seed1" / "train.log").read_text()
+    assert log.count("rollout and trainer see the same prompts") == 1
+
+
 def test_the_warm_start_sees_in_the_rollout_engine(metrics):
     """Far above the blind control: right frames, right weights and right positions reached vLLM."""
     task = "videossr/anomaly_grounding"

@@ -64,7 +64,7 @@ def video():
     def make(times, seed=0, height=56, width=84):
         rng = np.random.default_rng(seed)
         frames = torch.from_numpy(rng.integers(0, 255, (len(times), 3, height, width), dtype=np.uint8))
-        interval = (times[-1] - times[0]) / (len(times) - 1)
+        interval = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else 0.5
         metadata = {
             "fps": 1000.0,
             "frames_indices": [round(1000 * t) for t in times],

@@ -123,6 +123,7 @@ CASES = {
     "variable frame rate": [_irregular(0, 10)],
     "odd count": [_regular(2, 7)],
     "two frames": [_regular(1, 2)],
+    "fewer frames than a patch": [[0.0], _regular(2, 4)],
     "three clips": [_regular(3, 4), _irregular(1, 6), _regular(0.4, 2)],
     "six clips": [_regular(rate, count) for rate, count in ((4, 4), (2, 8), (0.7, 2), (3, 6), (1, 5), (2.5, 4))],
 }

@@ -55,10 +55,10 @@ def prompt(qwen, videos):
     return shared, torch.as_tensor(ids)[0].tolist(), stock
 
 
-def write_rows(qwen, prompts, rollouts, validate=False):
-    """Lets each rollout of each prompt write its row; returns the prompts' uids."""
+def write_rows(qwen, prompts, rollouts, validate=False, uids=None, sessions=0):
+    """Lets each rollout of each prompt write its row, numbered from `sessions` on; returns the prompts' uids."""
     worker = Worker(qwen)
-    uids = [uuid.uuid4().hex for _ in prompts]
+    uids = uids or [uuid.uuid4().hex for _ in prompts]
 
     async def write(uid, session, shared, ids):
         output = AgentLoopOutput(
@@ -76,7 +76,7 @@ def write_rows(qwen, prompts, rollouts, validate=False):
         jobs = [
             write(uid, session, shared, ids)
             for uid, (shared, ids, _) in zip(uids, prompts, strict=True)
-            for session in range(rollouts)
+            for session in range(sessions, sessions + rollouts)
         ]
         await asyncio.gather(*jobs)
 
@@ -123,6 +123,20 @@ def test_validation_rows_send_none(queue, qwen, video):
     with pytest.raises(RuntimeError, match="validation row"):
         extract_multi_modal_inputs(inputs)
     queue.kv_clear(keys=keys, partition_id="val")
+
+
+def test_rollouts_of_a_prompt_in_two_workers(queue, qwen, video):
+    """Each worker has decoded the videos for itself."""
+    first, second = (prompt(qwen, [video([0.0, 0.5, 1.0, 1.5], 1)]) for _ in range(2))
+    uids = write_rows(qwen, [first], rollouts=2)
+    write_rows(qwen, [second], rollouts=2, uids=uids, sessions=2)
+    assert list(queue.kv_list(partition_id=PARTITION)[PARTITION]) == uids
+    keys, rows = read_rows(queue, uids, 4)
+    inputs = [row.data if hasattr(row, "data") else row for row in rows["multi_modal_inputs"]]
+    got = extract_multi_modal_inputs(inputs)["pixel_values_videos"]
+    assert torch.equal(got, first[2]["pixel_values_videos"].repeat(4, 1))
+    queue.kv_clear(keys=keys, partition_id="train")
+    assert not queue.kv_list(partition_id=PARTITION).get(PARTITION)
 
 
 def test_the_same_videos_in_two_prompts_are_kept_for_both(queue, qwen, video):

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from verl.experimental.agent_loop.agent_loop import AgentLoopWorker
+from verl.workers.rollout.utils import get_vision_placeholder_token_ids
 
 from videossr_verl.fixes.repeated_positions import REMEMBERED
 
@@ -80,3 +81,14 @@ def test_another_rate_is_not_taken_for_the_same(processor):
         tokens = torch.tensor([[*ids, WORD]])
         seen.append(worker._compute_position_ids(tokens, torch.ones_like(tokens), inputs))
     assert not torch.equal(*seen)
+
+
+@pytest.mark.parametrize("family", ["qwen2_5_vl", "qwen3_vl"])
+def test_a_sampled_placeholder_is_banned_and_would_be_named(family, processor):
+    qwen = processor(family)
+    pad, image = qwen.video_token_id, qwen.image_token_id
+    assert {pad, image} <= set(get_vision_placeholder_token_ids(qwen))  # verl's rollout server never samples these
+    ids, inputs = expand(family, qwen, [(2, 1, 1, 1.0)], [[WORD]])
+    tokens = torch.tensor([[*ids, WORD, pad]])
+    with pytest.raises(ValueError, match="was one sampled"):
+        stub(qwen)._compute_position_ids(tokens, torch.ones_like(tokens), inputs)

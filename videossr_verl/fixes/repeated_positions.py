@@ -35,8 +35,13 @@ def _continued(stock: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor
         **kwargs: Any,
     ) -> torch.Tensor:
         def compute(upto: int) -> torch.Tensor:
-            mask = attention_mask[:, :upto]
-            return stock(self, input_ids[:, :upto], mask, multi_modal_inputs, *args, **kwargs)
+            ids, mask = input_ids[:, :upto], attention_mask[:, :upto]
+            try:
+                return stock(self, ids, mask, multi_modal_inputs, *args, **kwargs)
+            except StopIteration as error:  # transformers' own way to say it
+                raise ValueError(
+                    "the token ids hold more placeholders than there are media; was one sampled?"
+                ) from error
 
         length = input_ids.shape[1]
         if len(input_ids) != 1 or type(self.processor).__name__ not in FAMILIES or not attention_mask.all():
