@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from verl.utils.dataset.rl_dataset import get_dataset_class
 from verl.utils.tokenizer import build_multimodal_processor_inputs, hf_processor, hf_tokenizer
 
-from videossr_verl.dataset import PretextDataset
+from videossr_verl.dataset import PretextDataset, frame_cache
 from videossr_verl.errors import BadInput
 from videossr_verl.render import render_videos
 
@@ -87,6 +87,9 @@ def test_a_deleted_video_is_named_before_training(open_dataset, dataset_folder, 
         ({"data_root": None}, "data.data_root is not set"),
         ({"data_root": "/no/such/folder"}, "is not a folder on this machine"),
         ({"processor": None}, "has no processor"),
+        ({"parity": "maybe"}, "data.parity=maybe is none of stop, warn, off"),
+        ({"frame_cache": {"folder": "/proc/frames", "max_gb": 1}}, "data.frame_cache.folder='/proc/frames' cannot be"),
+        ({"frame_cache": {"folder": "frames", "max_gb": 0}}, "data.frame_cache.max_gb=0 must be above 0"),
     ],
 )
 def test_wrong_settings_are_one_sentence(open_dataset, dataset_folder, changes, sentence):
@@ -149,3 +152,19 @@ def test_rollouts_that_ask_together_decode_once(open_dataset, dataset_folder, mo
     answers = asyncio.run(ask())
     assert len(calls) == 2
     assert len({id(videos) for _, videos, _ in answers}) == 2
+
+
+def test_a_frame_cache_changes_no_byte(open_dataset, dataset_folder, tmp_path):
+    plain = open_dataset(dataset_folder / "train.parquet")
+    cached = open_dataset(dataset_folder / "train.parquet", frame_cache={"folder": str(tmp_path / "f"), "max_gb": 1})
+    for _ in range(2):
+        for i in range(6):
+            messages = plain[i]["raw_prompt"]
+            wanted, got = (
+                PretextDataset._process_multi_modal_info(messages, 14, dataset.config)[1] for dataset in (plain, cached)
+            )
+            for (frames, metadata), (their_frames, their_metadata) in zip(got, wanted, strict=True):
+                assert torch.equal(frames, their_frames)
+                assert metadata == their_metadata
+    counts = frame_cache(cached.config).counts
+    assert counts["hit"] > counts["miss"] > 0

@@ -52,6 +52,7 @@ class PretextDataset(RLHFDataset):
             rows = rows.select(chosen[: self.max_samples].tolist())
         self.dataframe = rows
         self._check_videos_exist()
+        frame_cache(self.config)  # a folder that cannot be used is told before the run, not by its workers
         self.dataframe = self.maybe_filter_out_long_prompts(rows)
         self._check_parity()
 

@@ -27,6 +27,7 @@ from verl.workers.rollout.utils import qwen2_5_vl_dedup_image_tokens
 
 from videossr_verl.dataset import DATA_SOURCE_PREFIX, PretextDataset, read_table
 from videossr_verl.errors import BadInput
+from videossr_verl.fixes.unexpanded_prompts import CannotUnexpand
 from videossr_verl.shared_videos import SharedVideos
 from videossr_verl.video.metadata import video_metadata
 
@@ -263,4 +264,9 @@ def compare(model: str, data: str | None = None, data_root: str | None = None) -
     processor = trainer.processor
     for prompt in dataset_prompts(data, data_root, processor) if data else built_in_prompts(processor):
         ours = trainer.see(prompt)
-        yield prompt.name, differences(prompt, ours, rollout.see(prompt, ours.ids), processor)
+        try:
+            theirs = rollout.see(prompt, ours.ids)
+        except CannotUnexpand as error:
+            yield prompt.name, [str(error)]
+        else:
+            yield prompt.name, differences(prompt, ours, theirs, processor)

@@ -40,12 +40,10 @@ def _timed_classes(qwen2_5_vl: ModuleType) -> tuple[type, type]:
 
     class TimedProcessingInfo(qwen2_5_vl.Qwen2_5_VLProcessingInfo):
         def get_data_parser(self) -> TimedDataParser:
-            return TimedDataParser(
-                self.get_hf_config().vision_config.spatial_merge_size,
-                video_needs_metadata=True,
-                expected_hidden_size=self._get_expected_hidden_size(),
-                allow_missing_mm_embeddings=self.allow_missing_mm_embeddings,
-            )
+            # vLLM's versions give their parsers different arguments, so theirs is made first.
+            parser = TimedDataParser.__new__(TimedDataParser)
+            vars(parser).update(vars(super().get_data_parser()), video_needs_metadata=True)
+            return parser
 
     class TimedMultiModalProcessor(qwen2_5_vl.Qwen2_5_VLMultiModalProcessor):
         def _call_hf_processor(

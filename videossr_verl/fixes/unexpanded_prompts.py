@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from transformers import ProcessorMixin
 
 
+class CannotUnexpand(RuntimeError):
+    """This transformers version writes a video's tokens in a form that is not known here."""
+
+
 def unexpand_videos(ids: Sequence[int], start: int, end: int, pad: int) -> list[int]:
     """Token ids with each `[<t>[p..p]<t>[p..p]..]` (p: `pad`, brackets: `start`, `end`) written as `[p]`.
 
@@ -66,14 +70,14 @@ def _end_of_video(ids: Sequence[int], at: int, start: int, end: int, pad: int) -
 
 @functools.lru_cache(maxsize=4)
 def check(processor: ProcessorMixin) -> None:
-    """Raises RuntimeError if `unexpand_videos` does not undo what this processor does to a video prompt."""
+    """Raises CannotUnexpand if `unexpand_videos` does not undo what this processor does to a video prompt."""
     text = f"{processor.vision_start_token}{processor.video_token}{processor.vision_end_token}"
     frames = np.zeros((4, 3, 64, 64), np.uint8)
     metadata = {"fps": 2.0, "frames_indices": [0, 1, 2, 3], "total_num_frames": 4}
     expanded = processor(text=[text], videos=[frames], video_metadata=[metadata], do_sample_frames=False)
     ids = np.asarray(expanded["input_ids"])[0].tolist()
     if _unexpand(ids, processor) != processor.tokenizer(text)["input_ids"]:
-        raise RuntimeError(
+        raise CannotUnexpand(
             "this transformers version expands Qwen3-VL videos in a form that cannot be undone for vLLM, so "
             "rollouts would see another prompt than the trainer; install the versions in constraints/"
         )
