@@ -167,7 +167,7 @@ def test_the_command(models, dataset_folder, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--model", "nowhere"], "'nowhere' is not a model folder"),
+        (["--model", "nowhere"], "'nowhere' is neither a model folder nor can it be downloaded"),
         (["--model", "MODEL", "--data", "nowhere.parquet", "--data-root", "."], "'nowhere.parquet' does not exist"),
         (["--model", "MODEL", "--data", "."], "does not tell the data root"),
     ],

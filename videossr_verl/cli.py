@@ -46,10 +46,10 @@ differ in their seed, it prints the mean gain and the spread.
 PARITY_HELP = """\
 Compares what the rollout (vLLM) and the trainer (verl with transformers) make of the same video prompts: token
 ids, grids, positions, and the time at which each pair of frames is shown. Needs neither weights nor a GPU, only
-the model's folder. Training does the same by itself when it starts (data.parity: stop, warn or off).
+the model's configuration. Training does the same by itself when it starts (data.parity: stop, warn or off).
 
-  videossr parity --model Qwen2.5-VL-7B-Instruct
-  videossr parity --model Qwen2.5-VL-7B-Instruct --data data/pretext
+  videossr parity --model Qwen/Qwen2.5-VL-7B-Instruct
+  videossr parity --model models/Qwen2.5-VL-7B-Instruct --data data/pretext
 
 Exit code: 0 the same, 1 different, 2 wrong input, 3 vLLM cannot be set up here, so nothing is known.
 """
@@ -178,7 +178,7 @@ def _report(args: argparse.Namespace) -> None:
 
 def _add_parity(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--model", required=True, metavar="PATH", help="model folder (weights may be missing)")
+    add("--model", required=True, metavar="PATH", help="model folder (weights may be missing) or hub name")
     add("--data", metavar="DATASET", help="folder of `videossr build`, or a .parquet file (default: built-in videos)")
     add("--data-root", metavar="DIR", help="where the videos are now (default: as in dataset.json)")
 

@@ -7,19 +7,18 @@ M-RoPE positions must be equal, and the time that both show for each pair of fra
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 import types
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import torch
 import verl  # noqa: F401  (loads the plugin, whose repairs belong to what is compared)
 from omegaconf import OmegaConf
+from transformers import AutoConfig
 from verl.experimental.agent_loop.agent_loop import AgentLoopWorker
 from verl.utils import hf_processor
 from verl.utils.tokenizer.continuous_token_wiring import create_continuous_token_builder
@@ -58,14 +57,17 @@ class TrainerSide:
     """verl's agent-loop worker, as far as it prepares a prompt."""
 
     def __init__(self, model: str) -> None:
-        if not (Path(model) / "config.json").is_file():
-            raise BadInput(f"'{model}' is not a model folder: it has no config.json")
+        try:
+            config = AutoConfig.from_pretrained(model)
+        except (OSError, ValueError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise BadInput(f"'{model}' is neither a model folder nor can it be downloaded: {reason}") from error
         self.processor = hf_processor(model)
         if getattr(self.processor, "video_processor", None) is None:
             raise BadInput(f"the model folder '{model}' has no video processor: give a vision-language model's folder")
         self.builder = create_continuous_token_builder(
             self.processor.tokenizer,
-            hf_model_type=json.loads((Path(model) / "config.json").read_text())["model_type"],
+            hf_model_type=config.model_type,
             chat_template_kwargs={},
             mm_processor_kwargs={},
             processor=self.processor,
