@@ -4,9 +4,9 @@
     frames = cache.frames(path, times, size)      # equal to decode(path, times, size), bit by bit
 
 One file per request, named by what the frames depend on: the video's bytes, the times, the size, and the decoder.
-So another video or setting never finds it, and copies of a video share it. A file holds the plain pixels, which read
-15 times as fast as JPEG files and change nothing, and a checksum. Files appear by one rename, so any number of
-processes may share a folder, and a crash leaves at most a file that nobody reads.
+So another video or setting never finds it, and copies of a video share it. A file holds the plain pixels, which are
+read about ten times as fast as JPEG files (8 MB: 3 ms) and change nothing, and a checksum. Files appear by one
+rename, so any number of processes may share a folder, and a crash leaves at most a file that nobody reads.
 """
 
 from __future__ import annotations
