@@ -136,9 +136,7 @@ class FrameCache:
 
     def _shrink(self) -> None:
         """Removes the files not used for longest until the folder holds what it may; one process at a time."""
-        with self._alone() as alone:
-            if not alone:
-                return
+        with self._alone():
             files, total = [], 0
             for file in self._folder.glob("*/*"):
                 with suppress(OSError):  # somebody else removed it
@@ -156,12 +154,8 @@ class FrameCache:
                 total -= size
 
     @contextmanager
-    def _alone(self) -> Iterator[bool]:
-        """Yields whether no other process is shrinking the folder; the kernel forgets a dead one."""
+    def _alone(self) -> Iterator[None]:
+        """Waits until no other process shrinks the folder: it may have looked before this one's files were there."""
         with (self._folder / "lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                yield False
-            else:
-                yield True
+            fcntl.flock(file, fcntl.LOCK_EX)  # the kernel forgets a dead process's
+            yield
