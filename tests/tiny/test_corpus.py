@@ -3,7 +3,7 @@
 import numpy as np
 
 from videossr_verl.tiny.corpus import make_corpus
-from videossr_verl.tiny.generated_videos import generate_frames
+from videossr_verl.tiny.generated_videos import generate_frames, write_video
 from videossr_verl.video.probe import probe
 
 
@@ -24,3 +24,14 @@ def test_generated_scenes_are_coloured_asymmetric_and_get_lighter():
         assert abs(frames - frames[:, :, ::-1]).mean() > 10
         light = frames.mean((1, 2, 3))
         assert light[-1] > 1.3 * light[0]
+
+
+def test_the_same_scene_gives_the_same_file(tmp_path):
+    """Also when memory held other things before, which x264 lets through in its default rate control."""
+    rng, written = np.random.default_rng(0), set()
+    frames = generate_frames(np.random.default_rng([0, 1]), 30, 12)
+    for _ in range(6):
+        _ = [rng.integers(0, 255, int(rng.integers(10_000, 3_000_000)), dtype=np.uint8) for _ in range(20)]
+        write_video(tmp_path / "scene.mp4", frames, 12)
+        written.add((tmp_path / "scene.mp4").read_bytes())
+    assert len(written) == 1

@@ -14,6 +14,9 @@ import av
 import cv2
 import numpy as np
 
+# x264's rate control by macroblock tree does not give the same bytes twice.
+ENCODING = {"crf": "18", "preset": "veryfast", "x264-params": "mbtree=0:rc-lookahead=0"}
+
 
 def _texture(rng: np.random.Generator, size: int) -> np.ndarray:
     """A smooth random colour field (size, size, 3) in [0, 255], strong in large and in small structures."""
@@ -74,7 +77,7 @@ def write_video(path: Path, frames: np.ndarray, fps: int) -> None:
     """Encodes uint8 frames (T, H, W, 3) as H.264 mp4; H and W even."""
     partial = path.with_name(f".{path.name}.partial")
     with av.open(str(partial), "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=fps, options={"crf": "18", "preset": "veryfast"})
+        stream = container.add_stream("libx264", rate=fps, options=ENCODING)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"
         stream.thread_count = 1
