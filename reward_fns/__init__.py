@@ -4,6 +4,8 @@ A task's rewards live in one module with
     score(text, ground_truth) -> (score, acc, parsed)
     chance(knobs) -> float: expected score of the best blind guess for these difficulty knobs
         ({}: the paper's setting)
+and, where a reward has parts that are worth a curve of their own, some of PARTS in
+    parts(text, ground_truth) -> {part: float}
 Modules from other packages are found through the entry point group `videossr_verl.rewards`; the entry point's
 name is the second part of the row's `data_source` ("videossr/<name>"). Pure Python: imports neither torch nor
 cv2, and verl only for rows of other sources.
@@ -18,13 +20,15 @@ from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any
 
-from reward_fns import anomaly_grounding, object_counting, temporal_jigsaw
+from reward_fns import anomaly_grounding, masked_video_prediction, object_counting, temporal_jigsaw
 
 __all__ = ["compute_score"]
 
 GROUP = "videossr_verl.rewards"
+PARTS = ("selection", "order")
 _BUILT_IN = {
     "anomaly_grounding": anomaly_grounding,
+    "masked_video_prediction": masked_video_prediction,
     "object_counting": object_counting,
     "temporal_jigsaw": temporal_jigsaw,
 }
@@ -61,6 +65,7 @@ def compute_score(
         chance: expected score of the best blind guess; None for other sources. (verl leaves None
             out of its metrics, while NaN would spoil a mean.)
         task: the task's name; for other sources the data source.
+        selection, order: parts of the reward of tasks that choose and order; None for others.
 
     Raises:
         ValueError: the ground truth or the difficulty is malformed, or the task is not installed.
@@ -73,7 +78,9 @@ def compute_score(
         raise ValueError(f"ground truth of {task} must be a string, not {ground_truth!r}")
     score, acc, parsed = module.score(solution_str, ground_truth)
     chance = module.chance(_knobs((extra_info or {}).get("difficulty")))
-    return {"score": score, "acc": acc, "parsed": parsed, "chance": chance, "task": task}
+    parts = module.parts(solution_str, ground_truth) if hasattr(module, "parts") else {}
+    whole = {"score": score, "acc": acc, "parsed": parsed, "chance": chance, "task": task}
+    return whole | dict.fromkeys(PARTS) | parts
 
 
 def _task_name(data_source: str) -> str | None:
@@ -114,4 +121,4 @@ def _score_by_verl(data_source: str, *args: Any, **kwargs: Any) -> dict[str, Any
     score = float(result["score"])
     # A source without its own accuracy gets its score, as verl's reward manager does.
     acc = float(result.get("acc", score))
-    return {"score": score, "acc": acc, "parsed": None, "chance": None, "task": data_source}
+    return {"score": score, "acc": acc, "parsed": None, "chance": None, "task": data_source} | dict.fromkeys(PARTS)

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 import reward_fns
 from reward_fns import compute_score
 
-KEYS = ["score", "acc", "parsed", "chance", "task"]
+KEYS = ["score", "acc", "parsed", "chance", "task", "selection", "order"]
 ROWS = {
     "videossr/anomaly_grounding": ("anomaly_grounding", "14.5-26.2"),
+    "videossr/masked_video_prediction": ("masked_video_prediction", "CAF of 8"),
     "videossr/object_counting": ("object_counting", "3,1,4"),
     "videossr/temporal_jigsaw": ("temporal_jigsaw", "341562"),
     "grounding": ("anomaly_grounding", "14.5-26.2"),
@@ -30,9 +31,12 @@ def test_rows_of_our_tasks(source, capsys):
     result = compute_score(source, truth, truth)
     assert list(result) == KEYS
     assert [result[key] for key in ("score", "acc", "parsed", "task")] == [1, 1, 1, task]
-    assert all(type(result[key]) is float for key in KEYS[:-1])
+    assert all(type(result[key]) is float for key in ("score", "acc", "parsed", "chance"))
     assert 0 < result["chance"] < 1
-    assert compute_score(source, "no idea", truth) == result | {"score": 0, "acc": 0, "parsed": 0}
+    parts = {key: result[key] for key in ("selection", "order")}
+    assert set(parts.values()) == ({1.0} if task == "masked_video_prediction" else {None})
+    nothing = dict.fromkeys(("score", "acc", "parsed", *(key for key in parts if parts[key])), 0)
+    assert compute_score(source, "no idea", truth) == result | nothing
     assert capsys.readouterr() == ("", "")
 
 
@@ -82,7 +86,7 @@ def test_never_raises_for_any_completion(text, source):
 
 
 def test_an_unknown_task_of_ours_names_the_known_ones():
-    with pytest.raises(ValueError, match=r"'nothing'.*anomaly_grounding, object_counting, temporal_jigsaw"):
+    with pytest.raises(ValueError, match=r"'nothing'.*anomaly_grounding, masked_video_prediction, object_counting"):
         compute_score("videossr/nothing", "1", "1")
 
 
@@ -96,7 +100,8 @@ def test_a_task_of_another_package(monkeypatch):
     reward_fns._task.cache_clear()
     result = compute_score("videossr/theirs", "x", "y", {"difficulty": '{"floor": 0.25}'})
     reward_fns._task.cache_clear()
-    assert result == {"score": 0.5, "acc": 0.0, "parsed": 1.0, "chance": 0.25, "task": "theirs"}
+    parts = {"selection": None, "order": None}
+    assert result == {"score": 0.5, "acc": 0.0, "parsed": 1.0, "chance": 0.25, "task": "theirs"} | parts
 
 
 @pytest.mark.parametrize(

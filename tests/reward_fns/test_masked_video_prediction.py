@@ -1,0 +1,138 @@
+"""The reward of masked video prediction against its definition, counted another way, and against odd answers."""
+
+from itertools import permutations
+from string import ascii_uppercase
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reward_fns.masked_video_prediction import chance, parts, score
+
+
+@st.composite
+def questions(draw):
+    """(truth, pool, an answer of the right length)."""
+    count = draw(st.integers(1, 5))
+    pool = ascii_uppercase[: count + draw(st.integers(0, 5))]
+    truth, answer = ("".join(draw(st.permutations(pool))[:count]) for _ in range(2))
+    return truth, pool, answer
+
+
+def ask(answer, truth, pool):
+    return score(", ".join(answer), f"{truth} of {len(pool)}")
+
+
+@given(questions())
+def test_against_the_definition(question):
+    truth, pool, answer = question
+    count = len(truth)
+    selection = len(set(truth) & set(answer)) / count
+    credit = []
+    for place, label in enumerate(truth):
+        if label in answer:
+            credit.append(1 - abs(answer.index(label) - place) / (count - 1) if count > 1 else 1)
+    order = sum(credit) / count
+    value, acc, parsed = ask(answer, truth, pool)
+    assert value == pytest.approx((selection + order) / 2)
+    assert acc == float(answer == truth) == float(value == 1)
+    assert parsed == 1
+    assert parts(answer, f"{truth} of {len(pool)}") == pytest.approx({"selection": selection, "order": order})
+
+
+@given(questions(), st.data())
+def test_mending_one_mistake_never_costs(question, data):
+    truth, pool, answer = question
+    before = ask(answer, truth, pool)[0]
+    i, j = sorted(data.draw(st.integers(0, len(truth) - 1)) for _ in range(2))
+    missing = [label for label in truth if label not in answer]
+    mended = list(answer)
+    kind = data.draw(st.sampled_from(["choose", "exchange", "place"]))
+    if kind == "choose":
+        if answer[i] in truth or not missing:
+            return
+        mended[i] = data.draw(st.sampled_from(missing))
+    elif kind == "exchange":
+        if answer[i] not in truth or answer[j] not in truth or truth.index(answer[i]) <= truth.index(answer[j]):
+            return
+        mended[i], mended[j] = mended[j], mended[i]
+    elif truth[i] in mended:
+        at = mended.index(truth[i])
+        mended[i], mended[at] = mended[at], mended[i]
+    else:
+        mended[i] = truth[i]
+    assert ask("".join(mended), truth, pool)[0] >= before - 1e-12
+
+
+@pytest.mark.parametrize(("count", "distractors"), [(1, 0), (1, 3), (2, 1), (3, 2), (4, 1), (3, 4)])
+def test_chance_is_the_mean_over_all_truths(count, distractors):
+    pool = ascii_uppercase[: count + distractors]
+    guess = pool[:count]
+    scores = [ask(guess, "".join(truth), pool)[0] for truth in permutations(pool, count)]
+    assert chance({"num_masked": count, "num_distractors": distractors}) == pytest.approx(sum(scores) / len(scores))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "C, A, F",
+        "C A F",
+        "CAF",
+        "caf",
+        "c, a, f",
+        "[C, A, F]",
+        "C -> A -> F",
+        "C → A → F",
+        "C then A then F",
+        "**C, A, F**",
+        "Answer: C, A, F.",
+        "The answer is CAF",
+        "<answer>caf</answer>",
+        "\\boxed{C, A, F}",
+        "<think>Maybe A, B, C? No.</think>C, A, F",
+        "A cat jumps, so frame B comes too late.\nC, A, F",
+        "The face of the cab is red. Answer: C, A, F",
+    ],
+)
+def test_what_a_person_would_accept(text):
+    assert score(text, "CAF of 8") == (1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "C, A",
+        "C, A, F, B",
+        "C, A, A",
+        "C, A, Z",
+        "C, A, I",
+        "CAB or CAF",
+        "I see a bad cab.",
+        "A face.",
+        "<think>C, A, F",
+        "3, 1, 6",
+    ],
+)
+def test_no_answer(text):
+    assert score(text, "CAF of 8") == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("truth", ["", "CAF", "CAA of 8", "CAZ of 8", "caf of 8", "CAF of 2", "CAF of 27", "CAF of x"])
+def test_a_malformed_truth_raises(truth):
+    with pytest.raises(ValueError, match="must be different labels"):
+        score("C, A, F", truth)
+
+
+@pytest.mark.parametrize("knobs", [{"num_masked": 0}, {"num_masked": 20, "num_distractors": 7}])
+def test_impossible_knobs(knobs):
+    with pytest.raises(ValueError, match="1 to 26 frames are possible"):
+        chance(knobs)
+
+
+@given(st.text(max_size=300))
+def test_any_text(text):
+    value, acc, parsed = score(text, "CAF of 8")
+    assert 0 <= value <= 1
+    assert acc <= parsed
+    assert parsed or value == 0
