@@ -212,6 +212,11 @@ def test_what_cannot_be_compared_stops_nothing(monkeypatch, caplog):
     assert "were not compared: videossr: vLLM cannot" in caplog.text
 
 
+def test_a_check_that_crashes_is_no_difference(monkeypatch, caplog):
+    ask(monkeypatch, "raise RuntimeError('some other version')", "stop")
+    assert "were not compared: RuntimeError: some other version" in caplog.text
+
+
 def test_off_and_unknown(monkeypatch):
     ask(monkeypatch, "raise SystemExit(1)", "off")
     with pytest.raises(BadInput, match="none of stop, warn, off"):

@@ -270,5 +270,7 @@ def compare(model: str, data: str | None = None, data_root: str | None = None) -
             theirs = rollout.see(prompt, ours.ids)
         except CannotUnexpand as error:
             yield prompt.name, [str(error)]
+        except Exception as error:
+            raise NoRollout(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
         else:
             yield prompt.name, differences(prompt, ours, theirs, processor)

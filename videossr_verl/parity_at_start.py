@@ -47,7 +47,7 @@ def check_before_training(mode: str, model: str, data: str, data_root: str) -> N
     if code == 0:
         logger.warning("rollout and trainer see the same prompts (checked in %.0f s)", time.monotonic() - started)
         return
-    if code != 1:
+    if code != 1 or ": different" not in told:  # Python's own code for a traceback is 1, too
         reason = (wrong.strip().splitlines() or ["it told no reason"])[-1]
         logger.warning("rollout and trainer were not compared: %s; run `videossr parity --model %s`", reason, model)
         return

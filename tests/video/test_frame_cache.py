@@ -139,6 +139,7 @@ def test_many_writers(video, tmp_path):
 def test_a_disk_that_cannot_be_written_to_is_told_once(video, cache, tmp_path, caplog):
     for name in range(256):
         (tmp_path / "cache" / f"{name:02x}").touch()  # where the folders would be
+    (tmp_path / "cache" / "lock").mkdir()
     with caplog.at_level(logging.WARNING):
         for times in (TIMES, TIMES[:2]):
             assert np.array_equal(cache.frames(video, times, SIZE), decode(video, times, SIZE))

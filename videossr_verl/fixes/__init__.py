@@ -1,6 +1,7 @@
 """Repairs of verl 0.9.1, vLLM 0.28.0 and transformers 5.10.4 that video prompts need, on any device.
 
-Without them the rollout and the trainer see different prompts, without an error. One file each; a file can be
+Without some of them the rollout and the trainer see different prompts, without an error; without the others
+(repeated_media, repeated_positions, pixel_transfer, slow_polling) all is right and slow. One file each; a file can be
 deleted when its test in tests/fixes says that the library no longer needs it.
 """
 

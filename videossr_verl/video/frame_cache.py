@@ -109,7 +109,8 @@ class FrameCache:
 
     def _write(self, name: Path, frames: np.ndarray) -> None:
         pixels = np.ascontiguousarray(frames)
-        self._store(name, memoryview(pixels).cast("B"), zlib.crc32(pixels).to_bytes(4, "little"))
+        if not self._store(name, memoryview(pixels).cast("B"), zlib.crc32(pixels).to_bytes(4, "little")):
+            return
         with self._lock:
             self._unweighed += pixels.nbytes
             if self._unweighed < self._max_bytes * WEIGH_EVERY:
@@ -117,7 +118,8 @@ class FrameCache:
             self._unweighed = 0
         self._shrink()
 
-    def _store(self, name: Path, *parts: bytes | memoryview) -> None:
+    def _store(self, name: Path, *parts: bytes | memoryview) -> bool:
+        """Whether the parts could be written, all or nothing."""
         partial = None
         try:
             name.parent.mkdir(exist_ok=True)
@@ -126,6 +128,7 @@ class FrameCache:
                 for part in parts:
                     file.write(part)
             os.replace(partial, name)
+            return True
         except OSError as error:
             if partial:
                 with suppress(OSError):
@@ -133,6 +136,7 @@ class FrameCache:
             if not self.counts["unwritable"]:
                 logger.warning("frame cache %s cannot be written to, so frames are decoded: %s", self._folder, error)
             self._count("unwritable")
+            return False
 
     def _shrink(self) -> None:
         """Removes the files not used for longest until the folder holds what it may; one process at a time."""
