@@ -17,7 +17,7 @@ from videossr_verl.errors import BadInput
 
 
 def swap_videos(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each row with the videos of another row of its task: other content, other answer, as many videos.
+    """Each row with the videos and images of another row of its task: other content, other answer, as many videos.
 
     Deterministic: within a task, the next row (cyclically) that qualifies. BadInput where there is none.
     """
@@ -36,6 +36,7 @@ def swap_videos(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 **row,
                 "data_source": row["data_source"] + "/blind",
                 "videos": donor["videos"],
+                "images": donor["images"],
                 "extra_info": extra_info,
             }
         )
@@ -48,6 +49,7 @@ def _qualifies(row: dict[str, Any], other: dict[str, Any]) -> bool:
         and other["extra_info"]["video_id"] != row["extra_info"]["video_id"]
         and other["reward_model"]["ground_truth"] != row["reward_model"]["ground_truth"]
         and len(other["videos"]) == len(row["videos"])
+        and len(other["images"]) == len(row["images"])
     )
 
 

@@ -24,13 +24,14 @@ from data_preprocess.draw_corpus import SampleStore, draw_split
 from data_preprocess.draw_samples import DrawSettings
 from data_preprocess.isolated import run_isolated
 from data_preprocess.plan import Pick, partners, share_out, shuffled, split_videos
-from data_preprocess.presets import Preset, load_preset, with_mix
+from data_preprocess.presets import Preset, load_preset, with_embedding, with_mix
 from data_preprocess.probe_corpus import Rejected, Run, Video, probe_corpus
 from data_preprocess.seeds import digest
 from data_preprocess.work_folder import NAME as WORK_NAME
 from data_preprocess.work_folder import WorkFolder, open_work_folder, remove_work_folder
 from data_preprocess.write_dataset import compact, write_parquet, write_text
 from videossr_verl.errors import BadInput
+from videossr_verl.video.embedding import describe_embedding
 
 FILES = ("train.parquet", "test.parquet", "rejected.jsonl", "dataset.json")  # as they appear
 SPLITS = ("train", "test")
@@ -39,7 +40,7 @@ TEST_SHARE = 0.1
 
 @dataclass(frozen=True)
 class BuildSettings:
-    """What to build. The result does not depend on `workers`, `ray_address` and `timeout`.
+    """What to build. The result does not depend on `workers`, `ray_address`, `timeout`, `embedding_folder`.
 
     Attributes:
         sources: folders, globs, videos, "@list.txt" (see `find_videos`).
@@ -53,6 +54,8 @@ class BuildSettings:
         mix: task -> weight with `count`, else task -> number of train samples; None: the preset's weights.
         data_root: folder that paths in the rows are relative to; None: the deepest common one.
         models: model folders whose processors count `num_prompt_tokens`.
+        embedding: "built_in" or a CLIP checkpoint (see `videossr_verl.video.embedding`); None: as the preset says.
+        embedding_folder: keeps embeddings of frames for later builds; None: in the work folder, gone at the end.
         workers: processes on this machine; None: one per core.
         ray_address: run on this Ray cluster instead.
         timeout: seconds for one video in one stage; then it is rejected ("timeout").
@@ -68,6 +71,8 @@ class BuildSettings:
     mix: Mapping[str, float] | None = None
     data_root: str | None = None
     models: tuple[str, ...] = ()
+    embedding: str | None = None
+    embedding_folder: str | None = None
     workers: int | None = None
     ray_address: str | None = None
     timeout: float = 600.0
@@ -94,22 +99,26 @@ def build(settings: BuildSettings) -> dict[str, Any]:
     preset = load_preset(settings.preset)
     if settings.mix:
         preset = with_mix(preset, settings.mix)
+    if settings.embedding:
+        preset = with_embedding(preset, settings.embedding)
     counters = _token_counters(settings.models)
     corpus = find_videos(settings.sources, settings.data_root)
-    request = _request(settings, preset, corpus, [c.key for c in counters])
+    embeddings = _embeddings(preset)
+    request = _request(settings, preset, corpus, [c.key for c in counters], embeddings)
     out = Path(settings.out)
     if (done := _finished(out, request)) is not None:
         return done
     with open_work_folder(out) as work:
         run = _runner(settings)
-        videos, rejected = probe_corpus(corpus, preset.clip, work, run)
+        videos, rejected = probe_corpus(corpus, list(dict.fromkeys(preset.clips.values())), work, run)
         if not videos:
             remove_work_folder(out)
             reasons = Counter(line["reason"] for line in rejected).most_common()
             told = ", ".join(f"{n} {reason}" for reason, n in reasons)
             raise BadInput(f"none of the {len(corpus.videos)} videos is usable: {told}")
         _warn_of_bugs(rejected)
-        draw = DrawSettings(settings.seed, preset.clip, preset.difficulty)
+        folder = os.path.abspath(settings.embedding_folder or work.folder / "embeddings")
+        draw = DrawSettings(settings.seed, preset.difficulty, preset.clips, embeddings, folder)
         by_id = {video.content_id: video for video in videos}
         splits = dict(zip(SPLITS, split_videos(by_id, _test_share(settings)), strict=True))
         others = {c: by_id[o] for ids in splits.values() for c, o in partners(ids, settings.seed).items()}
@@ -119,7 +128,9 @@ def build(settings: BuildSettings) -> dict[str, Any]:
         summary = RowSummary(counters)
         fingerprints = _write(work, picks, by_id, store, preset.name, summary)
         write_text("".join(sorted(compact(line) + "\n" for line in rejected)), work.folder / "rejected.jsonl")
-        result = describe(preset, settings.seed, corpus, videos, rejected, picks, fingerprints, summary, request)
+        result = describe(
+            preset, settings.seed, corpus, videos, rejected, picks, fingerprints, summary, embeddings, request
+        )
         write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", work.folder / "dataset.json")
         _publish(work.folder, out)
     remove_work_folder(out)
@@ -135,11 +146,23 @@ def _token_counters(models: tuple[str, ...]) -> list[Any]:
     return list({counter.key: counter for counter in counters}.values())
 
 
-def _request(settings: BuildSettings, preset: Preset, corpus: Corpus, token_counts: list[str]) -> str:
+def _embeddings(preset: Preset) -> dict[str, dict[str, str]]:
+    """What each embedding is that the tasks ask for. One that cannot be loaded is told before the videos are read."""
+    names = sorted({knobs.embedding for knobs in preset.difficulty.values() if hasattr(knobs, "embedding")})
+    return {name: describe_embedding(name) for name in names}
+
+
+def _request(
+    settings: BuildSettings,
+    preset: Preset,
+    corpus: Corpus,
+    token_counts: list[str],
+    embeddings: Mapping[str, Mapping[str, str]],
+) -> str:
     """Identifies what is asked for: the settings, and the corpus by names and sizes."""
     sizes = [(v, os.path.getsize(p) if os.path.exists(p := corpus.path(v)) else None) for v in corpus.videos]
     numbers = [settings.count, settings.test_count, settings.test_share, settings.seed, bool(settings.mix)]
-    return digest(numbers, repr(preset), corpus.root, sizes, token_counts, library_versions())
+    return digest(numbers, repr(preset), corpus.root, sizes, token_counts, embeddings, library_versions())
 
 
 def _finished(out: Path, request: str) -> dict[str, Any] | None:
@@ -231,8 +254,10 @@ def _unused(videos: list[Video], picks: Mapping[str, list[Pick]], rejected: list
     used = {pick.content_id for chosen in picks.values() for pick in chosen}
     failed = {line["video"] for line in rejected if "task" not in line}
     rest = [v.video for v in videos if v.content_id not in used and v.video not in failed]
-    why = "the counts are met by other videos"
-    return [{"video": video, "reason": "not_needed", "detail": why} for video in rest]
+    # What could not carry one task and was not taken for another one is listed with what was wrong with it.
+    why = {line["video"]: (line["reason"], line["detail"]) for line in rejected if "task" in line}
+    enough = ("not_needed", "the counts are met by other videos")
+    return [dict(zip(("video", "reason", "detail"), (v, *why.get(v, enough)), strict=True)) for v in rest]
 
 
 def _write(

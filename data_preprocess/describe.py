@@ -75,7 +75,7 @@ class RowSummary:
         }
 
     def _count_tokens(self, row: Mapping[str, Any]) -> dict[str, int]:
-        counts = {counter.key: counter.count(row["prompt"], row["videos"]) for counter in self.counters}
+        counts = {counter.key: counter.count(row["prompt"], row["videos"], row["images"]) for counter in self.counters}
         for key, count in counts.items():
             self.tokens[key].append(count)
         return counts
@@ -90,6 +90,7 @@ def describe(
     picks: Mapping[str, list[Pick]],
     fingerprints: Mapping[str, str],
     summary: RowSummary,
+    embeddings: Mapping[str, Mapping[str, str]],
     request: str,
 ) -> dict[str, Any]:
     """The content of dataset.json. No time and, but for `data_root`, no place: repeated builds are equal."""
@@ -105,10 +106,11 @@ def describe(
                 "weight": preset.weights[task],
                 **summary.task(task),
                 "difficulty": asdict(preset.difficulty[task]),
+                "clip": asdict(preset.clips[task]),
             }
             for task in sorted(preset.weights)
         },
-        "clip": asdict(preset.clip),
+        "embeddings": {name: dict(what) for name, what in embeddings.items()},
         "videos": {
             "found": len(corpus.videos),
             "usable": len(videos),

@@ -41,10 +41,11 @@ class SampleStore:
 
     def key(self, video: Video) -> tuple:
         knobs = {task: asdict(difficulty) for task, difficulty in self.settings.difficulty.items()}
-        clip = asdict(self.settings.clip)
+        clips = {task: asdict(clip) for task, clip in self.settings.clips.items()}
         other = self.partners.get(video.content_id)
         names = [[v.content_id, v.video] for v in (video, other) if v]
-        return ("draw", names, self.settings.seed, clip, knobs, dict(self.versions))
+        embeddings = {name: dict(what) for name, what in self.settings.embeddings.items()}
+        return ("draw", names, self.settings.seed, clips, knobs, embeddings, dict(self.versions))
 
     def sample(self, video: Video, pick: Pick) -> dict[str, Any]:
         return self.work.load(*self.key(video))[pick.task][pick.index]
@@ -110,5 +111,5 @@ def _take(video: Video, piece: dict[str, Any], counts: Mapping[str, int], drawn:
     drawn.samples[video.content_id] = by_task
     for task, hashes in by_task.items():
         if not any(hashes):
-            line = {"video": video.video, "task": task, "reason": "cannot_draw"}
+            line = {"video": video.video, "task": task, "reason": piece[task][0]["reason"]}
             drawn.rejected.append(line | {"detail": piece[task][0]["cannot"]})

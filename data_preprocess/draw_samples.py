@@ -1,19 +1,20 @@
-"""One video -> its samples: decodes the clip once, then draws all samples of all tasks from its frames."""
+"""One video -> its samples: decodes what the tasks' clips need once, then draws all samples of all tasks from it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
+from data_preprocess.embedding_cache import cached_embeddings
 from data_preprocess.probe_corpus import load_info, rejected_piece
 from data_preprocess.seeds import digest, rng, sample_seed
 from videossr_verl.sample import CannotDraw
 from videossr_verl.tasks import get_task
 from videossr_verl.video.decode import decode
-from videossr_verl.video.probe import VideoRejected
+from videossr_verl.video.probe import VideoInfo, VideoRejected
 from videossr_verl.video.sampling import Clip, ClipSettings, sample_clip
 from videossr_verl.video.size import target_size
 
@@ -25,11 +26,21 @@ GIVE_UP_AFTER = 3
 
 @dataclass(frozen=True)
 class DrawSettings:
-    """All that a sample depends on beside the video and its index. `difficulty` has every task's knobs."""
+    """All that a sample depends on beside the video and its index.
+
+    Attributes:
+        seed: of the dataset.
+        difficulty: every task's knobs.
+        clips: every task's clip settings.
+        embeddings: what each embedding that a task asks for is (see `describe_embedding`), by name.
+        embedding_folder: where embeddings are kept; no sample depends on it.
+    """
 
     seed: int
-    clip: ClipSettings
     difficulty: Mapping[str, Any]
+    clips: Mapping[str, ClipSettings]
+    embeddings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    embedding_folder: str = ""
 
 
 def draw_samples(
@@ -50,43 +61,85 @@ def draw_samples(
     Returns:
         JSON data: task -> for each index the sample or {"cannot": why}; or {"rejected": [reason, detail]}.
     """
+    whole, whole_other = load_info(info, path), load_info(other[1], other[0]) if other else None
+    clips = {wanted: _clip(whole, video, wanted) for wanted in dict.fromkeys(settings.clips.values())}
+    needed = [clips[wanted] for wanted in dict.fromkeys(settings.clips[task] for task in counts)]
     try:
-        clip = sample_clip(load_info(info, path), video, settings.clip)
-        other_clip = sample_clip(load_info(other[1], other[0]), other[0], settings.clip) if other else None
-        shape = (clip.height, clip.width, clip.min_pixels, clip.max_pixels)
-        size, *_ = [target_size(*shape, factor) for factor in FACTORS]
-        frames = decode(path, clip.times, size)
+        if not any(isinstance(clip, Clip) for clip in clips.values()):
+            raise next(iter(clips.values()))
+        frames = _decode(path, [clip for clip in needed if isinstance(clip, Clip)])
     except VideoRejected as error:
         return rejected_piece(error, path, video)
-    frames.setflags(write=False)  # a task that changes them would change the next sample
-    return {t: _draw_task(t, n, clip, other_clip, frames, settings) for t, n in sorted(counts.items())}
+    drawn = {}
+    for task, count in sorted(counts.items()):
+        clip = clips[settings.clips[task]]
+        if isinstance(clip, VideoRejected):
+            reason, detail = rejected_piece(clip, path, video)["rejected"]
+            drawn[task] = [{"cannot": detail, "reason": reason}] * count
+            continue
+        other_clip = _clip(whole_other, other[0], settings.clips[task]) if other else None
+        partner = other_clip if isinstance(other_clip, Clip) else None
+        drawn[task] = _draw_task(task, count, clip, partner, frames[clip], settings)
+    return drawn
+
+
+def _clip(info: VideoInfo, video: str, settings: ClipSettings) -> Clip | VideoRejected:
+    try:
+        clip = sample_clip(info, video, settings)
+        for factor in FACTORS:
+            target_size(clip.height, clip.width, clip.min_pixels, clip.max_pixels, factor)
+        return clip
+    except VideoRejected as error:
+        return error
+
+
+def _decode(path: str, clips: Sequence[Clip]) -> dict[Clip, np.ndarray]:
+    """The frames of each clip, read-only: a task that changes them would change the next sample."""
+    by_size: dict[tuple[int, int], list[Clip]] = {}
+    for clip in clips:
+        size = target_size(clip.height, clip.width, clip.min_pixels, clip.max_pixels, FACTORS[0])
+        by_size.setdefault(size, []).append(clip)
+    frames = {}
+    for size, group in by_size.items():
+        times = sorted({time for clip in group for time in clip.times})
+        decoded = decode(path, times, size)
+        for clip in group:
+            chosen = np.searchsorted(times, clip.times)
+            frames[clip] = decoded if len(chosen) == len(times) else decoded[chosen]
+            frames[clip].setflags(write=False)
+    return frames
 
 
 def _draw_task(
     task: str, count: int, clip: Clip, other: Clip | None, frames: np.ndarray, settings: DrawSettings
 ) -> list[dict[str, Any]]:
     module, difficulty = get_task(task), settings.difficulty[task]
-    knobs = asdict(difficulty)
+    knobs, clip_settings = asdict(difficulty), settings.clips[task]
+    extras = {}
+    if (name := getattr(difficulty, "embedding", None)) is not None:
+        what, folder = settings.embeddings[name], settings.embedding_folder
+        extras["embeddings"] = cached_embeddings(folder, clip, frames, name, what)
     drawn: list[dict[str, Any]] = []
     for index in range(count):
         if index >= GIVE_UP_AFTER and all("cannot" in sample for sample in drawn):
             return drawn + [drawn[-1]] * (count - index)
-        seed = sample_seed(settings.seed, clip.content_id, task, knobs | {"clip": asdict(settings.clip)}, index)
+        seed = sample_seed(settings.seed, clip.content_id, task, knobs | {"clip": asdict(clip_settings)}, index)
         try:
-            sample = module.draw(clip, frames, difficulty, rng(seed), other)
+            sample = module.draw(clip, frames, difficulty, rng(seed), other, **extras)
         except CannotDraw as error:
-            drawn.append({"cannot": str(error)})
+            drawn.append({"cannot": str(error), "reason": error.reason})
             continue
-        videos = [spec.to_row() for spec in sample.videos]
+        videos, images = ([spec.to_row() for spec in specs] for specs in (sample.videos, sample.images))
         drawn.append(
             {
                 "question": sample.question,
                 "videos": videos,
+                "images": images,
                 "answer": sample.answer,
                 "details": dict(sample.details),
                 "knobs": knobs | {"num_frames": len(clip.times)},
                 "seed": seed,
-                "hash": digest(sample.question, videos),
+                "hash": digest(sample.question, videos, images),
             }
         )
     return drawn

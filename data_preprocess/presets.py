@@ -7,6 +7,8 @@ tasks:
     weight: 2
     preset: videossr                      # another of the task's presets (optional)
     difficulty: {num_clips: 8}            # knobs that differ from it (optional)
+  masked_video_prediction:                # a task may ask for clips of its own: its module's CLIP goes before `clip`
+    clip: {fps: 2}                        # and this before both (optional)
 """
 
 from __future__ import annotations
@@ -28,12 +30,19 @@ FOLDER = Path(__file__).parent / "presets"
 
 @dataclass(frozen=True)
 class Preset:
-    """Settings of a dataset; `weights` and `difficulty` have the same keys, the task names."""
+    """Settings of a dataset.
+
+    Attributes:
+        name: of the preset.
+        clip: settings of the clips of tasks that have none of their own.
+        weights, difficulty, clips: by task name, all with the same keys.
+    """
 
     name: str
     clip: ClipSettings
     weights: Mapping[str, float]
     difficulty: Mapping[str, Any]
+    clips: Mapping[str, ClipSettings]
 
 
 def preset_names() -> list[str]:
@@ -58,16 +67,32 @@ def load_preset(name: str) -> Preset:
     tasks = _mapping(data.get("tasks"), f"{where}, tasks")
     if not tasks:
         raise BadInput(f"{where} names no task under 'tasks'")
-    weights, difficulty = {}, {}
+    clip = _make(ClipSettings(), data.get("clip"), f"{where}, clip")
+    weights, difficulty, clips = {}, {}, {}
     for task, entry in tasks.items():
-        weights[task], difficulty[task] = _read_task(task, entry, path.stem, f"{where}, task '{task}'")
-    return Preset(path.stem, _make(ClipSettings(), data.get("clip"), f"{where}, clip"), weights, difficulty)
+        here = f"{where}, task '{task}'"
+        weights[task], difficulty[task] = _read_task(task, entry, path.stem, here)
+        clips[task] = _make(_task_clip(task, clip), _mapping(entry, here).get("clip"), f"{here}, clip")
+    return Preset(path.stem, clip, weights, difficulty, clips)
 
 
 def with_mix(preset: Preset, mix: Mapping[str, float]) -> Preset:
     """The preset with other weights; a task it does not have joins with the task's own default difficulty."""
-    difficulty = {t: preset.difficulty[t] if t in preset.difficulty else _task_preset(t, preset.name) for t in mix}
-    return replace(preset, weights=dict(mix), difficulty=difficulty)
+    new = {task: _task_preset(task, preset.name) for task in mix if task not in preset.difficulty}
+    clips = {task: _task_clip(task, preset.clip) for task in new}
+    difficulty, clips = {**preset.difficulty, **new}, {**preset.clips, **clips}
+    return replace(
+        preset, weights=dict(mix), difficulty={t: difficulty[t] for t in mix}, clips={t: clips[t] for t in mix}
+    )
+
+
+def with_embedding(preset: Preset, embedding: str) -> Preset:
+    """The preset with another embedding of frames; BadInput if none of its tasks uses one."""
+    users = [task for task, knobs in preset.difficulty.items() if hasattr(knobs, "embedding")]
+    if not users:
+        raise BadInput(f"--embedding is of no use: no task of preset '{preset.name}' compares frames")
+    changed = {task: replace(preset.difficulty[task], embedding=embedding) for task in users}
+    return replace(preset, difficulty={**preset.difficulty, **changed})
 
 
 def parse_mix(text: str) -> dict[str, float]:
@@ -92,7 +117,8 @@ def parse_mix(text: str) -> dict[str, float]:
 
 
 def _read_task(task: str, entry: Any, preset_name: str, where: str) -> tuple[float, Any]:
-    _check_keys(entry, {"weight", "preset", "difficulty"}, where)
+    entry = _mapping(entry, where)
+    _check_keys(entry, {"weight", "preset", "difficulty", "clip"}, where)
     weight = entry.get("weight", 1)
     if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight < math.inf:
         raise BadInput(f"{where}: weight is {weight!r}, must be a number above 0")
@@ -113,6 +139,10 @@ def _known_task(task: str, where: str) -> Any:
 def _task_preset(task: str, name: str) -> Any:
     module = _known_task(task, f"preset '{name}'")
     return module.PRESETS.get(name) or module.Difficulty()
+
+
+def _task_clip(task: str, clip: ClipSettings) -> ClipSettings:
+    return replace(clip, **getattr(_known_task(task, "preset"), "CLIP", {}))
 
 
 def _make(start: Any, knobs: Any, where: str) -> Any:

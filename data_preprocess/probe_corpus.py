@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -29,11 +29,12 @@ class Video:
 
 
 def probe_corpus(
-    corpus: Corpus, settings: ClipSettings, work: WorkFolder, run: Run
+    corpus: Corpus, settings: Collection[ClipSettings], work: WorkFolder, run: Run
 ) -> tuple[list[Video], list[Rejected]]:
     """Usable videos with distinct content, sorted by path, and a line for every other one.
 
-    Of equal files the first by path is kept. `run(function, jobs)` yields (job, result or Failure).
+    A video is usable if a clip can be cut by one of the settings. Of equal files the first by path is kept.
+    `run(function, jobs)` yields (job, result or Failure).
     """
     keys = {video: _key(corpus, video) for video in corpus.videos}
     missing = (v for v in corpus.videos if work.load(*keys[v]) is None)
@@ -97,12 +98,16 @@ def rejection(piece: dict[str, Any]) -> tuple[str, str] | None:
     return tuple(piece["rejected"]) if "rejected" in piece else None
 
 
-def _unusable(piece: dict[str, Any], video: str, settings: ClipSettings) -> tuple[str, str] | None:
-    try:
-        sample_clip(load_info(piece, video), video, settings)
-    except VideoRejected as error:
-        return error.reason.value, error.detail
-    return None
+def _unusable(piece: dict[str, Any], video: str, settings: Collection[ClipSettings]) -> tuple[str, str] | None:
+    """Why no clip can be cut by any of the settings, told for the first; None if one can."""
+    info, why = load_info(piece, video), []
+    for one in settings:
+        try:
+            sample_clip(info, video, one)
+            return None
+        except VideoRejected as error:
+            why.append((error.reason.value, error.detail))
+    return why[0]
 
 
 def _key(corpus: Corpus, video: str) -> tuple:

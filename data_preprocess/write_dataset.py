@@ -30,6 +30,16 @@ _VIDEO = pa.struct(
         ("transform", _TEXT),
     ]
 )
+_IMAGE = pa.struct(
+    [
+        ("image", _TEXT),
+        ("time", pa.float64()),
+        ("width", _INT),
+        ("height", _INT),
+        ("min_pixels", _INT),
+        ("max_pixels", _INT),
+    ]
+)
 _EXTRA = [("index", _INT), ("split", _TEXT), ("task", _TEXT), ("preset", _TEXT), ("difficulty", _TEXT)]
 _EXTRA += [("video_id", _TEXT), ("seed", _INT), ("details", _TEXT), ("num_prompt_tokens", _TEXT)]
 SCHEMA = pa.schema(
@@ -37,6 +47,7 @@ SCHEMA = pa.schema(
         ("data_source", _TEXT),
         ("prompt", pa.list_(pa.struct([("role", _TEXT), ("content", _TEXT)]))),
         ("videos", pa.list_(_VIDEO)),
+        ("images", pa.list_(_IMAGE)),
         ("ability", _TEXT),
         ("reward_model", pa.struct([("style", _TEXT), ("ground_truth", _TEXT)])),
         ("extra_info", pa.struct(_EXTRA)),
@@ -56,6 +67,7 @@ def make_row(task: str, content_id: str, sample: dict[str, Any], index: int, spl
             {"role": "user", "content": sample["question"]},
         ],
         "videos": sample["videos"],
+        "images": sample["images"],
         "ability": "video",
         "reward_model": {"style": "rule", "ground_truth": sample["answer"]},
         "extra_info": {

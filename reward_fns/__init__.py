@@ -1,11 +1,11 @@
 """Answer text -> reward; verl finds it by `reward.custom_reward_function.path=pkg://reward_fns`.
 
 A task's rewards live in one module with
-    score(text, ground_truth) -> (score, acc, parsed)
+    score(text, ground_truth, knobs) -> (score, acc, parsed)
     chance(knobs) -> float: expected score of the best blind guess for these difficulty knobs
         ({}: the paper's setting)
 and, where a reward has parts that are worth a curve of their own, some of PARTS in
-    parts(text, ground_truth) -> {part: float}
+    parts(text, ground_truth, knobs) -> {part: float}
 Modules from other packages are found through the entry point group `videossr_verl.rewards`; the entry point's
 name is the second part of the row's `data_source` ("videossr/<name>"). Pure Python: imports neither torch nor
 cv2, and verl only for rows of other sources.
@@ -55,8 +55,10 @@ def compute_score(
             source that verl can score.
         solution_str: the completion, without the prompt.
         ground_truth: the label in the task's answer format.
-        extra_info: the row's `extra_info`; its `difficulty` (JSON string or mapping) sets `chance`.
-        **kwargs: handed to verl for rows of other sources (e.g. sandbox_fusion_url), else unused.
+        extra_info: the row's `extra_info`; its `difficulty` (JSON string or mapping) has the task's knobs.
+        **kwargs: verl's `reward.custom_reward_function.reward_kwargs`. Under a task's name: knobs of its reward, e.g.
+            masked_video_prediction={"order_weight": 0.3}. All are handed to verl for rows of other sources
+            (e.g. sandbox_fusion_url).
 
     Returns:
         score: the smooth reward (0..1 for our tasks).
@@ -76,10 +78,10 @@ def compute_score(
     module = _task(task)
     if not isinstance(ground_truth, str):
         raise ValueError(f"ground truth of {task} must be a string, not {ground_truth!r}")
-    score, acc, parsed = module.score(solution_str, ground_truth)
-    chance = module.chance(_knobs((extra_info or {}).get("difficulty")))
-    parts = module.parts(solution_str, ground_truth) if hasattr(module, "parts") else {}
-    whole = {"score": score, "acc": acc, "parsed": parsed, "chance": chance, "task": task}
+    knobs = {**_knobs((extra_info or {}).get("difficulty")), **kwargs.get(task, {})}
+    score, acc, parsed = module.score(solution_str, ground_truth, knobs)
+    parts = module.parts(solution_str, ground_truth, knobs) if hasattr(module, "parts") else {}
+    whole = {"score": score, "acc": acc, "parsed": parsed, "chance": module.chance(knobs), "task": task}
     return whole | dict.fromkeys(PARTS) | parts
 
 

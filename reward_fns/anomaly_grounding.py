@@ -48,8 +48,10 @@ _WORDS = {"s", "sec", "secs", "second", "seconds", "from", "between", "start", "
 }
 
 
-def score(text: str, ground_truth: str) -> tuple[float, float, float]:
-    """(score, acc, parsed) of the completion `text`; ValueError when the ground truth is malformed."""
+def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float, float]:
+    """(score, acc, parsed) of the completion `text`, whatever the knobs; ValueError when the ground truth is
+    malformed.
+    """
     start, end = _truth(ground_truth)
     answer = final_answer(text, _candidates, _WORDS)
     if answer is None:

@@ -45,8 +45,10 @@ _ORDER = {"circle": 0, "square": 1, "rectangle": 1, "triangle": 2}
 _WORDS = {"circle", "square", "rectangle", "triangle", "circles", "squares", "rectangles", "triangles", "and"}
 
 
-def score(text: str, ground_truth: str) -> tuple[float, float, float]:
-    """(score, acc, parsed) of the completion `text`; ValueError when the ground truth is malformed."""
+def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float, float]:
+    """(score, acc, parsed) of the completion `text`, whatever the knobs; ValueError when the ground truth is
+    malformed.
+    """
     if not _TRUTH.fullmatch(ground_truth):
         raise ValueError(f'ground truth of object_counting must be three counts "c,s,t", not {ground_truth!r}')
     truth = tuple(map(float, ground_truth.split(",")))

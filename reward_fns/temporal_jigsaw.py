@@ -29,8 +29,10 @@ _NUMBER = re.compile(r"(?<![A-Za-z\d.])[0-9]+(?![A-Za-z\d%]|\.\d)")
 _LINKS = {",", "", "-", "→", ";", "then", ", then"}  # "->" has become "-"
 
 
-def score(text: str, ground_truth: str) -> tuple[float, float, float]:
-    """(score, acc, parsed) of the completion `text`; ValueError when the ground truth is malformed."""
+def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float, float]:
+    """(score, acc, parsed) of the completion `text`, whatever the knobs; ValueError when the ground truth is
+    malformed.
+    """
     n = len(ground_truth)
     if not 2 <= n <= 9 or set(ground_truth) != _digits(n):
         raise ValueError(

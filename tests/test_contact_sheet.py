@@ -15,7 +15,7 @@ from videossr_verl.tiny.generated_videos import generate_videos
 def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("sheet")
     generate_videos(root / "videos", 2, seed=1, seconds=2.5)
-    build(BuildSettings((str(root / "videos"),), str(root / "data"), "videossr_tiny", count=6, test_count=3, workers=1))
+    build(BuildSettings((str(root / "videos"),), str(root / "data"), "videossr_tiny", count=8, test_count=4, workers=1))
     return root / "data", root / "videos"
 
 
@@ -24,9 +24,10 @@ def count_pixels(path, colour):
 
 
 def test_one_sample_of_each_task_with_its_changed_frames_framed(folders, tmp_path):
-    assert draw_contact_sheet(folders[0], tmp_path / "sheet.png") == 3
-    anomaly, counting, jigsaw = (count_pixels(tmp_path / "sheet.png", accent) for accent in ACCENTS[:3])
+    assert draw_contact_sheet(folders[0], tmp_path / "sheet.png") == 4
+    anomaly, masked, counting, jigsaw = (count_pixels(tmp_path / "sheet.png", accent) for accent in ACCENTS[:4])
     assert anomaly > 3000  # two frames or more have a border of 5 pixels
+    assert masked > 3000  # two true frames among the candidates
     assert counting > 3000
     assert 50 < jigsaw < 2500  # only the answer and the clips' numbers
     assert sorted(p.name for p in tmp_path.iterdir()) == ["sheet.png"]
@@ -36,7 +37,7 @@ def test_rows_split_and_moved_videos(folders, tmp_path):
     shutil.copytree(folders[1], tmp_path / "moved")
     one = draw_contact_sheet(folders[0], tmp_path / "one.png", split="test")
     two = draw_contact_sheet(folders[0], tmp_path / "two.png", rows=2, data_root=str(tmp_path / "moved"))
-    assert (one, two) == (3, 6)
+    assert (one, two) == (4, 8)
     assert Image.open(tmp_path / "two.png").height > 1.5 * Image.open(tmp_path / "one.png").height
 
 

@@ -1,6 +1,7 @@
 """PretextDataset in verl's own hands: real parquet, real processor, real videos."""
 
 import asyncio
+import io
 import shutil
 
 import datasets
@@ -8,12 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from omegaconf import OmegaConf
+from PIL import Image
 from verl.utils.dataset.rl_dataset import get_dataset_class
 from verl.utils.tokenizer import build_multimodal_processor_inputs, hf_processor, hf_tokenizer
 
+from data_preprocess.build import BuildSettings, build
 from videossr_verl.dataset import PretextDataset, frame_cache
 from videossr_verl.errors import BadInput
-from videossr_verl.render import render_videos
+from videossr_verl.render import render
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +61,7 @@ def test_the_counted_length_is_the_processors(open_dataset, dataset_folder):
         inputs = build_multimodal_processor_inputs(dataset.processor, text=[text], videos=videos)
         assert inputs["input_ids"].shape[1] == length
         seen.add(len(videos))
-    assert seen == {1, 3}
+    assert seen == {1, 3, 6}
 
 
 def test_too_long_prompts_are_refused_or_left_out(open_dataset, dataset_folder):
@@ -135,15 +138,49 @@ def test_rows_of_another_data_set_go_through_verls_own_code(open_dataset, datase
     )
 
 
+@pytest.fixture(scope="module")
+def with_images(corpus_folder, tmp_path_factory):
+    """Masked video prediction with its candidates as images."""
+    folder = tmp_path_factory.mktemp("images")
+    (folder / "preset.yaml").write_text(
+        "clip: {min_pixels: 784, max_pixels: 3136}\ntasks:\n  masked_video_prediction:\n    clip: {fps: 4}\n"
+        "    difficulty: {num_key_frames: 6, num_masked: 2, num_distractors: 2, candidates: image}\n"
+    )
+    build(BuildSettings((str(corpus_folder),), str(folder / "out"), str(folder / "preset.yaml"), count=4, test_count=0))
+    return folder / "out" / "train.parquet"
+
+
+def test_images_beside_videos(open_dataset, dataset_folder, with_images, tmp_path):
+    """Also in one data set with rows that have none, and with another data set's images, stored as bytes."""
+    picture = io.BytesIO()
+    Image.new("RGB", (56, 56), "red").save(picture, "png")
+    other = {
+        "data_source": "my/pictures",
+        "prompt": [{"role": "user", "content": "<image>What colour?"}],
+        "images": [{"bytes": picture.getvalue(), "path": None}],
+        "reward_model": {"style": "rule", "ground_truth": "red"},
+    }
+    datasets.Dataset.from_list([other]).to_parquet(tmp_path / "other.parquet")
+    dataset = open_dataset(dataset_folder / "train.parquet", with_images, tmp_path / "other.parquet")
+    seen = {}
+    for i in range(len(dataset)):
+        row = dataset[i]
+        images, videos, _ = asyncio.run(PretextDataset.process_multi_modal_info(row["raw_prompt"], 14, dataset.config))
+        seen.setdefault(row["data_source"], set()).add((len(images or []), len(videos or [])))
+    assert seen["my/pictures"] == {(1, 0)}
+    assert seen["videossr/masked_video_prediction"] == {(0, 6), (4, 2)}
+    assert seen["videossr/anomaly_grounding"] == {(0, 1)}
+
+
 def test_rollouts_that_ask_together_decode_once(open_dataset, dataset_folder, monkeypatch):
     dataset = open_dataset(dataset_folder / "train.parquet")
     calls = []
 
     def counted(*args):
         calls.append(args)
-        return render_videos(*args)
+        return render(*args)
 
-    monkeypatch.setattr("videossr_verl.dataset.render_videos", counted)
+    monkeypatch.setattr("videossr_verl.dataset.render", counted)
 
     async def ask():
         rows = [dataset[i]["raw_prompt"] for i in (0, 1) for _ in range(8)]

@@ -25,12 +25,13 @@ from videossr_verl.parity import (
     differences,
     shown_times,
     time_resolution,
-    true_times,
 )
 from videossr_verl.tiny.model import build_model, build_processor, save_checkpoint
 from videossr_verl.tiny.tokenizer import train_tokenizer
 
 pytest.importorskip("vllm")
+
+TASKS = ("anomaly_grounding", "masked_video_prediction", "object_counting", "temporal_jigsaw")
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def sides(request, models):
 
 @pytest.fixture(scope="module")
 def uneven_dataset(tmp_path_factory, make_video):
-    """All three tasks on videos of variable frame rate: (parquet file, data root)."""
+    """All four tasks on videos of variable frame rate: (parquet file, data root)."""
     root = tmp_path_factory.mktemp("uneven")
     for seed in range(4):
         # Bright noise on top of the numbers: a change must be visible.
@@ -82,20 +83,58 @@ def test_the_models_clock_is_the_videos_own(sides, uneven_dataset):
     processor = sides[1].processor
     rows = {row["data_source"]: row for row in pq.read_table(file).to_pylist()[::-1]}
     prompts = list(dataset_prompts(str(file), str(root), processor))
-    assert (
-        {prompt.name for prompt in prompts}
-        == set(rows)
-        == {f"videossr/{task}" for task in ("anomaly_grounding", "object_counting", "temporal_jigsaw")}
-    )
+    assert {prompt.name for prompt in prompts} == set(rows) == {f"videossr/{task}" for task in TASKS}
     for prompt in prompts:
         clocks = [video["clock"] for video in rows[prompt.name]["videos"]]
         for seen in see(sides, prompt):
             times = shown_times(seen, processor)
             assert len(times) == len(clocks)
             for shown, clock in zip(times, clocks, strict=True):
-                off = np.abs(np.subtract(shown, true_times(clock, processor)))
+                pairs = list(zip(clock[::2], clock[1::2], strict=True))
+                if sides[0] == "qwen2_5_vl":  # an axis of its own for each video
+                    presented = [first - clock[0] for first, _ in pairs]
+                else:
+                    presented = [(first + last) / 2 for first, last in pairs]
                 half_interval = (clock[-1] - clock[0]) / (len(clock) - 1) / 2
-                assert off.max() <= half_interval + time_resolution(processor)
+                assert np.abs(np.subtract(shown, presented)).max() <= half_interval + time_resolution(processor)
+
+
+def test_the_clock_goes_on_after_the_gap(sides, uneven_dataset):
+    """Qwen3-VL is told it by its own text; Qwen2.5-VL's axis begins anew, so the question tells every frame's time."""
+    file, root = uneven_dataset
+    row = next(r for r in pq.read_table(file).to_pylist() if r["data_source"].endswith("masked_video_prediction"))
+    prompts = list(dataset_prompts(str(file), str(root), sides[1].processor))
+    prompt = next(p for p in prompts if p.name.endswith("masked_video_prediction"))
+    before, after = (video["clock"] for video in row["videos"][:2])
+    asked = row["prompt"][-1]["content"]
+    told = [
+        [float(t) for t in found.split(", ")] for found in re.findall(r"Frames at ([\d., ]+) seconds: <video>", asked)
+    ]
+    assert told == [[pytest.approx(t, abs=0.0051) for t in clock] for clock in (before, after)]
+    assert re.search(rf"Gap from {told[0][-1]:g} to {told[1][0]:g} seconds", asked)
+    if sides[0] == "qwen3_vl":
+        for seen in see(sides, prompt):
+            shown = shown_times(seen, sides[1].processor)
+            assert shown[0][-1] < before[-1] < after[0] < shown[1][0]
+            assert shown[1] == [
+                pytest.approx((a + b) / 2, abs=0.051) for a, b in zip(after[::2], after[1::2], strict=True)
+            ]
+
+
+def test_images_beside_videos_are_the_same(sides, uneven_dataset, tmp_path):
+    _, root = uneven_dataset
+    preset = tmp_path / "images.yaml"
+    preset.write_text(
+        "clip: {min_pixels: 784, max_pixels: 3136}\ntasks:\n  masked_video_prediction:\n    clip: {fps: 4}\n"
+        "    difficulty: {num_key_frames: 6, num_masked: 2, num_distractors: 2, candidates: image}\n"
+    )
+    build(BuildSettings((str(root),), str(tmp_path / "out"), str(preset), count=2, test_count=0))
+    (prompt,) = dataset_prompts(str(tmp_path / "out" / "train.parquet"), str(root), sides[1].processor)
+    ours, theirs = see(sides, prompt)
+    assert len(ours.image_grids) == len(theirs.image_grids) == 4
+    assert differences(prompt, ours, theirs, sides[1].processor) == []
+    other = Seen(theirs.ids, theirs.grids, theirs.positions, [[1, 2, 2]] * 4)
+    assert "cuts the images into grids" in differences(prompt, ours, other, sides[1].processor)[0]
 
 
 @pytest.mark.parametrize("family", ["qwen2_5_vl"])
@@ -153,9 +192,7 @@ def test_another_size_is_named(sides):
 def test_the_command(models, dataset_folder, tmp_path, capsys):
     assert main(["parity", "--model", str(models["qwen3_vl"]), "--data", str(dataset_folder)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert sorted(lines) == [
-        f"videossr/{task}: the same" for task in ("anomaly_grounding", "object_counting", "temporal_jigsaw")
-    ]
+    assert sorted(lines) == [f"videossr/{task}: the same" for task in TASKS]
     unknown = tmp_path / "unknown"
     shutil.copytree(models["qwen3_vl"], unknown)
     config = json.loads((unknown / "config.json").read_text())

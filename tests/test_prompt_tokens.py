@@ -1,6 +1,7 @@
 """Counted prompt lengths against what the processors of both families really return."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from videossr_verl.errors import BadInput
 from videossr_verl.prompt_tokens import PromptTokenCounter, load_processor, patch_factor
 from videossr_verl.render import video_metadata
-from videossr_verl.sample import VideoSpec
+from videossr_verl.sample import ImageSpec, VideoSpec
 from videossr_verl.tiny.model import build_processor
 from videossr_verl.tiny.tokenizer import train_tokenizer
 from videossr_verl.video.size import target_size
@@ -30,11 +31,11 @@ def videos(draw):
     return VideoSpec("v.mp4", clock, clock, width, height, 56 * 56, 112 * 112, "any")
 
 
-def real_length(processor, prompt, specs):
-    content = prompt[-1]["content"].split("<video>")
-    parts = [{"type": "text", "text": content[0]}] if content[0] else []
-    for text in content[1:]:
-        parts += [{"type": "video"}, {"type": "text", "text": text}]
+def real_length(processor, prompt, specs, images=()):
+    parts = []
+    for piece in re.split("(<video>|<image>)", prompt[-1]["content"]):
+        kind = piece.strip("<>") if piece in ("<video>", "<image>") else "text"
+        parts += [{"type": kind, "text": piece} if kind == "text" else {"type": kind}] if piece else []
     text = processor.apply_chat_template(
         [prompt[0], {"role": "user", "content": parts}], tokenize=False, add_generation_prompt=True
     )
@@ -42,8 +43,10 @@ def real_length(processor, prompt, specs):
     for spec in specs:
         size = target_size(spec.height, spec.width, spec.min_pixels, spec.max_pixels, patch_factor(processor))
         frames.append(torch.randint(0, 256, (len(spec.times), 3, *size), dtype=torch.uint8))
+    sizes = [target_size(i.height, i.width, i.min_pixels, i.max_pixels, patch_factor(processor)) for i in images]
     inputs = processor(
         text=[text],
+        images=[torch.randint(0, 256, (3, *size), dtype=torch.uint8) for size in sizes] or None,
         videos=frames,
         video_metadata=[video_metadata(spec.clock) for spec in specs],
         do_sample_frames=False,
@@ -67,6 +70,30 @@ def test_count_equals_the_processors_own(family, specs):
     processor, prompt = _processors[family], prompt_for(specs)
     counted = PromptTokenCounter(processor).count(prompt, [spec.to_row() for spec in specs])
     assert counted == real_length(processor, prompt, specs)
+
+
+@st.composite
+def images(draw):
+    return ImageSpec("v.mp4", 1.0, draw(st.integers(40, 200)), draw(st.integers(40, 200)), 56 * 56, 112 * 112)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@given(specs=st.lists(videos(), min_size=1, max_size=2), stills=st.lists(images(), min_size=1, max_size=4))
+@settings(max_examples=12, deadline=None)
+def test_count_with_images_between_and_after_videos(family, specs, stills):
+    processor = _processors[family]
+    prompt = prompt_for(specs)
+    prompt[-1]["content"] = (
+        "<image>\n" + prompt[-1]["content"] + "".join(f"{i}: <image>\n" for i in range(1, len(stills)))
+    )
+    counted = PromptTokenCounter(processor).count(prompt, [s.to_row() for s in specs], [s.to_row() for s in stills])
+    assert counted == real_length(processor, prompt, specs, stills)
+
+
+def test_places_and_media_must_agree():
+    counter, still = PromptTokenCounter(_processors["qwen3_vl"]), ImageSpec("v.mp4", 0.0, 64, 64, 3136, 12544)
+    with pytest.raises(ValueError, match="the prompt has 0 <image> places for 1 images"):
+        counter.count([{"role": "user", "content": "What?"}], [], [still.to_row()])
 
 
 def test_count_when_the_processor_resizes_again():

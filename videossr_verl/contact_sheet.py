@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,14 +18,15 @@ from PIL import Image, ImageDraw, ImageFont
 
 from videossr_verl.dataset_folder import stored_data_root
 from videossr_verl.errors import BadInput
-from videossr_verl.render import render_videos
-from videossr_verl.sample import VideoSpec
+from videossr_verl.render import render
+from videossr_verl.sample import ImageSpec, VideoSpec
 from videossr_verl.video.rejected import VideoRejected
 
 WIDTH = 1600  # of the picture, pixels
 THUMB_WIDTH = 120
 FRAMES_PER_VIDEO = 24  # shown of a long video, evenly chosen, the changed ones among them
 FRAMES_PER_LINE = 16  # of several short videos
+STILLS_PER_LINE = 8
 NUMBER_WIDTH = 34
 PAD, GAP, BORDER = 28, 8, 5
 TEXT, FAINT, RULE = (28, 32, 38), (110, 118, 128), (222, 226, 230)
@@ -34,9 +36,12 @@ FACTOR = 28  # shown as Qwen2.5-VL sees it
 
 @dataclass(frozen=True)
 class _Frame:
+    """`marked`: it was changed, or it belongs to the answer."""
+
     picture: Image.Image
     time: float
-    changed: bool
+    marked: bool
+    label: str = ""
 
 
 def draw_contact_sheet(
@@ -89,22 +94,38 @@ def _first_of_each_task(rows: Sequence[Mapping[str, Any]], count: int) -> list[M
 
 
 def _sample_image(row: Mapping[str, Any], data_root: str, accent: tuple[int, int, int]) -> Image.Image:
-    """One sample: a title with the answer, the question, and a strip of frames for each video."""
-    specs = [VideoSpec.from_row(video) for video in row["videos"]]
-    clean = [VideoSpec(**{**vars(spec), "transform": {}}) for spec in specs]
+    """One sample: a title with the answer, the question, a strip of frames for each video, and the single frames."""
+    videos, images = [VideoSpec.from_row(v) for v in row["videos"]], [ImageSpec.from_row(i) for i in row["images"]]
+    clean = [VideoSpec(**{**vars(spec), "transform": {}}) for spec in videos]
     try:
-        shown, before = (render_videos(videos, data_root, FACTOR) for videos in (specs, clean))
+        (shown, pictures), (before, _) = (render(specs, images, data_root, FACTOR) for specs in (videos, clean))
     except VideoRejected as error:
         raise BadInput(f"a video of the dataset cannot be shown: {error.detail}") from error
-    strips = [_frames(spec, a[0], b[0]) for spec, a, b in zip(specs, shown, before, strict=True)]
+    strips, stills = [], []
+    zero = videos[0].times[0] - videos[0].clock[0]
+    of_video, of_image = iter(zip(videos, shown, before, strict=True)), iter(zip(images, pictures, strict=True))
+    answer = row["reward_model"]["ground_truth"]
+    for label, kind in re.findall(r"([^\n<>]*)<(video|image)>", row["prompt"][-1]["content"]):
+        letter = label.strip().rstrip(":")
+        if kind == "image":
+            spec, picture = next(of_image)
+            stills.append(_Frame(picture, spec.time - zero, letter in answer, letter))
+            continue
+        spec, a, b = next(of_video)
+        if len(set(spec.times)) == 1:  # one frame, repeated
+            stills.append(_Frame(_picture(a[0][0]), spec.times[0] - zero, letter in answer, letter))
+        else:
+            strips.append(_frames(spec, a[0], b[0]))
     task, extra = row["extra_info"]["task"].replace("_", " "), row["extra_info"]
-    question = "\n".join(x for x in row["prompt"][-1]["content"].splitlines() if "<video>" not in x)
+    question = "\n".join(x for x in row["prompt"][-1]["content"].splitlines() if not re.search("<(video|image)>", x))
     parts = [
-        _text_line([(task, 26, TEXT), (f"   answer  {row['reward_model']['ground_truth']}", 26, accent)]),
+        _text_line([(task, 26, TEXT), (f"   answer  {answer}", 26, accent)]),
         _text_block(question, 15, TEXT),
-        _text_block(f"{specs[0].video}   {_gist(extra['details'])}", 13, FAINT),
+        _text_block(f"{videos[0].video}   {_gist(extra['details'])}", 13, FAINT),
         _strips_image(strips, accent),
     ]
+    if stills:
+        parts.append(_strip(stills, (WIDTH - 2 * PAD) // STILLS_PER_LINE - GAP, STILLS_PER_LINE, accent))
     body = _stack(parts, gap=10)
     framed = Image.new("RGB", (WIDTH, body.height + 2 * PAD), "white")
     framed.paste(body, (PAD, PAD))
@@ -122,7 +143,12 @@ def _frames(spec: VideoSpec, shown: Any, clean: Any) -> list[_Frame]:
     rest = [i for i in range(len(shown)) if i not in must]
     few = np.linspace(0, len(rest) - 1, min(len(rest), FRAMES_PER_VIDEO - len(must))).round().astype(int)
     keep = sorted(must + [rest[i] for i in few])
-    return [_Frame(Image.fromarray(shown[i].transpose(1, 2, 0)), spec.clock[i], changed[i]) for i in keep]
+    return [_Frame(_picture(shown[i]), spec.clock[i], changed[i]) for i in keep]
+
+
+def _picture(frame: Any) -> Image.Image:
+    """Of a uint8 frame (C, H, W)."""
+    return Image.fromarray(np.asarray(frame).transpose(1, 2, 0))
 
 
 def _strips_image(strips: Sequence[list[_Frame]], accent: tuple[int, int, int]) -> Image.Image:
@@ -147,7 +173,7 @@ def _strips_image(strips: Sequence[list[_Frame]], accent: tuple[int, int, int]) 
 
 
 def _strip(frames: Sequence[_Frame], size: int, across: int, accent: tuple[int, int, int]) -> Image.Image:
-    """Frames of width `size`, `across` to a line, each with its time below, framed in colour if changed."""
+    """Frames of width `size`, `across` to a line, each with label and time below, framed in colour if marked."""
     first = frames[0].picture
     height = round((size - 2 * BORDER) * first.height / first.width)
     lines = math.ceil(len(frames) / across)
@@ -156,11 +182,11 @@ def _strip(frames: Sequence[_Frame], size: int, across: int, accent: tuple[int, 
     draw = ImageDraw.Draw(strip)
     for i, frame in enumerate(frames):
         x, y = (i % across) * (size + GAP), (i // across) * cell_height
-        if frame.changed:
+        if frame.marked:
             draw.rectangle((x, y, x + size - 1, y + height + 2 * BORDER - 1), fill=accent)
         picture = frame.picture.resize((size - 2 * BORDER, height), Image.Resampling.LANCZOS)
         strip.paste(picture, (x + BORDER, y + BORDER))
-        label, colour = f"{frame.time:.1f} s", accent if frame.changed else FAINT
+        label, colour = f"{frame.label}   {frame.time:.1f} s".strip(), accent if frame.marked else FAINT
         draw.text((x + size // 2, y + height + 2 * BORDER + 2), label, font=_font(13), fill=colour, anchor="ma")
     return strip
 

@@ -20,8 +20,8 @@ from verl.utils.dataset.rl_dataset import RLHFDataset
 from videossr_verl.errors import BadInput
 from videossr_verl.parity_at_start import check_before_training
 from videossr_verl.prompt_tokens import PromptTokenCounter
-from videossr_verl.render import render_videos, resolve_path
-from videossr_verl.sample import VideoSpec
+from videossr_verl.render import render, resolve_path
+from videossr_verl.sample import ImageSpec, VideoSpec
 from videossr_verl.shared_videos import SharedVideos, SingleFlight
 from videossr_verl.video.frame_cache import FrameCache
 
@@ -105,6 +105,11 @@ class PretextDataset(RLHFDataset):
             logger.warning("%s: left out", found)
         return dataframe.select(sorted(keep))
 
+    def _build_messages(self, example: dict, key: str) -> list[dict]:
+        # verl opens an image's `bytes` where there is such a field, even if it holds nothing.
+        images = [_without_nulls(image) for image in example.get(self.image_key) or []]
+        return super()._build_messages({**example, self.image_key: images}, key)
+
     def _keep_foreign(self, dataframe: datasets.Dataset, indices: list[int]) -> list[int]:
         if not indices or not self.filter_overlong_prompts:
             return indices
@@ -118,9 +123,9 @@ class PretextDataset(RLHFDataset):
             raise BadInput("the model folder has no processor: video prompts need a vision-language model's folder")
         counter = PromptTokenCounter(self.processor, self.apply_chat_template_kwargs)
         lengths = []
-        for row in dataframe.select_columns([self.prompt_key, self.video_key, "extra_info"]):
+        for row in dataframe.select_columns([self.prompt_key, self.video_key, self.image_key, "extra_info"]):
             stored = json.loads(row["extra_info"]["num_prompt_tokens"]).get(counter.key)
-            lengths.append(stored or counter.count(row[self.prompt_key], row[self.video_key]))
+            lengths.append(stored or counter.count(row[self.prompt_key], row[self.video_key], row[self.image_key]))
         return lengths
 
     @classmethod
@@ -129,34 +134,35 @@ class PretextDataset(RLHFDataset):
     ) -> tuple[list | None, list | None, list | None]:
         """As `_process_multi_modal_info`, in a thread; rollouts that ask for the same videos at once share them."""
         prepare = super().process_multi_modal_info
-        specs = _video_specs(messages)
+        specs = _pretext_media(messages)
         if not specs:
             return await prepare(messages, image_patch_size, config)
 
         async def make() -> SharedVideos:
-            _, videos, _ = await prepare(messages, image_patch_size, config)
-            return SharedVideos(videos)
+            images, videos, _ = await prepare(messages, image_patch_size, config)
+            return SharedVideos(videos, images)
 
         key = (json.dumps(specs, sort_keys=True, default=repr), image_patch_size, data_root(config))
-        return None, await _SHARED.get(key, make), None
+        videos = await _SHARED.get(key, make)
+        return videos.images, videos, None
 
     @classmethod
     def _process_multi_modal_info(
         cls, messages: list[dict], image_patch_size: int, config: DictConfig
     ) -> tuple[list | None, list | None, list | None]:
-        """(images, videos, audios) of one prompt; a video is (uint8 frames T, C, H, W, metadata).
+        """(images, videos, audios) of one prompt; a video is (uint8 frames T, C, H, W, metadata), an image is PIL's.
 
         verl calls this in the agent-loop workers, on whichever node they are, in a thread.
         """
-        specs = _video_specs(messages)
+        specs = _pretext_media(messages)
         if not specs:
             return super()._process_multi_modal_info(_drop_nulls(messages), image_patch_size, config)
         # The vision tower of both families merges 2 x 2 patches into one token.
         factor = 2 * image_patch_size
-        videos = render_videos(
-            [VideoSpec.from_row(item) for item in specs], data_root(config), factor, frame_cache(config)
-        )
-        return None, videos, None
+        videos = [VideoSpec.from_row(item) for item in specs if item["type"] == "video"]
+        images = [ImageSpec.from_row(item) for item in specs if item["type"] == "image"]
+        videos, images = render(videos, images, data_root(config), factor, frame_cache(config))
+        return images or None, videos, None
 
 
 def read_table(file: str) -> pa.Table:
@@ -196,19 +202,21 @@ def _open_cache(folder: str, max_gb: float) -> FrameCache:
         raise BadInput(f"data.frame_cache.folder='{folder}' cannot be used: {error.strerror or error}") from error
 
 
-def _video_specs(messages: list[dict]) -> list[dict]:
-    """The pretext videos in a prompt, as stored in a row."""
+def _pretext_media(messages: list[dict]) -> list[dict]:
+    """The pretext videos and images in a prompt, as stored in a row."""
     items = [item for m in messages if isinstance(m.get("content"), list) for item in m["content"]]
-    return [item for item in items if item.get("type") == "video" and item.get("transform") is not None]
+    mark = {"video": "transform", "image": "time"}  # what media of other data sets do not have
+    return [item for item in items if item.get(mark.get(item.get("type"))) is not None]
 
 
 def _drop_nulls(messages: list[dict]) -> list[dict]:
     """Concatenated data sets give each row the columns of all, as nulls that qwen-vl-utils would take as values."""
 
-    def clean(item: Any) -> Any:
-        return {k: v for k, v in item.items() if v is not None} if isinstance(item, dict) else item
-
     return [
-        {**m, "content": [clean(item) for item in m["content"]]} if isinstance(m.get("content"), list) else m
+        {**m, "content": [_without_nulls(item) for item in m["content"]]} if isinstance(m.get("content"), list) else m
         for m in messages
     ]
+
+
+def _without_nulls(item: Any) -> Any:
+    return {k: v for k, v in item.items() if v is not None} if isinstance(item, dict) else item

@@ -9,6 +9,7 @@ rendered frames.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from videossr_verl.errors import BadInput
-from videossr_verl.sample import VideoSpec
+from videossr_verl.sample import ImageSpec, VideoSpec
 from videossr_verl.video.metadata import video_metadata
 from videossr_verl.video.size import target_size
 
@@ -60,56 +61,70 @@ class PromptTokenCounter:
         """
         self.processor = processor
         self.chat_template_kwargs = dict(chat_template_kwargs or {})
-        video = processor.video_processor
-        state = [
-            processor.chat_template,
-            self.chat_template_kwargs,
-            processor.tokenizer.backend_tokenizer.to_str(),
-            [
-                video.temporal_patch_size,
-                video.do_resize,
-                video.size["shortest_edge"],
-                video.size["longest_edge"],
-            ],
+        limits = [
+            [media.temporal_patch_size, media.do_resize, media.size["shortest_edge"], media.size["longest_edge"]]
+            for media in (processor.video_processor, processor.image_processor)
         ]
+        tokenizer = processor.tokenizer.backend_tokenizer.to_str()
+        state = [processor.chat_template, self.chat_template_kwargs, tokenizer, *limits]
         digest = blake2b(json.dumps(state, sort_keys=True, default=str).encode(), digest_size=4).hexdigest()
         self.key = f"{type(processor).__name__}-{patch_factor(processor)}-{digest}"
 
-    def count(self, prompt: Sequence[Mapping[str, Any]], videos: Sequence[Mapping[str, Any]]) -> int:
+    def count(
+        self,
+        prompt: Sequence[Mapping[str, Any]],
+        videos: Sequence[Mapping[str, Any]],
+        images: Sequence[Mapping[str, Any]] = (),
+    ) -> int:
         """Number of tokens of a row's prompt, equal to `len(processor(text, videos, ...)["input_ids"][0])`.
 
         Args:
-            prompt: the row's messages; each `<video>` in a text stands for the next video.
+            prompt: the row's messages; each `<video>` in a text stands for the next video, each `<image>` for the
+                next image.
             videos: the row's N videos (`VideoSpec.to_row`).
+            images: the row's images (`ImageSpec.to_row`).
 
         Raises:
-            ValueError: the number of `<video>` is not N.
+            ValueError: the numbers of places and of media differ.
         """
-        specs = [VideoSpec.from_row(video) for video in videos]
+        videos, images = [VideoSpec.from_row(v) for v in videos], [ImageSpec.from_row(i) for i in images]
         messages = [{"role": m["role"], "content": content_parts(m["content"])} for m in prompt]
-        places = sum(part["type"] == "video" for m in messages for part in m["content"])
-        if places != len(specs):
-            raise ValueError(f"the prompt has {places} <video> places for {len(specs)} videos")
+        for kind, specs in (("video", videos), ("image", images)):
+            places = sum(part["type"] == kind for m in messages for part in m["content"])
+            if places != len(specs):
+                raise ValueError(f"the prompt has {places} <{kind}> places for {len(specs)} {kind}s")
         text = self.processor.apply_chat_template(
             messages, tokenize=False, add_generation_prompt=True, **self.chat_template_kwargs
         )
-        expanded, hidden = [], 0
-        for spec in specs:
+        hidden = sum(_image_tokens(self.processor, spec) - 1 for spec in images)
+        expanded = []
+        for spec in videos:
             steps, tokens_per_step = _grid(self.processor, spec)
             expanded.append(_expand_one_token_per_step(self.processor, spec, steps))
             hidden += steps * (tokens_per_step - 1)
-        if expanded:
-            (text,), _ = self.processor.get_text_with_replacements([text], [], expanded, [])
+        if expanded or images:
+            one_token = [self.processor.image_token] * len(images)
+            (text,), _ = self.processor.get_text_with_replacements([text], one_token, expanded, [])
         return len(self.processor.tokenizer(text)["input_ids"]) + hidden
 
 
 def content_parts(text: str) -> list[dict[str, str]]:
-    """`<video>` places and the texts between them, as verl's dataset splits a message."""
-    parts: list[dict[str, str]] = []
-    for i, piece in enumerate(text.split("<video>")):
-        parts += [{"type": "video"}] if i else []
-        parts += [{"type": "text", "text": piece}] if piece else []
-    return parts
+    """`<video>` and `<image>` places and the texts between them, as verl's dataset splits a message."""
+    kinds = {"<video>": "video", "<image>": "image"}
+    pieces = re.split("(<video>|<image>)", text)
+    return [{"type": kinds[piece]} if piece in kinds else {"type": "text", "text": piece} for piece in pieces if piece]
+
+
+def _image_tokens(processor: Any, image: ImageSpec) -> int:
+    """Vision tokens of a rendered image."""
+    ip = processor.image_processor
+    factor = patch_factor(processor)
+    height, width = target_size(image.height, image.width, image.min_pixels, image.max_pixels, factor)
+    if ip.do_resize:
+        limits = {"min_pixels": ip.size["shortest_edge"], "max_pixels": ip.size["longest_edge"]}
+        smart_resize = sys.modules[type(ip).__module__].smart_resize
+        height, width = smart_resize(height=height, width=width, factor=factor, **limits)
+    return height * width // factor**2
 
 
 def _grid(processor: Any, video: VideoSpec) -> tuple[int, int]:

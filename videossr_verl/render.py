@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
-from videossr_verl.sample import VideoSpec
+from videossr_verl.sample import ImageSpec, VideoSpec
 from videossr_verl.tasks import get_task
 from videossr_verl.video.decode import decode
 from videossr_verl.video.frame_cache import FrameCache
@@ -29,29 +30,37 @@ def resolve_path(video: str, data_root: str | Path) -> Path:
     return path
 
 
-def render_videos(
-    specs: Sequence[VideoSpec], data_root: str | Path, factor: int, cache: FrameCache | None = None
-) -> list[tuple[torch.Tensor, dict[str, Any]]]:
-    """Frames and metadata of the N videos of one prompt.
+Video = tuple[torch.Tensor, dict[str, Any]]
+Request = tuple[str, tuple[int, int], tuple[float, ...]]  # file, (H, W), times
+
+
+def render(
+    videos: Sequence[VideoSpec],
+    images: Sequence[ImageSpec],
+    data_root: str | Path,
+    factor: int,
+    cache: FrameCache | None = None,
+) -> tuple[list[Video], list[Image.Image]]:
+    """Frames and metadata of the N videos of one prompt, and its images; each source file is decoded once.
 
     Args:
-        specs: the videos, as stored in a row.
+        videos, images: as stored in a row.
         data_root: folder that the specs' paths are relative to.
         factor: H and W become multiples of it (28 for Qwen2.5-VL, 32 for Qwen3-VL).
         cache: where decoded frames are kept, None for nowhere; the result is the same.
 
     Returns:
-        N pairs of uint8 frames (T, C, H, W) and metadata (see `video_metadata`).
+        N pairs of uint8 frames (T, C, H, W) and metadata (see `video_metadata`), and the images in RGB.
 
     Raises:
         VideoRejected: a source file is missing or cannot be decoded.
         ValueError: a path outside the data root, or an unknown task.
     """
+    requests = [_video_requests(spec, factor) for spec in videos]
+    stills = [(spec.video, _size(spec, factor), (spec.time,)) for spec in images]
     wanted: dict[tuple[str, tuple[int, int]], set[float]] = {}
-    requests = [_decode_requests(spec, factor) for spec in specs]
-    for parts in requests:
-        for video, size, times in parts:
-            wanted.setdefault((video, size), set()).update(times)
+    for video, size, times in [part for parts in requests for part in parts] + stills:
+        wanted.setdefault((video, size), set()).update(times)
     decoded = {}
     for (video, size), times in wanted.items():
         ordered = sorted(times)
@@ -59,19 +68,30 @@ def render_videos(
         decoded[video, size] = dict(zip(ordered, frames, strict=True))
 
     rendered = []
-    for spec, parts in zip(specs, requests, strict=True):
+    for spec, parts in zip(videos, requests, strict=True):
         sources = [np.stack([decoded[video, size][t] for t in times]) for video, size, times in parts]
         frames = get_task(spec.task).render(spec.transform, *sources) if spec.transform else sources[0]
         tensor = torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)))
         rendered.append((tensor, video_metadata(spec.clock)))
-    return rendered
+    return rendered, [Image.fromarray(decoded[video, size][time]) for video, size, (time,) in stills]
 
 
-def _decode_requests(spec: VideoSpec, factor: int) -> list[tuple[str, tuple[int, int], tuple[float, ...]]]:
-    """(file, (H, W), times) of the spec's own frames and, where a change borrows frames, of the other video."""
-    size = target_size(spec.height, spec.width, spec.min_pixels, spec.max_pixels, factor)
+def render_videos(
+    specs: Sequence[VideoSpec], data_root: str | Path, factor: int, cache: FrameCache | None = None
+) -> list[Video]:
+    """As `render`, for a prompt without images."""
+    return render(specs, (), data_root, factor, cache)[0]
+
+
+def _video_requests(spec: VideoSpec, factor: int) -> list[Request]:
+    """What the spec's own frames need and, where a change borrows frames, those of the other video."""
+    size = _size(spec, factor)
     requests = [(spec.video, size, spec.times)]
     source = spec.transform.get("source")
     if source:
         requests.append((source["video"], size, tuple(source["times"])))
     return requests
+
+
+def _size(spec: VideoSpec | ImageSpec, factor: int) -> tuple[int, int]:
+    return target_size(spec.height, spec.width, spec.min_pixels, spec.max_pixels, factor)

@@ -1,4 +1,5 @@
-"""What flows from a task to a dataset row: a video as shown (`VideoSpec`) and a question with its answer (`Sample`).
+"""What flows from a task to a dataset row: a video or image as shown (`VideoSpec`, `ImageSpec`) and a question with
+its answer (`Sample`).
 
 Everything here is small JSON-like data; pixels exist only while a sample is drawn or rendered.
 """
@@ -12,7 +13,15 @@ from typing import Any
 
 
 class CannotDraw(ValueError):
-    """This clip cannot carry this task at this difficulty; the message says why in one clause."""
+    """This clip cannot carry this task at this difficulty; the message says why in one clause.
+
+    Attributes:
+        reason: one word for reports that count, as those of `RejectReason`.
+    """
+
+    def __init__(self, message: str, reason: str = "cannot_draw") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -22,7 +31,8 @@ class VideoSpec:
     Attributes:
         video: path of the source file, relative to the data root.
         times: T source times in seconds (the file's first frame is 0), one per shown frame; T is even.
-        clock: T seconds since the first shown frame: the clock of the model and of the labels.
+        clock: T seconds, the clock of the model and of the labels. It starts at the first frame that the prompt
+            shows, so at 0, but for a later part of the same video.
         width, height: size of the source picture as shown (after rotation), pixels.
         min_pixels, max_pixels: limits of H * W after the resize.
         task: name of the task whose `render` makes the change.
@@ -70,15 +80,52 @@ class VideoSpec:
 
 
 @dataclass(frozen=True)
+class ImageSpec:
+    """One image of a prompt: a frame of a video, shown without its time.
+
+    Attributes:
+        video: path of the source file, relative to the data root.
+        time: source time in seconds.
+        width, height, min_pixels, max_pixels: as in `VideoSpec`.
+    """
+
+    video: str
+    time: float
+    width: int
+    height: int
+    min_pixels: int
+    max_pixels: int
+
+    def to_row(self) -> dict[str, Any]:
+        """The entry of a parquet row's `images` list; the file stands under verl's own key for it."""
+        return {
+            "image": self.video,
+            "time": round(self.time, 6),
+            "width": self.width,
+            "height": self.height,
+            "min_pixels": self.min_pixels,
+            "max_pixels": self.max_pixels,
+        }
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> ImageSpec:
+        """The inverse of `to_row`; other keys of `row` are ignored."""
+        sizes = {name: row[name] for name in ("width", "height", "min_pixels", "max_pixels")}
+        return cls(video=row["image"], time=row["time"], **sizes)
+
+
+@dataclass(frozen=True)
 class Sample:
     """One question with its answer.
 
     Attributes:
         task: name of the task.
-        question: text of the user turn, with one `<video>` per entry of `videos`, in order.
+        question: text of the user turn, with one `<video>` per entry of `videos` and one `<image>` per entry of
+            `images`, in order.
         videos: the N videos of the prompt.
         answer: ground truth in the answer format that the question asks for.
         details: JSON data that explains the label (perturbation, segment, ...); goes to `extra_info`.
+        images: the images of the prompt.
     """
 
     task: str
@@ -86,3 +133,4 @@ class Sample:
     videos: tuple[VideoSpec, ...]
     answer: str
     details: Mapping[str, Any] = field(default_factory=dict)
+    images: tuple[ImageSpec, ...] = ()

@@ -1,4 +1,4 @@
-"""The videos of one prompt, prepared once and shared by its rollouts.
+"""The videos (and images) of one prompt, prepared once and shared by its rollouts.
 
 verl asks for the media of a prompt once per rollout, and runs the processor three times on each answer. All
 rollouts of a prompt ask at the same time and in the same process, so the first one prepares, and the others get
@@ -15,22 +15,32 @@ from weakref import WeakValueDictionary
 
 import ray
 import torch
+from PIL.Image import Image
 
 Video = tuple[torch.Tensor, dict[str, Any]]
 
 
 class SharedVideos(list[Video]):
-    """N pairs of frames and metadata, with what the processor made of them; a plain list once it is pickled."""
+    """N pairs of frames and metadata, with what the processor made of them; a plain list once it is pickled.
 
-    def __init__(self, videos: list[Video]) -> None:
+    Attributes:
+        images: the prompt's images, None if it has none.
+    """
+
+    def __init__(self, videos: list[Video], images: list[Image] | None = None) -> None:
         super().__init__(videos)
+        self.images = images or None
         self._lock = threading.Lock()
         self._outputs: dict[Hashable, Mapping[str, Any]] = {}
-        self._reference: ray.ObjectRef | None = None
+        self._references: tuple[ray.ObjectRef, ray.ObjectRef | None] | None = None
         self._sending: dict[str, asyncio.Future[None]] = {}
 
     def __reduce__(self) -> tuple[type[list], tuple[list[Video]]]:
         return list, (list(self),)
+
+    def are_all(self, images: list[Any] | None) -> bool:
+        """Whether a prompt with these videos and `images` has no other media than these."""
+        return (images or None) is self.images
 
     def processed(self, key: Hashable, process: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
         """What `process` returned for `key`; it runs once, while other threads that ask wait. Do not change it."""
@@ -43,12 +53,12 @@ class SharedVideos(list[Video]):
         """What the processor made of these videos with any text, None if it did not run yet."""
         return next(iter(self._outputs.values()), None)
 
-    def reference(self) -> ray.ObjectRef:
-        """These videos in Ray's object store, where they stay as long as this object or a task needs them."""
+    def references(self) -> tuple[ray.ObjectRef, ray.ObjectRef | None]:
+        """Videos and images in Ray's object store, where they stay as long as this object or a task needs them."""
         with self._lock:
-            if self._reference is None:
-                self._reference = ray.put(list(self))
-            return self._reference
+            if self._references is None:
+                self._references = ray.put(list(self)), ray.put(self.images) if self.images else None
+            return self._references
 
     async def send_once(self, key: str, send: Callable[[], Awaitable[None]]) -> None:
         """Awaits `send()`, which runs once for each key, also when several coroutines ask at the same time."""

@@ -43,31 +43,42 @@ from videossr_verl.tiny.generated_videos import generate_videos
 from videossr_verl.tiny.model import FAMILIES, build_model, build_processor, save_checkpoint
 from videossr_verl.tiny.tokenizer import train_tokenizer
 from videossr_verl.video.decode import decode
+from videossr_verl.video.embedding import embed
 from videossr_verl.video.metadata import video_metadata
 from videossr_verl.video.probe import probe
 from videossr_verl.video.sampling import Clip, sample_clip
 from videossr_verl.video.size import target_size
 
-Scene = tuple[Clip, np.ndarray]
+# A clip, its frames (T, H, W, 3) and what else a task's `draw` takes.
+Scene = tuple[Clip, np.ndarray, dict[str, np.ndarray]]
 
 
-def load_scenes(folder: Path, count: int, seed: int, preset: Preset, factor: int) -> list[Scene]:
-    """Clips of generated videos with their decoded frames."""
-    scenes = []
+def load_scenes(folder: Path, count: int, seed: int, preset: Preset, factor: int) -> dict[str, list[Scene]]:
+    """Clips of generated videos with their decoded frames, by task."""
+    scenes: dict[str, list[Scene]] = {task: [] for task in preset.weights}
     for path in tqdm(generate_videos(folder, count, seed), desc="scenes", mininterval=5):
-        clip = sample_clip(probe(path), path.name, preset.clip)
-        size = target_size(clip.height, clip.width, clip.min_pixels, clip.max_pixels, factor)
-        scenes.append((clip, decode(path, clip.times, size)))
+        info, loaded = probe(path), {}
+        for task, of_task in scenes.items():
+            settings, knobs = preset.clips[task], preset.difficulty[task]
+            if settings not in loaded:
+                clip = sample_clip(info, path.name, settings)
+                size = target_size(clip.height, clip.width, clip.min_pixels, clip.max_pixels, factor)
+                loaded[settings] = clip, decode(path, clip.times, size)
+            clip, frames = loaded[settings]
+            extras = {"embeddings": embed(frames, knobs.embedding)} if hasattr(knobs, "embedding") else {}
+            of_task.append((clip, frames, extras))
     return scenes
 
 
-def draw(scenes: list[Scene], preset: Preset, task: str, rng: np.random.Generator) -> tuple[Sample, list[np.ndarray]]:
+def draw(
+    scenes: dict[str, list[Scene]], preset: Preset, task: str, rng: np.random.Generator
+) -> tuple[Sample, list[np.ndarray]]:
     """A fresh sample of `task` and its N videos as rendered, uint8 (T, H, W, 3)."""
     module = get_task(task)
     while True:
-        clip, frames = scenes[rng.integers(len(scenes))]
+        clip, frames, extras = scenes[task][rng.integers(len(scenes[task]))]
         try:
-            sample = module.draw(clip, frames, preset.difficulty[task], rng)
+            sample = module.draw(clip, frames, preset.difficulty[task], rng, **extras)
         except CannotDraw:
             continue
         at = {time: i for i, time in enumerate(clip.times)}
@@ -115,7 +126,7 @@ def encode(sample: Sample, videos: list[np.ndarray], processor: ProcessorMixin) 
 class Samples(IterableDataset):
     """Encoded samples without end, the tasks in turn."""
 
-    def __init__(self, scenes: list[Scene], preset: Preset, processor: ProcessorMixin, seed: int) -> None:
+    def __init__(self, scenes: dict[str, list[Scene]], preset: Preset, processor: ProcessorMixin, seed: int) -> None:
         self._scenes, self._preset, self._processor, self._seed = scenes, preset, processor, seed
 
     def __iter__(self) -> Iterator[dict[str, Any]]:

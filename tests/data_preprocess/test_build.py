@@ -57,9 +57,10 @@ def test_rows_have_verls_schema_and_the_counts(dataset_folder):
             assert row["data_source"] == f"videossr/{extra['task']}"
             assert [m["role"] for m in row["prompt"]] == ["system", "user"]
             assert row["prompt"][1]["content"].count("<video>") == len(row["videos"])
+            assert row["prompt"][1]["content"].count("<image>") == len(row["images"]) == 0
             assert row["reward_model"]["style"] == "rule"
             knobs = json.loads(extra["difficulty"])
-            assert sum(len(v["times"]) for v in row["videos"]) <= knobs["num_frames"]
+            assert len({t for v in row["videos"] for t in v["times"]}) <= knobs["num_frames"]
             assert extra["num_prompt_tokens"] == "{}"
     for task, numbers in info["tasks"].items():
         assert numbers["samples"] == {s: sum(r["extra_info"]["task"] == task for r in rows[s]) for s in rows}
@@ -74,7 +75,7 @@ def test_rows_have_verls_schema_and_the_counts(dataset_folder):
 
 def test_tasks_and_videos_are_mixed(dataset_folder):
     train = read(dataset_folder)["train"]
-    for key, kinds in (("task", 3), ("video_id", 4)):
+    for key, kinds in (("task", 4), ("video_id", 4)):
         values = [row["extra_info"][key] for row in train]
         repeats = np.mean([a == b for a, b in itertools.pairwise(values)])
         assert repeats < 2 / kinds, f"neighbours often share their {key}"
@@ -216,7 +217,7 @@ def test_a_crashing_decoder_costs_only_its_video(corpus_folder, tmp_path, monkey
 
 def test_default_counts_mix_and_no_test(corpus_folder, tmp_path):
     told = build(BuildSettings((str(corpus_folder),), str(tmp_path / "a"), "videossr_tiny"))
-    assert told["samples"] == {"train": 15, "test": 3}  # five videos and one, three tasks
+    assert told["samples"] == {"train": 20, "test": 4}  # five videos and one, four tasks
     mix = {"temporal_jigsaw": 2, "object_counting": 3}
     told = build(BuildSettings((str(corpus_folder),), str(tmp_path / "b"), "videossr_tiny", mix=mix, test_count=0))
     assert {t: n["samples"]["train"] for t, n in told["tasks"].items()} == mix

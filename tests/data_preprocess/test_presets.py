@@ -1,6 +1,6 @@
 import pytest
 
-from data_preprocess.presets import load_preset, parse_mix, preset_names, with_mix
+from data_preprocess.presets import load_preset, parse_mix, preset_names, with_embedding, with_mix
 from videossr_verl.errors import BadInput
 from videossr_verl.tasks import get_task
 
@@ -15,6 +15,33 @@ def test_the_papers_preset():
 @pytest.mark.parametrize("name", preset_names())
 def test_shipped_presets_load(name):
     assert load_preset(name).weights
+
+
+def test_a_task_may_have_clips_of_its_own(tmp_path):
+    """The module's own settings go before the preset's, and those under the task before both."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "clip: {num_frames: 32, max_pixels: 50000}\n"
+        "tasks: {object_counting: {clip: {num_frames: 16}}, temporal_jigsaw: , "
+        "masked_video_prediction: {clip: {fps: 2}}}"
+    )
+    clips = load_preset(str(path)).clips
+    assert (clips["object_counting"].num_frames, clips["temporal_jigsaw"].num_frames) == (16, 32)
+    mvp = clips["masked_video_prediction"]
+    assert (mvp.fps, mvp.num_frames, mvp.margin, mvp.max_pixels) == (2, 256, 0, 50000)
+
+
+def test_a_task_that_joins_by_the_mix_brings_its_clips():
+    preset = with_mix(load_preset("videossr"), {"masked_video_prediction": 1, "object_counting": 1})
+    assert preset.clips["masked_video_prediction"].fps == 1
+    assert preset.clips["object_counting"] == load_preset("videossr").clip
+
+
+def test_another_embedding():
+    preset = with_embedding(load_preset("videossr_mvp"), "built_in")
+    assert preset.difficulty["masked_video_prediction"].embedding == "built_in"
+    with pytest.raises(BadInput, match="--embedding is of no use: no task of preset 'videossr' compares frames"):
+        with_embedding(load_preset("videossr"), "built_in")
 
 
 def test_own_file_changes_single_knobs(tmp_path):
@@ -48,6 +75,9 @@ def test_own_file_changes_single_knobs(tmp_path):
         ("tasks: {object_counting: {weight: -1}}", "weight is -1"),
         ("tasks: [object_counting]", "must be a mapping"),
         ("clip: {}", "names no task"),
+        ("tasks: {object_counting: {clip: {fps: 0}}}", "task 'object_counting', clip: fps must be above 0"),
+        ("tasks: {masked_video_prediction: {clip: {rate: 1}}}", "clip: unknown knob 'rate'; known knobs: fps"),
+        ("tasks: {masked_video_prediction: {difficulty: {num_masked: 3}}}", "num_masked must be even"),
         ("tasks: {", "not readable YAML"),
     ],
 )
@@ -58,7 +88,10 @@ def test_wrong_files(tmp_path, text, sentence):
 
 
 def test_unknown_names(tmp_path):
-    with pytest.raises(BadInput, match="unknown preset 'nonsense'; known presets: videossr, videossr_tiny"):
+    with pytest.raises(
+        BadInput,
+        match="unknown preset 'nonsense'; known presets: mvp, mvp_easy, mvp_hard, videossr, videossr_mvp, videossr_t",
+    ):
         load_preset("nonsense")
     with pytest.raises(BadInput, match="does not exist"):
         load_preset(str(tmp_path / "nowhere.yaml"))

@@ -11,8 +11,8 @@ from verl.experimental.agent_loop.single_turn_agent_loop import SingleTurnAgentL
 from verl.workers.rollout.replica import TokenOutput
 
 from videossr_verl.dataset import PretextDataset
-from videossr_verl.render import render_videos
-from videossr_verl.video_pixels import VideoPixels
+from videossr_verl.prompt_pixels import PromptPixels
+from videossr_verl.render import render
 
 ROLLOUTS = 8
 
@@ -39,7 +39,7 @@ def test_a_group(family, processor, dataset_folder, monkeypatch):
 
         return call
 
-    monkeypatch.setattr("videossr_verl.dataset.render_videos", noted("decode", render_videos))
+    monkeypatch.setattr("videossr_verl.dataset.render", noted("decode", render))
     monkeypatch.setattr(type(qwen), "__call__", noted("process", type(qwen).__call__))
     root = json.loads((dataset_folder / "dataset.json").read_text())["data_root"]
     data = OmegaConf.create({"data_root": root, "max_prompt_length": 4096})
@@ -64,4 +64,4 @@ def test_a_group(family, processor, dataset_folder, monkeypatch):
     assert threading.get_ident() not in threads["decode"] + threads["process"]
     first = outputs[0].multi_modal_data["videos"]
     assert all(output.multi_modal_data["videos"] is first for output in outputs)
-    assert isinstance(first.any_processed()["pixel_values_videos"], VideoPixels)
+    assert isinstance(first.any_processed()["pixel_values_videos"], PromptPixels)

@@ -7,14 +7,15 @@ import pytest
 import ray
 import torch
 import transfer_queue
+from PIL import Image
 from verl.experimental.agent_loop.agent_loop import AgentLoopOutput
 from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopWorkerTQ
 from verl.utils.model import extract_multi_modal_inputs
 from verl.utils.tokenizer import tokenizer
 
 from videossr_verl.fixes.pixel_transfer import PARTITION
+from videossr_verl.prompt_pixels import PromptPixels
 from videossr_verl.shared_videos import SharedVideos
-from videossr_verl.video_pixels import VideoPixels
 
 TEXT = "<|vision_start|><|video_pad|><|vision_end|>"
 
@@ -46,12 +47,12 @@ def qwen(request, processor):
     return processor(request.param)
 
 
-def prompt(qwen, videos):
+def prompt(qwen, videos, images=None):
     """Shared videos, token ids, and what stock verl would compute for the trainer."""
-    shared = SharedVideos(videos)
-    text = [TEXT * len(videos)]
-    ids = tokenizer.build_multimodal_processor_inputs(qwen, text=text, videos=shared)["input_ids"]
-    stock = tokenizer.build_multimodal_processor_inputs.stock(qwen, text=text, videos=videos)
+    shared = SharedVideos(videos, images)
+    text = [TEXT * len(videos) + TEXT.replace("video", "image") * len(images or [])]
+    ids = tokenizer.build_multimodal_processor_inputs(qwen, text=text, videos=shared, images=images)["input_ids"]
+    stock = tokenizer.build_multimodal_processor_inputs.stock(qwen, text=text, videos=videos, images=images)
     return shared, torch.as_tensor(ids)[0].tolist(), stock
 
 
@@ -65,7 +66,7 @@ def write_rows(qwen, prompts, rollouts, validate=False, uids=None, sessions=0):
             prompt_ids=ids,
             response_ids=[5, 6 + session],
             response_mask=[1, 1],
-            multi_modal_data={"videos": shared},
+            multi_modal_data={"videos": shared} | ({"images": shared.images} if shared.images else {}),
             mm_processor_output=[{"pixel_values_videos": torch.zeros(1)}],
             metrics={},
         )
@@ -114,6 +115,22 @@ def test_once_per_prompt_and_equal_to_stock(queue, qwen, video):
     assert not queue.kv_list(partition_id=PARTITION).get(PARTITION)
 
 
+def test_rows_with_and_without_images_in_one_batch(queue, qwen, video):
+    generator = torch.Generator().manual_seed(0)
+    images = [Image.fromarray(torch.randint(0, 256, (56, 84, 3), dtype=torch.uint8, generator=generator).numpy())] * 2
+    prompts = [prompt(qwen, [video([0.0, 0.5], 1)]), prompt(qwen, [video([0.0, 0.5], 2)], images)]
+    uids = write_rows(qwen, prompts, rollouts=2)
+    keys, rows = read_rows(queue, uids, 2)
+    inputs = [row.data if hasattr(row, "data") else row for row in rows["multi_modal_inputs"]]
+    assert all(inputs[i]["pixel_values"].patches is None for i in (2, 3))
+    got = extract_multi_modal_inputs(inputs)
+    stock = [prompts[i][2] for i in (0, 0, 1, 1)]
+    for name in ("pixel_values_videos", "video_grid_thw", "pixel_values", "image_grid_thw"):
+        assert torch.equal(got[name], torch.cat([s[name] for s in stock if name in s])), name
+    queue.kv_clear(keys=keys, partition_id="train")
+    assert not queue.kv_list(partition_id=PARTITION).get(PARTITION)
+
+
 def test_validation_rows_send_none(queue, qwen, video):
     prompts = [prompt(qwen, [video([0.0, 0.5, 1.0, 1.5], 1)])]
     uids = write_rows(qwen, prompts, rollouts=1, validate=True)
@@ -157,7 +174,7 @@ def test_ray_can_send_the_worker_class():
 def test_rows_that_carry_their_pixels(qwen, video):
     shared, _, stock = prompt(qwen, [video([0.0, 0.5, 1.0, 1.5], 1)])
     ours = dict(shared.any_processed())
-    assert isinstance(ours["pixel_values_videos"], VideoPixels)
+    assert isinstance(ours["pixel_values_videos"], PromptPixels)
     theirs = {"pixel_values_videos": stock["pixel_values_videos"] + 1}
     got = extract_multi_modal_inputs([theirs, None, {"pixel_values_videos": ours["pixel_values_videos"]}])
     wanted = torch.cat([theirs["pixel_values_videos"], stock["pixel_values_videos"]])

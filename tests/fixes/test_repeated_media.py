@@ -6,13 +6,14 @@ import pytest
 import ray
 import torch
 from omegaconf import OmegaConf
+from PIL import Image
 from verl.experimental.agent_loop.agent_loop import AgentLoopBase, AgentLoopWorker
 from verl.utils.tokenizer import tokenizer
 from verl.utils.tokenizer.continuous_token_wiring import create_continuous_token_builder
 from verl.workers.rollout.llm_server import LLMServerClient
 
+from videossr_verl.prompt_pixels import PromptPixels
 from videossr_verl.shared_videos import SharedVideos
-from videossr_verl.video_pixels import VideoPixels
 
 
 class Counted:
@@ -29,16 +30,18 @@ class Counted:
         return self._processor(*args, **kwargs)
 
 
-def roll_out(processor, family, videos, answer):
+def roll_out(processor, family, videos, answer, images=None):
     """Prompt ids, trainer inputs and positions (1, 4, L) of one rollout, through verl's own methods."""
     builder = create_continuous_token_builder(
         processor.tokenizer, hf_model_type=family, chat_template_kwargs={}, mm_processor_kwargs={}, processor=processor
     )
     content = [*[{"type": "video"} for _ in videos], {"type": "text", "text": "order"}]
-    prompt = list(builder.build_initial_tokens([{"role": "user", "content": content}], images=None, videos=videos))
+    content += [{"type": "image"} for _ in images or []]
+    prompt = list(builder.build_initial_tokens([{"role": "user", "content": content}], images=images, videos=videos))
     worker = object.__new__(AgentLoopWorker)
     worker.processor, worker.tokenizer, worker.mm_processor_kwargs = processor, processor.tokenizer, {}
-    output = types.SimpleNamespace(multi_modal_data={"videos": videos}, mm_processor_kwargs={})
+    media = {"videos": videos} | ({"images": images} if images else {})
+    output = types.SimpleNamespace(multi_modal_data=media, mm_processor_kwargs={})
     ids = torch.tensor([prompt + answer])
     for _ in range(2):  # for the reward, and for the trainer
         inputs = worker._compute_multi_modal_inputs(output, ids[0])
@@ -47,7 +50,7 @@ def roll_out(processor, family, videos, answer):
 
 
 def plain(value):
-    return value.normalised(value.patches) if isinstance(value, VideoPixels) else value
+    return value.normalised(value.patches) if isinstance(value, PromptPixels) else value
 
 
 @pytest.mark.parametrize("family", ["qwen2_5_vl", "qwen3_vl"])
@@ -65,6 +68,34 @@ def test_once_for_all_rollouts_and_equal_to_stock(family, processor, video):
             assert torch.equal(torch.as_tensor(our_inputs[name]), value), name
     assert stock.calls == 6
     assert ours.calls == 1
+
+
+@pytest.fixture
+def stills():
+    """Images of two sizes."""
+    generator = torch.Generator().manual_seed(5)
+    sizes = ((56, 84), (84, 56), (56, 84))
+    return [
+        Image.fromarray(torch.randint(0, 256, (*s, 3), dtype=torch.uint8, generator=generator).numpy()) for s in sizes
+    ]
+
+
+@pytest.mark.parametrize("family", ["qwen2_5_vl", "qwen3_vl"])
+def test_images_beside_videos_are_processed_once_too(family, processor, video, stills):
+    videos = [video([0.0, 0.5, 1.0, 1.5], 1), video([2.0, 2.5], 2)]
+    stock, ours = Counted(processor(family)), Counted(processor(family))
+    shared = SharedVideos(videos, stills)
+    for answer in ([5, 6], [7]):
+        prompt, inputs, positions = roll_out(stock, family, videos, answer, stills)
+        our_prompt, our_inputs, our_positions = roll_out(ours, family, shared, answer, shared.images)
+        assert our_prompt == prompt
+        assert torch.equal(our_positions, positions)
+        assert our_inputs.keys() == inputs.keys() >= {"pixel_values", "pixel_values_videos", "images_seqlens"}
+        for name, value in inputs.items():
+            assert torch.equal(torch.as_tensor(our_inputs[name]), value), name
+    assert (stock.calls, ours.calls) == (6, 1)
+    roll_out(ours, family, shared, [5], stills[:1])  # not the images that belong to the videos
+    assert ours.calls == 4
 
 
 def test_a_sampled_placeholder_does_not_change_the_trainers_inputs(processor, video):
@@ -88,8 +119,8 @@ def test_a_sampled_placeholder_does_not_change_the_trainers_inputs(processor, vi
 class Server:
     """Stands at the far end of Ray, where a rollout server would, and tells what reached it."""
 
-    def generate(self, video_data, **request):
-        return types.SimpleNamespace(video_data=video_data, extra_fields={})
+    def generate(self, video_data, image_data, **request):
+        return types.SimpleNamespace(video_data=video_data, image_data=image_data, extra_fields={})
 
 
 class Client(LLMServerClient):
@@ -127,6 +158,14 @@ async def test_frames_travel_to_the_server_by_one_reference(cluster, video):
         assert not others
     assert isinstance(taken[0], ray.ObjectRef)
     assert taken[0] is taken[1]
+
+
+@pytest.mark.asyncio
+async def test_images_travel_with_them(cluster, video, stills):
+    videos, client = SharedVideos([video([0.0, 0.5], 1)], stills), Client("vllm")
+    output = await client.generate("1", prompt_ids=[1], sampling_params={}, video_data=videos, image_data=videos.images)
+    assert [image.tobytes() for image in output.image_data] == [image.tobytes() for image in stills]
+    assert torch.equal(output.video_data[0][0], videos[0][0])
 
 
 @pytest.mark.asyncio

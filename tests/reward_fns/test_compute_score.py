@@ -15,7 +15,7 @@ from reward_fns import compute_score
 KEYS = ["score", "acc", "parsed", "chance", "task", "selection", "order"]
 ROWS = {
     "videossr/anomaly_grounding": ("anomaly_grounding", "14.5-26.2"),
-    "videossr/masked_video_prediction": ("masked_video_prediction", "CAF of 8"),
+    "videossr/masked_video_prediction": ("masked_video_prediction", "CAFD"),
     "videossr/object_counting": ("object_counting", "3,1,4"),
     "videossr/temporal_jigsaw": ("temporal_jigsaw", "341562"),
     "grounding": ("anomaly_grounding", "14.5-26.2"),
@@ -50,6 +50,14 @@ def test_called_as_verl_does():
         reward_model_tokenizer=None,
     )
     assert result["score"] == 1
+
+
+def test_the_rewards_own_knobs_come_from_verls_config():
+    source, settings = "videossr/masked_video_prediction", {"masked_video_prediction": {"order_weight": 0.2}}
+    result = compute_score(source, "ACFD", "CAFD", {"difficulty": '{"num_distractors": 4}'}, **settings)
+    assert (result["selection"], result["order"]) == (1, pytest.approx(5 / 6))
+    assert result["score"] == pytest.approx(0.8 + 0.2 * 5 / 6)
+    assert result["chance"] > compute_score(source, "ACFD", "CAFD")["chance"]
 
 
 def test_verl_finds_the_function():
@@ -92,7 +100,7 @@ def test_an_unknown_task_of_ours_names_the_known_ones():
 
 def test_a_task_of_another_package(monkeypatch):
     module = ModuleType("their_task")
-    module.score = lambda text, truth: (0.5, 0.0, 1.0)
+    module.score = lambda text, truth, knobs: (0.5, 0.0, 1.0)
     module.chance = lambda knobs: knobs["floor"]
     monkeypatch.setitem(sys.modules, "their_task", module)
     entry = EntryPoint("theirs", "their_task", "videossr_verl.rewards")

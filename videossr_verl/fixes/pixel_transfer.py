@@ -17,8 +17,8 @@ import torch
 import transfer_queue
 
 from videossr_verl.patching import replace_function, replace_method
+from videossr_verl.prompt_pixels import PIXELS, PromptPixels
 from videossr_verl.shared_videos import SharedVideos
-from videossr_verl.video_pixels import VideoPixels
 
 PARTITION = "videossr_pixels"
 
@@ -59,11 +59,10 @@ async def send_pixels(output: Any, uid: str) -> str | None:
     for one in outputs:
         one.mm_processor_output = None  # SGLang has had it
     videos = [(one.multi_modal_data or {}).get("videos") for one in outputs]
-    pixels = _pixels(videos[0]) if videos and all(v is videos[0] for v in videos) else None
-    if pixels is None:
+    fields = _patches(videos[0]) if videos and all(v is videos[0] for v in videos) else None
+    if not fields:
         return None
     if uid:
-        fields = {"patches": pixels.patches}
         await videos[0].send_once(
             uid, lambda: transfer_queue.async_kv_put(key=uid, partition_id=PARTITION, fields=fields)
         )
@@ -82,16 +81,19 @@ def rows_name(key: str | None) -> Iterator[None]:
 
 def name_pixels(inputs: dict[str, Any]) -> dict[str, Any]:
     """A row's inputs with the key in the place of the pixels, inside `rows_name`."""
-    pixels, key = inputs.get("pixel_values_videos"), _SENT_AS.get()
-    if key is not None and isinstance(pixels, VideoPixels):
-        inputs["pixel_values_videos"] = VideoPixels(pixels.mean, pixels.std, key=key or None)
+    key = _SENT_AS.get()
+    for name in PIXELS:
+        pixels = inputs.get(name)
+        if key is not None and isinstance(pixels, PromptPixels):
+            inputs[name] = PromptPixels(pixels.mean, pixels.std, key=key or None)
     return inputs
 
 
-def _pixels(videos: Any) -> VideoPixels | None:
+def _patches(videos: Any) -> dict[str, torch.Tensor]:
+    """What has to be sent for a prompt's shared media, by name; empty if it is in the rows."""
     processed = videos.any_processed() if isinstance(videos, SharedVideos) else None
-    pixels = processed.get("pixel_values_videos") if processed is not None else None
-    return pixels if isinstance(pixels, VideoPixels) else None
+    found = {name: (processed or {}).get(name) for name in PIXELS}
+    return {name: pixels.patches for name, pixels in found.items() if isinstance(pixels, PromptPixels)}
 
 
 def apply_to_model(model: ModuleType) -> None:
@@ -112,29 +114,29 @@ def apply_to_model(model: ModuleType) -> None:
 def _with_pixels(rows: list[Mapping[str, Any] | None]) -> list[Mapping[str, Any] | None]:
     from verl.utils.device import get_device_name
 
-    carried = [row["pixel_values_videos"] for row in rows if row and row.get("pixel_values_videos") is not None]
+    carried = [row[name] for row in rows if row for name in PIXELS if row.get(name) is not None]
     # Rows that are not ours bring their pixels to the CPU; all must be in one place.
-    device = get_device_name() if all(isinstance(pixels, VideoPixels) for pixels in carried) else "cpu"
-    fetched: dict[str, torch.Tensor] = {}
+    device = get_device_name() if all(isinstance(pixels, PromptPixels) for pixels in carried) else "cpu"
+    fetched: dict[tuple[str, str], torch.Tensor] = {}
 
-    def plain(value: Any) -> Any:
-        if not isinstance(value, VideoPixels):
+    def plain(name: str, value: Any) -> Any:
+        if not isinstance(value, PromptPixels):
             return value
         if value.patches is not None:
             patches = value.patches.to(device)
         elif value.key is None:
             raise RuntimeError("the pixels of a validation row are asked for, but validation rows send none")
-        elif value.key not in fetched:
-            patches = fetched[value.key] = _fetch(value.key).to(device)
         else:
-            patches = fetched[value.key]
+            if (value.key, name) not in fetched:
+                fetched[value.key, name] = _fetch(value.key, name).to(device)
+            patches = fetched[value.key, name]
         return value.normalised(patches)
 
-    return [row and {name: plain(value) for name, value in row.items()} for row in rows]
+    return [row and {name: plain(name, value) for name, value in row.items()} for row in rows]
 
 
-def _fetch(key: str) -> torch.Tensor:
-    return transfer_queue.kv_batch_get(keys=[key], partition_id=PARTITION, select_fields=["patches"])["patches"][0]
+def _fetch(key: str, name: str) -> torch.Tensor:
+    return transfer_queue.kv_batch_get(keys=[key], partition_id=PARTITION, select_fields=[name])[name][0]
 
 
 def apply_to_transfer_queue(queue: ModuleType) -> None:

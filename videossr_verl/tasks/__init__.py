@@ -7,9 +7,13 @@ A task module has:
     draw(clip, frames, difficulty, rng, other=None) -> Sample; CannotDraw when the clip cannot carry the task.
         frames: uint8 T, H, W, C, decoded at clip.times at the training size; other: another video's clip, for
         changes that borrow its frames. All chance comes from rng.
+        A task whose Difficulty has the knob `embedding` (a name, see `video.embedding`) is also given
+        embeddings=(T, D) of the frames, made once per video.
     render(transform, frames, other_frames=None) -> frames: the change, applied to uint8 T, H, W, C frames.
         Returns a new array. Where a transform has the key "source" ({"video": path, "times": [seconds]}),
         other_frames are that video's frames at those times, at their own size.
+and may have
+    CLIP: knobs of ClipSettings that its clips need, whatever the preset asks for the other tasks.
 """
 
 from __future__ import annotations

@@ -13,9 +13,11 @@ SPECIAL_TOKENS = [
     "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>",
 ]  # fmt: skip
 
-# As in the released models every digit is a token, so answers have the same shape. Other text is not split into
-# words: whole phrases of the recipe become one token, and prompts stay short enough for a laptop.
-_SPLIT = r"\p{N}|\n|[^\p{N}\n]+"
+# As in the released models every digit is a token, so answers have the same shape; here capital letters that begin no
+# word are, too, so that a label means the same wherever it stands. Other text is not split into words: whole phrases of
+# the recipe become one token, and prompts stay short enough for a laptop.
+_LABEL = r"\p{Lu}(?!\p{Ll})"
+_SPLIT = rf"\p{{N}}|\n|{_LABEL}|(?:(?!{_LABEL})[^\p{{N}}\n])+"
 
 _CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from videossr_verl.sample import VideoSpec
+from videossr_verl.sample import ImageSpec, VideoSpec
 from videossr_verl.video.probe import VideoInfo
 from videossr_verl.video.rejected import RejectReason, VideoRejected
 
@@ -96,6 +96,10 @@ class Clip:
             task=task,
             transform=dict(transform or {}),
         )
+
+    def image_spec(self, time: float) -> ImageSpec:
+        """The row entry that shows the frame at source `time` as an image."""
+        return ImageSpec(self.video, time, self.width, self.height, self.min_pixels, self.max_pixels)
 
 
 def sample_clip(info: VideoInfo, video: str, settings: ClipSettings) -> Clip:

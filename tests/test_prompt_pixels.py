@@ -6,9 +6,9 @@ import pytest
 import torch
 from transformers import AutoProcessor
 
+from videossr_verl.prompt_pixels import RAW, PromptPixels, raw_pixels
 from videossr_verl.tiny.model import build_processor
 from videossr_verl.tiny.tokenizer import train_tokenizer
-from videossr_verl.video_pixels import RAW, VideoPixels, raw_pixels
 
 MEANS = {"clip": [0.48145466, 0.4578275, 0.40821073], "half": [0.5, 0.5, 0.5]}
 STDS = {"clip": [0.26862954, 0.26130258, 0.27577711], "half": [0.5, 0.5, 0.5]}
@@ -47,7 +47,7 @@ def test_equal_to_the_processors_floats(processor, sizes, norm):
     floats = process(processor, videos)({})
     ours = raw_pixels(processor, process(processor, videos))
     pixels = ours["pixel_values_videos"]
-    assert isinstance(pixels, VideoPixels)
+    assert isinstance(pixels, PromptPixels)
     assert pixels.patches.dtype == torch.uint8
     assert torch.equal(pixels.normalised(pixels.patches), floats["pixel_values_videos"])
     assert torch.equal(ours["input_ids"], floats["input_ids"])

@@ -1,0 +1,141 @@
+"""Masked video prediction through whole builds: alone, with CLIP, with images, and what is refused."""
+
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
+
+from data_preprocess import draw_samples
+from data_preprocess.build import BuildSettings, build
+from videossr_verl.errors import BadInput
+from videossr_verl.render import render
+from videossr_verl.sample import ImageSpec, VideoSpec
+from videossr_verl.tiny.generated_videos import write_video
+
+KNOBS = "num_key_frames: 6, num_masked: 2, num_distractors: 2"
+MVP = {"count": 8, "test_count": 2, "test_share": 0.3}
+
+
+@pytest.fixture
+def preset(tmp_path):
+    """A preset file with more knobs of the task -> its path."""
+
+    def write(knobs="", fps=4):
+        path = tmp_path / "gaps.yaml"
+        path.write_text(
+            "clip: {min_pixels: 784, max_pixels: 3136}\ntasks:\n  masked_video_prediction:\n"
+            f"    clip: {{fps: {fps}}}\n    difficulty: {{{KNOBS}{knobs and ', ' + knobs}}}\n"
+        )
+        return str(path)
+
+    return write
+
+
+def rows_of(folder):
+    return pq.read_table(folder / "train.parquet").to_pylist()
+
+
+def test_alone_and_with_another_number_of_workers(preset, corpus_folder, tmp_path):
+    for name, workers in (("a", 1), ("b", 2)):
+        build(BuildSettings((str(corpus_folder),), str(tmp_path / name), preset(), workers=workers, **MVP))
+    told = [json.loads((tmp_path / name / "dataset.json").read_text()) for name in ("a", "b")]
+    assert told[0] == told[1]
+    assert told[0]["embeddings"]["built_in"]["name"] == "built_in"
+    task = told[0]["tasks"]["masked_video_prediction"]
+    assert (task["clip"]["fps"], task["samples"]) == (4, {"train": 8, "test": 2})
+    assert task["chance"] == pytest.approx(0.375)
+    assert (tmp_path / "a" / "train.parquet").read_bytes() == (tmp_path / "b" / "train.parquet").read_bytes()
+
+
+def test_images_show_the_same_pixels_as_two_frame_videos(preset, corpus_folder, tmp_path):
+    """The pool's true frames lie in the gap: re-inserted, the pixels are those of the clip in the order of time."""
+    for kind in ("video", "image"):
+        settings = BuildSettings((str(corpus_folder),), str(tmp_path / kind), preset(f"candidates: {kind}"), **MVP)
+        build(settings)
+    for row in rows_of(tmp_path / "image"):
+        videos, images = [VideoSpec.from_row(v) for v in row["videos"]], [ImageSpec.from_row(i) for i in row["images"]]
+        assert (len(videos), len(images)) == (2, 4)
+        assert row["prompt"][1]["content"].count("<image>") == 4
+        (shown, stills) = render(videos, images, corpus_folder, 28)
+        true = [images["ABCD".index(letter)] for letter in row["reward_model"]["ground_truth"]]
+        times = [*videos[0].times, *(image.time for image in true), *videos[1].times]
+        assert times == sorted(times)
+        whole = VideoSpec(**{**vars(videos[0]), "times": tuple(times), "clock": tuple(times)})
+        ((frames, _),), _ = render([whole], [], corpus_folder, 28)
+        pictures = [np.asarray(stills["ABCD".index(letter)]) for letter in row["reward_model"]["ground_truth"]]
+        again = [*shown[0][0], *(torch.from_numpy(p.copy()).permute(2, 0, 1) for p in pictures), *shown[1][0]]
+        assert torch.equal(torch.stack(again), frames)
+    for row in rows_of(tmp_path / "video"):
+        pairs = render([VideoSpec.from_row(v) for v in row["videos"][2:]], [], corpus_folder, 28)[0]
+        assert all(torch.equal(frames[0], frames[1]) for frames, _ in pairs)
+
+
+def test_clip_decides_by_its_weights(preset, corpus_folder, tmp_path):
+    small = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4}
+    text = small | {"vocab_size": 99, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
+    vision = small | {"image_size": 224, "patch_size": 32}
+    torch.manual_seed(0)
+    CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=16)).save_pretrained(tmp_path / "clip")
+    CLIPImageProcessor().save_pretrained(tmp_path / "clip")
+    knobs = preset("kappa: 0.9999")  # random weights tell frames apart by little
+    settings = BuildSettings(
+        (str(corpus_folder),), str(tmp_path / "out"), knobs, embedding=str(tmp_path / "clip"), workers=1, **MVP
+    )
+    told = build(settings)
+    (what,) = told["embeddings"].values()
+    assert what["name"] == str(tmp_path / "clip")
+    assert len(what["weights"]) == 16
+    assert told["tasks"]["masked_video_prediction"]["difficulty"]["embedding"] == str(tmp_path / "clip")
+
+
+def test_kept_embeddings_serve_the_next_build(preset, corpus_folder, tmp_path):
+    build(
+        BuildSettings((str(corpus_folder),), str(tmp_path / "a"), preset(), embedding_folder=str(tmp_path / "e"), **MVP)
+    )
+    kept = {path: path.read_bytes() for path in (tmp_path / "e").rglob("*.npy")}
+    assert len(kept) == 6
+    other = preset("kappa: 0.96")
+    build(BuildSettings((str(corpus_folder),), str(tmp_path / "b"), other, embedding_folder=str(tmp_path / "e"), **MVP))
+    assert {path: path.read_bytes() for path in (tmp_path / "e").rglob("*.npy")} == kept
+
+
+def test_videos_that_hardly_change_are_rejected_with_that_reason(preset, corpus_folder, tmp_path):
+    for source in corpus_folder.glob("generated*.mp4"):
+        (tmp_path / "videos").mkdir(exist_ok=True)
+        (tmp_path / "videos" / source.name).write_bytes(source.read_bytes())
+    write_video(tmp_path / "videos" / "still.mp4", np.full((40, 64, 64, 3), 90, np.uint8), 12)
+    build(BuildSettings((str(tmp_path / "videos"),), str(tmp_path / "out"), preset(), count=5, test_count=0))
+    lines = [json.loads(line) for line in (tmp_path / "out" / "rejected.jsonl").read_text().splitlines()]
+    of_still = [line for line in lines if line["video"] == "still.mp4"]
+    assert {line.get("task") for line in of_still} == {None, "masked_video_prediction"}  # of the task, of the video
+    assert {line["reason"] for line in of_still} == {"too_little_change"}
+    assert all("only 1 of its 13 frames differ" in line["detail"] for line in of_still)
+
+
+def test_a_video_too_short_for_one_task_serves_the_other(corpus_folder, tmp_path):
+    """2.5 seconds give frames for a jigsaw, and no key frames at one a second."""
+    path = tmp_path / "both.yaml"
+    path.write_text(
+        "clip: {num_frames: 8, min_pixels: 784, max_pixels: 3136}\n"
+        "tasks:\n  temporal_jigsaw: {difficulty: {num_clips: 3}}\n  masked_video_prediction: {}\n"
+    )
+    settings = {"sources": (str(corpus_folder),), "preset": str(path), "test_count": 0}
+    with pytest.raises(BadInput, match=r"possible are 0 of 6 .* of masked_video_prediction.* \(it has 2 frames at"):
+        build(BuildSettings(out=str(tmp_path / "out"), **settings))
+    told = build(BuildSettings(out=str(tmp_path / "jigsaw"), mix={"temporal_jigsaw": 6}, **settings))
+    assert told["samples"]["train"] == 6
+
+
+@pytest.mark.parametrize("preset_name", ["mvp", "videossr_mvp"])
+def test_a_clip_model_that_is_not_there_is_told_before_any_video_is_read(
+    preset_name, corpus_folder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(draw_samples, "decode", None)
+    with pytest.raises(
+        BadInput, match="embedding 'openai/clip-vit-base-patch32' is neither 'built_in' nor a CLIP model"
+    ):
+        build(BuildSettings((str(corpus_folder),), str(tmp_path / "out"), preset_name))
+    assert not (tmp_path / "out").exists()

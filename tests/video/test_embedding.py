@@ -1,0 +1,99 @@
+"""Frames that look alike have similar vectors: the built-in embedding on real clips, CLIP as a real CLIPModel."""
+
+import numpy as np
+import pytest
+import torch
+from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
+
+from videossr_verl.errors import BadInput
+from videossr_verl.video.decode import decode
+from videossr_verl.video.embedding import BUILT_IN, KAPPA, default_kappa, describe_embedding, embed, similarity
+
+
+@pytest.fixture(scope="module")
+def clip_model(tmp_path_factory):
+    """A small random CLIP checkpoint."""
+    folder = tmp_path_factory.mktemp("clip")
+    small = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    text = small | {"vocab_size": 99, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
+    config = CLIPConfig(
+        text_config=text, vision_config=small | {"image_size": 224, "patch_size": 32}, projection_dim=16
+    )
+    torch.manual_seed(0)
+    CLIPModel(config).save_pretrained(folder)
+    CLIPImageProcessor().save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def cut(real_clips):
+    """Frames (8, H, W, 3) of the sports clip, a quarter of a second apart: a cut lies between the 5th and the 6th."""
+    return decode(real_clips["bikes"], np.arange(8) / 4, (112, 252))
+
+
+def test_unit_vectors(cut):
+    vectors = embed(cut)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(np.diag(similarity(vectors)), 1, atol=1e-4)
+
+
+def test_a_cut_is_where_a_person_sees_it(cut):
+    alike = similarity(embed(cut))
+    neighbours = np.diag(alike, 1)
+    assert neighbours.argmin() == 4
+    assert neighbours[4] < 0.3 < 0.75 < np.delete(neighbours, 4).min()
+
+
+def test_what_does_not_count_as_change(cut):
+    """Noise of a camera, a little more light, another size."""
+    frame = cut[:1]
+    noisy = np.clip(frame + np.random.default_rng(0).normal(0, 4, frame.shape), 0, 255).astype(np.uint8)
+    lighter = np.clip(frame * 1.05, 0, 255).astype(np.uint8)
+    for other in (noisy, lighter, np.repeat(np.repeat(frame, 2, axis=1), 2, axis=2)):
+        assert similarity(np.concatenate([embed(frame), embed(other)]))[0, 1] > KAPPA
+
+
+def test_what_counts_as_change(cut):
+    """Another place of what is shown, other colours, another picture."""
+    frame = cut[:1]
+    for other in (frame[:, :, ::-1], frame[..., [2, 0, 1]], cut[5:6]):
+        assert similarity(np.concatenate([embed(frame), embed(other)]))[0, 1] < KAPPA
+
+
+def test_pictures_without_outlines():
+    black, white, red = (np.full((1, 60, 80, 3), colour, np.uint8) for colour in ([0] * 3, [255] * 3, [200, 0, 0]))
+    alike = similarity(embed(np.concatenate([black, black, white, red])))
+    assert alike[0, 1] == 1
+    assert max(alike[0, 2], alike[0, 3], alike[2, 3]) < KAPPA
+
+
+def test_clip_is_the_models_image_features(clip_model, cut):
+    frames = np.concatenate([cut] * 9)  # more than one batch
+    model, processor = CLIPModel.from_pretrained(clip_model), CLIPImageProcessor.from_pretrained(clip_model)
+    with torch.inference_mode():
+        pixels = processor(images=list(frames), return_tensors="pt")["pixel_values"]
+        features = model.visual_projection(model.vision_model(pixel_values=pixels).pooler_output)
+    expected = torch.nn.functional.normalize(features, dim=-1).numpy()
+    np.testing.assert_allclose(embed(frames, clip_model), expected, atol=1e-5)
+
+
+def test_the_description_tells_weights_apart(clip_model, tmp_path):
+    assert describe_embedding(BUILT_IN)["name"] == BUILT_IN
+    first = describe_embedding(clip_model)
+    assert first["name"] == clip_model
+    model = CLIPModel.from_pretrained(clip_model)
+    torch.nn.init.zeros_(model.vision_model.embeddings.class_embedding)
+    model.save_pretrained(tmp_path)
+    CLIPImageProcessor().save_pretrained(tmp_path)
+    assert describe_embedding(str(tmp_path))["weights"] != first["weights"]
+
+
+def test_each_embedding_has_its_own_kappa(clip_model):
+    assert default_kappa(BUILT_IN) != default_kappa(clip_model)
+
+
+def test_what_is_no_clip_model(tmp_path, tiny_model):
+    for name in ("no/such-model", str(tmp_path), str(tiny_model)):
+        with pytest.raises(BadInput, match=r"neither 'built_in' nor a CLIP model that can be loaded|give a CLIP"):
+            embed(np.zeros((1, 8, 8, 3), np.uint8), name)

@@ -1,0 +1,114 @@
+"""How alike do two frames look? Frames -> unit vectors; the scalar product of two is their similarity, at most 1.
+
+    built_in        needs no weights: the outlines (scikit-image's HOG, 64 x 64 grey, cells of 8 x 8) and the layout of
+                    colours (8 x 8 means in CIELAB), half of the similarity each. At training size; a few hundred frames
+                    a second.
+    a CLIP model    any checkpoint folder or hub name that transformers' `CLIPModel` loads, e.g.
+                    openai/clip-vit-base-patch32: its image encoder, which MVP (arXiv 2601.03781) uses. On a GPU where
+                    there is one.
+
+Similarities are rounded, so that the last bits of another machine's arithmetic hardly ever decide.
+"""
+
+from __future__ import annotations
+
+import functools
+from hashlib import blake2b
+from importlib.metadata import version
+from typing import Any
+
+import cv2
+import numpy as np
+
+from videossr_verl.errors import BadInput
+
+BUILT_IN = "built_in"
+# Frames at most this alike are two different ones. built_in: measured, examples/deduplication. CLIP: our guess, since
+# MVP does not tell its own, and it has not been measured.
+KAPPA, KAPPA_CLIP = 0.95, 0.9
+
+_DECIMALS = 4
+_CLIP_BATCH = 64
+_FLAT = 1e-3  # weight of a constant entry: what two frames without any outline or colour have in common
+
+
+def default_kappa(name: str) -> float:
+    """The similarity up to which two frames count as different, for the embedding `name`."""
+    return KAPPA if name == BUILT_IN else KAPPA_CLIP
+
+
+def embed(frames: np.ndarray, name: str = BUILT_IN) -> np.ndarray:
+    """(T, D) float32 unit vectors of frames (T, H, W, 3) uint8. BadInput: there is no such CLIP model."""
+    return np.stack([_built_in(frame) for frame in frames]) if name == BUILT_IN else _clip(frames, name)
+
+
+def similarity(embeddings: np.ndarray) -> np.ndarray:
+    """(T, T) float64 scalar products, to 4 decimals."""
+    vectors = embeddings.astype(np.float64)
+    # Not `@`: its last bits depend on the number of threads.
+    return np.round(np.einsum("id,jd->ij", vectors, vectors), _DECIMALS)
+
+
+def describe_embedding(name: str) -> dict[str, str]:
+    """What decides about the vectors: the name, and the library's version or the weights. BadInput as `embed`."""
+    if name == BUILT_IN:
+        return {"name": name, "scikit-image": version("scikit-image")}
+    digest = blake2b(digest_size=8)
+    for key, weight in sorted(_load_clip(name)[0].vision_model.state_dict().items()):
+        digest.update(key.encode() + weight.cpu().contiguous().flatten().numpy().tobytes())
+    return {"name": name, "transformers": version("transformers"), "weights": digest.hexdigest()}
+
+
+def _built_in(frame: np.ndarray) -> np.ndarray:
+    from skimage.feature import hog
+
+    small = cv2.resize(np.ascontiguousarray(frame), (64, 64), interpolation=cv2.INTER_AREA)
+    outlines = hog(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), pixels_per_cell=(8, 8), cells_per_block=(2, 2))
+    means = cv2.resize(small, (8, 8), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    colours = cv2.cvtColor(means, cv2.COLOR_RGB2LAB) - np.array([50, 0, 0], np.float32)  # L is 0 to 100
+    parts = [_unit(np.append(part.ravel(), _FLAT)) / np.sqrt(2) for part in (outlines, colours)]
+    return np.concatenate(parts).astype(np.float32)
+
+
+def _clip(frames: np.ndarray, name: str) -> np.ndarray:
+    import torch
+
+    model, processor = _load_clip(name)
+    vectors = []
+    with torch.inference_mode():
+        for start in range(0, len(frames), _CLIP_BATCH):
+            batch = torch.from_numpy(np.ascontiguousarray(frames[start : start + _CLIP_BATCH].transpose(0, 3, 1, 2)))
+            pixels = processor(images=batch, return_tensors="pt")["pixel_values"]
+            features = model.get_image_features(pixel_values=pixels.to(model.device, model.dtype))
+            features = getattr(features, "pooler_output", features)  # transformers 5 returns an object
+            vectors.append(torch.nn.functional.normalize(features.float(), dim=-1).cpu().numpy())
+    return np.concatenate(vectors)
+
+
+@functools.cache
+def _load_clip(name: str) -> tuple[Any, Any]:
+    """(model, image processor), once per process."""
+    try:
+        import torch
+        from transformers import AutoImageProcessor, CLIPModel
+    except ImportError as error:  # torchvision's wheel refuses the CPU build of torch
+        raise BadInput("transformers cannot be loaded: on a machine without a GPU, set VERL_PLATFORM=cpu") from error
+    try:
+        model = CLIPModel.from_pretrained(name, dtype=torch.float32)
+        processor = AutoImageProcessor.from_pretrained(name)
+    except (OSError, ValueError, KeyError) as error:
+        raise BadInput(
+            f"embedding '{name}' is neither '{BUILT_IN}' nor a CLIP model that can be loaded: "
+            f"{str(error).strip().splitlines()[0]}"
+        ) from error
+    if model.config.model_type != "clip":
+        raise BadInput(f"embedding '{name}' holds a '{model.config.model_type}' model; give a CLIP checkpoint")
+    if torch.cuda.is_available():
+        model.to("cuda")
+    else:
+        torch.set_num_threads(1)  # a build has one worker per core
+    return model.eval(), processor
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    return vector / np.linalg.norm(vector)
