@@ -63,7 +63,7 @@ fi
 say "building the dataset"
 data=$run/data-$family
 "$py" -m videossr_verl.cli build "$videos" --out "$data" --preset videossr_tiny --data-root "$videos" \
-    --count 1800 --test-count 240 --test-share 0.3 --model "$model"
+    --count 2400 --test-count 320 --test-share 0.3 --model "$model"
 [ "$data/blind.parquet" -nt "$data/test.parquet" ] \
     || "$py" -m data_preprocess.blind_control "$data/test.parquet" "$data/blind.parquet"
 

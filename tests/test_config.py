@@ -5,7 +5,10 @@ import sys
 
 import pytest
 from hydra import compose, initialize_config_module
+from verl.trainer.ppo.reward import get_custom_reward_fn
 from verl.utils.config import validate_config
+
+from reward_fns import compute_score
 
 OVERRIDES = [
     "actor_rollout_ref.model.path=model",
@@ -31,7 +34,22 @@ def test_the_papers_settings():
     assert config.trainer.total_epochs == 1
 
 
-@pytest.mark.parametrize("name", ["videossr_grpo", "videossr_grpo_cpu"])
+@pytest.mark.parametrize(("name", "longest"), [("mvp_grpo", 2048), ("videossr_mvp_grpo", 8192)])
+def test_masked_video_prediction_changes_only_what_it_needs(name, longest):
+    config, papers = composed(name), composed("videossr_grpo")
+    assert config.data.max_prompt_length == longest
+    settings = reward_kwargs(config)
+    assert compute_score("videossr/masked_video_prediction", "CAFD", "CAFD", {}, **settings)["acc"] == 1
+    assert config.actor_rollout_ref.actor == papers.actor_rollout_ref.actor
+    assert config.actor_rollout_ref.rollout.n == papers.actor_rollout_ref.rollout.n
+
+
+def reward_kwargs(config):
+    """As verl hands them to the reward."""
+    return get_custom_reward_fn(config).args[1]
+
+
+@pytest.mark.parametrize("name", ["videossr_grpo", "videossr_grpo_cpu", "mvp_grpo", "videossr_mvp_grpo"])
 def test_verl_accepts_the_config(name):
     validate_config(composed(name), use_reference_policy=True, use_critic=False)
 

@@ -17,6 +17,8 @@ Nothing is annotated and no pixel is written: a row tells which frames to show a
   videossr build videos/ "more/**/*.webm" @list.txt --out data/pretext --count 30000 --test-count 600
   videossr build videos/ --out data/pretext \\
       --mix anomaly_grounding=12000,temporal_jigsaw=12000,object_counting=6000
+  videossr build videos/ --out data/mvp --preset mvp --embedding openai/clip-vit-base-patch32
+  videossr build videos/ --out data/both --preset videossr_mvp --embedding built_in
 
 Writes into DIR
   train.parquet, test.parquet   rows in verl's schema; the two never share a source video
@@ -98,7 +100,8 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
 
     option("videos", "VIDEOS", "folder (searched in depth), glob, video, or @list.txt", nargs="+")
     option("--out", "DIR", "folder for the dataset", required=True)
-    text = "clip, difficulty and mix: videossr (the paper's), videossr_tiny (laptops) or your own .yaml file"
+    text = "clips, difficulty and mix: videossr (the paper's, default), mvp, mvp_easy, mvp_hard, videossr_mvp (both), "
+    text += "videossr_tiny (laptops) or your own .yaml file"
     option("--preset", "NAME", text, default="videossr")
     text = "train samples (default: one per train video and task, fewer where a clip cannot carry a task)"
     option("--count", "N", text, type=int)
@@ -111,6 +114,11 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     text = "model folder whose processor counts the prompt tokens, so that training need not; may be repeated"
     option("--model", "PATH", text, action="append", default=[])
     option("--workers", "W", "processes (default: one per core)", type=int)
+    text = "what tells masked_video_prediction which frames look alike: a CLIP folder or hub name, or built_in, "
+    text += "which needs no weights (default: as in the preset)"
+    option("--embedding", "NAME", text)
+    text = "keep the embeddings of frames here, so that builds with other knobs need not make them again"
+    option("--keep-embeddings", "DIR", text)
     text = "run on this Ray cluster ('auto', 'host:port', 'local'); its nodes see the videos at the same path"
     option("--ray-address", "ADDR", text)
     text = "a video that takes longer to read or to decode is rejected (default 600)"
@@ -132,6 +140,8 @@ def _build(args: argparse.Namespace) -> None:
         mix=parse_mix(args.mix) if args.mix else None,
         data_root=args.data_root,
         models=tuple(args.model),
+        embedding=args.embedding,
+        embedding_folder=args.keep_embeddings,
         workers=args.workers,
         ray_address=args.ray_address,
         timeout=args.timeout,

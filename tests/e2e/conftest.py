@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 SMALL = (
     "data.train_batch_size=6",
-    "data.val_max_samples=72",
+    "data.val_max_samples=96",
     "actor_rollout_ref.actor.ppo_mini_batch_size=6",
     "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=48",
     "trainer.test_freq=2",

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-TASKS = ("anomaly_grounding", "object_counting", "temporal_jigsaw")
+TASKS = ("anomaly_grounding", "masked_video_prediction", "object_counting", "temporal_jigsaw")
 
 
 @pytest.fixture(scope="module")
@@ -91,5 +91,5 @@ def test_a_missing_folder_is_one_sentence(quickstart, tmp_path):
 def test_wrong_input_found_by_the_trainer_is_one_sentence_and_code_2(run, quickstart, small):
     finished = quickstart(run[0], *small, "data.max_prompt_length=20", SEED=2)
     assert finished.returncode == 2
-    assert "1800 of 1800 prompts are longer than data.max_prompt_length=20" in finished.stdout
+    assert "2400 of 2400 prompts are longer than data.max_prompt_length=20" in finished.stdout
     assert "the same command goes on from there" in finished.stderr

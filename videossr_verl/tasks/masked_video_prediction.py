@@ -7,7 +7,7 @@ Prompt      Two videos with the gap and its place in time between them, then the
             has even steps; the second part's goes on (Qwen3-VL is told it as `<t seconds>` too).
 Label       "CAFD": the K letters in temporal order.
 Reward      Half for choosing, half for ordering (reward_fns.masked_video_prediction).
-Chance      0.34 for any answer of 4 labels with K = l = 4 (preset mvp).
+Chance      0.40 for any answer of 4 labels with K = l = 4 (preset mvp).
 Knobs       num_key_frames: N, shown and masked ones together; num_masked: K; num_distractors: l; embedding: what tells
             whether two frames look alike (`video.embedding`); kappa: frames more alike than this are one frame, None
             for the embedding's own value; radius: distractors come from so many key frames beyond each edge of the gap;

@@ -1,0 +1,91 @@
+"""recipes/mvp.sh as on a cluster, but with a tiny model: raw videos, preset mvp, one GRPO step."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from videossr_verl.tiny.generated_videos import generate_videos
+
+RECIPE = Path(__file__).parent.parent.parent / "recipes" / "mvp.sh"
+
+
+@pytest.fixture(scope="module")
+def environment():
+    kept = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS" and not k.startswith("VLLM_")}
+    kept |= {"VERL_PLATFORM": "cpu", "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
+    return kept | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
+def test_from_raw_videos_to_an_update(tiny_model, environment, read_metrics, tmp_path):
+    generate_videos(tmp_path / "videos", 6, seed=0, seconds=30)
+    small = (
+        "data.train_batch_size=2",
+        "data.val_max_samples=1",
+        "data.max_prompt_length=4096",
+        "data.max_response_length=8",
+        "actor_rollout_ref.rollout.max_model_len=4104",
+        "actor_rollout_ref.rollout.n=2",
+        "actor_rollout_ref.rollout.ignore_eos=true",
+        "actor_rollout_ref.actor.ppo_mini_batch_size=2",
+        "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=4",
+        "trainer.total_training_steps=1",
+        "trainer.val_before_train=false",
+        "trainer.test_freq=1",
+        "trainer.logger=[console,file]",
+        "+reward.custom_reward_function.reward_kwargs.masked_video_prediction.order_weight=0.3",
+    )
+    finished = subprocess.run(
+        ["bash", str(RECIPE), str(tmp_path / "videos"), *small],
+        env=environment
+        | {
+            "MODEL": str(tiny_model),
+            "CONFIG": "videossr_grpo_cpu",
+            "EMBEDDING": "built_in",
+            "GPUS": "1",
+            "RUN": str(tmp_path / "run"),
+            "VERL_FILE_LOGGER_PATH": str(tmp_path / "metrics.jsonl"),
+        },
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    assert finished.returncode == 0, finished.stdout[-3000:] + finished.stderr[-3000:]
+    rows = pq.read_table(tmp_path / "run" / "data" / "train.parquet").to_pylist()
+    assert {row["extra_info"]["preset"] for row in rows} == {"mvp"}
+    assert {len(row["reward_model"]["ground_truth"]) for row in rows} == {4}
+    metrics = read_metrics(tmp_path / "metrics.jsonl")
+    assert metrics[1]["training/rollout_probs_diff_max"] <= 0.01
+    assert metrics[1]["training/rollout_actor_probs_pearson_corr"] > 0.999
+    assert metrics[1]["val-aux/videossr/masked_video_prediction/chance/mean@1"] == pytest.approx(
+        0.5 * 0.7 + 0.3 * 7 / 24
+    )
+    assert "rollout and trainer see the same prompts" in finished.stdout + finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("folder", "changes", "sentence"),
+    [
+        ("nowhere", {}, "mvp: 'nowhere' is not a folder: give a folder of videos"),
+        (".", {"DATA": "mpv"}, "mvp: unknown DATA 'mpv': give mvp, mvp_easy, mvp_hard or videossr_mvp"),
+        (".", {"MODEL": "MODEL"}, "folder '.*' holds no video file"),
+    ],
+)
+def test_wrong_input_is_one_sentence_and_code_2(folder, changes, sentence, tiny_model, environment, tmp_path):
+    changes = {name: str(tiny_model) if value == "MODEL" else value for name, value in changes.items()}
+    command = ["bash", str(RECIPE), folder]
+    finished = subprocess.run(
+        command,
+        env=environment | {"RUN": str(tmp_path / "run")} | changes,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert finished.returncode == 2
+    assert finished.stderr.count("\n") == 1
+    assert re.search(sentence, finished.stderr)
