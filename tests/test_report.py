@@ -45,6 +45,24 @@ def test_curves_and_means(tmp_path):
     assert "+0.025 -> +0.300" in text
 
 
+def test_parts_of_a_reward_stand_below_it(tmp_path):
+    def both(selection, order):
+        prefix = "val-aux/videossr/masked_video_prediction"
+        parts = {f"{prefix}/selection/mean@1": selection, f"{prefix}/order/mean@1": order}
+        return figures("masked_video_prediction", 0.5, 0.2, 0.45) | figures("temporal_jigsaw", 0.4, 0.1, 0.4) | parts
+
+    write_metrics(tmp_path, [(0, both(0.6, 0.3)), (2, both(0.7, 0.35))])
+    curves = report.read_curves(tmp_path)
+    assert curves["masked_video_prediction"].parts == {"selection": [0.6, 0.7], "order": [0.3, 0.35]}
+    assert curves["temporal_jigsaw"].parts == {}
+    lines = report.summary(curves).splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("masked_video_prediction "))
+    assert [line.split() for line in lines[at + 1 : at + 3]] == [
+        ["selection", "0.600", "->", "0.700"],
+        ["order", "0.300", "->", "0.350"],
+    ]
+
+
 def test_a_resumed_run_has_its_steps_once_and_a_cut_line_is_left_out(tmp_path):
     write_metrics(
         tmp_path,

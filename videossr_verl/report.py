@@ -11,25 +11,32 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from reward_fns import PARTS
 from videossr_verl.errors import BadInput
 
-_VALIDATION = re.compile(r"val-(?:core|aux)/videossr/(\w+)(/blind)?/(score|acc|chance)/mean@\d+")
+_KINDS = "|".join(("score", "acc", "chance", *PARTS))
+_VALIDATION = re.compile(rf"val-(?:core|aux)/videossr/(\w+)(/blind)?/({_KINDS})/mean@\d+")
+_TASK_WIDTH = 25
 _SURFACE, _INK, _MUTED = "#ffffff", "#222222", "#888888"
 _HUES = ("#3266ad", "#c2571a", "#3a7d44", "#7b4ea3", "#a33b57", "#4a7a8c")
 
 
 @dataclass(frozen=True)
 class TaskCurves:
-    """Held-out figures of one task at each validated step; every list is as long as `steps`."""
+    """Held-out figures of one task at each validated step; every list is as long as `steps`.
+
+    `parts` has those of the reward's parts that the task reports.
+    """
 
     steps: list[int]
     score: list[float]
     acc: list[float]
     chance: float
     blind: list[float]
+    parts: dict[str, list[float]] = field(default_factory=dict)
 
 
 def read_curves(run: Path) -> dict[str, TaskCurves]:
@@ -60,6 +67,7 @@ def read_curves(run: Path) -> dict[str, TaskCurves]:
             acc=[found["acc", False][s] for s in steps],
             chance=found["chance", False][steps[0]],
             blind=[blind[s] for s in steps if s in blind],
+            parts={part: [found[part, False][s] for s in steps] for part in PARTS if found[part, False]},
         )
     return curves
 
@@ -80,20 +88,24 @@ def summary(curves: dict[str, TaskCurves]) -> str:
     first = next(iter(curves.values()))
     lines = [
         f"held-out samples, step {first.steps[0]} -> {first.steps[-1]}",
-        f"{'task':<20}{'reward':>16}{'exact':>16}{'chance':>9}{'blind control':>18}",
+        f"{'task':<{_TASK_WIDTH}}{'reward':>16}{'exact':>16}{'chance':>9}{'blind control':>18}",
     ]
     for task, c in curves.items():
         blind = f"{c.blind[0]:.3f} -> {c.blind[-1]:.3f}" if c.blind else "-"
-        lines.append(
-            f"{task:<20}{f'{c.score[0]:.3f} -> {c.score[-1]:.3f}':>16}{f'{c.acc[0]:.3f} -> {c.acc[-1]:.3f}':>16}"
-            f"{c.chance:>9.3f}{blind:>18}"
-        )
+        lines.append(f"{task:<{_TASK_WIDTH}}{_change(c.score)}{_change(c.acc)}{c.chance:>9.3f}{blind:>18}")
+        lines += [f"{f'  {part}':<{_TASK_WIDTH}}{_change(values)}" for part, values in c.parts.items()]
     before, after = mean_figures(curves, 0), mean_figures(curves, -1)
-    lines.append(f"{'mean reward':<20}{before['score']:.3f} -> {after['score']:.3f}, chance {after['chance']:.3f}")
+    lines.append(
+        f"{'mean reward':<{_TASK_WIDTH}}{before['score']:.3f} -> {after['score']:.3f}, chance {after['chance']:.3f}"
+    )
     if "lead" in after:
-        lines.append(f"{'lead over blind':<20}{before['lead']:+.3f} -> {after['lead']:+.3f}")
+        lines.append(f"{'lead over blind':<{_TASK_WIDTH}}{before['lead']:+.3f} -> {after['lead']:+.3f}")
     lines.append("chance: best answer without looking. blind control: same questions, another sample's video.")
     return "\n".join(lines)
+
+
+def _change(values: list[float]) -> str:
+    return f"{f'{values[0]:.3f} -> {values[-1]:.3f}':>16}"
 
 
 def write_report(run: str | Path) -> str:
@@ -135,7 +147,8 @@ def compare_seeds(runs: Sequence[str | Path], picture: str | Path | None = None)
 
 def _up_to(c: TaskCurves, step: int) -> TaskCurves:
     stop = c.steps.index(step) + 1
-    return TaskCurves(c.steps[:stop], c.score[:stop], c.acc[:stop], c.chance, c.blind[:stop])
+    parts = {part: values[:stop] for part, values in c.parts.items()}
+    return TaskCurves(c.steps[:stop], c.score[:stop], c.acc[:stop], c.chance, c.blind[:stop], parts)
 
 
 def _row(label: str, pairs: list[tuple[float, float]]) -> str:
