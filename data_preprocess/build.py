@@ -31,7 +31,7 @@ from data_preprocess.work_folder import NAME as WORK_NAME
 from data_preprocess.work_folder import WorkFolder, open_work_folder, remove_work_folder
 from data_preprocess.write_dataset import compact, write_parquet, write_text
 from videossr_verl.errors import BadInput
-from videossr_verl.video.embedding import describe_embedding
+from videossr_verl.video.embedding import BUILT_IN, describe_embedding
 
 FILES = ("train.parquet", "test.parquet", "rejected.jsonl", "dataset.json")  # as they appear
 SPLITS = ("train", "test")
@@ -109,7 +109,7 @@ def build(settings: BuildSettings) -> dict[str, Any]:
     if (done := _finished(out, request)) is not None:
         return done
     with open_work_folder(out) as work:
-        run = _runner(settings)
+        run = _runner(settings, use_gpus=any(name != BUILT_IN for name in embeddings))
         videos, rejected = probe_corpus(corpus, list(dict.fromkeys(preset.clips.values())), work, run)
         if not videos:
             remove_work_folder(out)
@@ -181,11 +181,11 @@ def _finished(out: Path, request: str) -> dict[str, Any] | None:
     return found
 
 
-def _runner(settings: BuildSettings) -> Run:
+def _runner(settings: BuildSettings, use_gpus: bool) -> Run:
     if settings.ray_address:
         from data_preprocess.ray_tasks import run_on_ray
 
-        return partial(run_on_ray, settings.ray_address, timeout=settings.timeout)
+        return partial(run_on_ray, settings.ray_address, timeout=settings.timeout, use_gpus=use_gpus)
     workers = settings.workers or len(os.sched_getaffinity(0))
     return partial(run_isolated, workers=workers, timeout=settings.timeout)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -14,7 +15,7 @@ POLL_SECONDS = 5.0
 
 
 def run_on_ray(
-    address: str, function: Callable[..., Any], jobs: Iterable[tuple], timeout: float
+    address: str, function: Callable[..., Any], jobs: Iterable[tuple], timeout: float, use_gpus: bool = False
 ) -> Iterator[tuple[tuple, Any]]:
     """Yields (job, function(*job)) or (job, Failure) as they end; one CPU a job, as many at once as the
     cluster has.
@@ -22,11 +23,13 @@ def run_on_ray(
     Args:
         address: of the cluster, e.g. "auto" or "host:6379"; "local" starts one on this machine.
         timeout: seconds for one job, counted from when it is handed to Ray.
+        use_gpus: the jobs share the cluster's GPUs, if it has any; else Ray hides them.
     """
     import ray
 
     _connect(address)
-    remote = ray.remote(num_cpus=1, max_retries=CRASH_TRIES - 1)(outcome)
+    gpus = _gpu_share(ray.cluster_resources()) if use_gpus else 0
+    remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=CRASH_TRIES - 1)(outcome)
     queue, pending = iter(jobs), {}
     try:
         while True:
@@ -44,6 +47,12 @@ def run_on_ray(
     finally:
         for task in pending:
             ray.cancel(task, force=True)
+
+
+def _gpu_share(resources: Mapping[str, float]) -> float:
+    """GPUs for each of as many jobs as there are CPUs, so that none waits for a GPU; Ray counts in 1/10,000."""
+    share = resources.get("GPU", 0) / max(1, resources.get("CPU", 1))
+    return min(1.0, math.floor(share * 10_000) / 10_000)
 
 
 def _connect(address: str) -> None:

@@ -13,6 +13,7 @@ Similarities are rounded, so that the last bits of another machine's arithmetic 
 from __future__ import annotations
 
 import functools
+import os
 from hashlib import blake2b
 from importlib.metadata import version
 from typing import Any
@@ -104,7 +105,7 @@ def _load_clip(name: str) -> tuple[Any, Any]:
     if model.config.model_type != "clip":
         raise BadInput(f"embedding '{name}' holds a '{model.config.model_type}' model; give a CLIP checkpoint")
     if torch.cuda.is_available():
-        model.to("cuda")
+        model.to(f"cuda:{os.getpid() % torch.cuda.device_count()}")  # workers spread over the GPUs
     else:
         torch.set_num_threads(1)  # a build has one worker per core
     return model.eval(), processor
