@@ -102,8 +102,8 @@ def build(settings: BuildSettings) -> dict[str, Any]:
     if settings.embedding:
         preset = with_embedding(preset, settings.embedding)
     counters = _token_counters(settings.models)
+    embeddings = _embeddings(preset, settings.ray_address)
     corpus = find_videos(settings.sources, settings.data_root)
-    embeddings = _embeddings(preset)
     request = _request(settings, preset, corpus, [c.key for c in counters], embeddings)
     out = Path(settings.out)
     if (done := _finished(out, request)) is not None:
@@ -146,9 +146,14 @@ def _token_counters(models: tuple[str, ...]) -> list[Any]:
     return list({counter.key: counter for counter in counters}.values())
 
 
-def _embeddings(preset: Preset) -> dict[str, dict[str, str]]:
+def _embeddings(preset: Preset, ray_address: str | None) -> dict[str, dict[str, str]]:
     """What each embedding is that the tasks ask for. One that cannot be loaded is told before the videos are read."""
     names = sorted({knobs.embedding for knobs in preset.difficulty.values() if hasattr(knobs, "embedding")})
+    for name in names:
+        if ray_address and os.path.isdir(name) and not os.path.isabs(name):
+            raise BadInput(
+                f"embedding '{name}' is a relative path, which a Ray worker cannot find; give an absolute one"
+            )
     return {name: describe_embedding(name) for name in names}
 
 

@@ -25,11 +25,18 @@ def test_help_teaches_and_imports_nothing_heavy():
         ([".", "--out", "x", "--mix", "nonsense=1"], "unknown task 'nonsense'"),
         ([".", "--out", "x", "--count", "0"], "count is 0"),
         ([".", "--out", "x"], "holds no video file"),
+        (["v.mp4", "--out", "x", "--embedding", "built_in"], "--embedding is of no use: no task of preset 'videossr'"),
+        (["v.mp4", "--out", "x", "--preset", "mvp", "--embedding", "no/clip"], "'no/clip' is neither 'built_in' nor"),
+        (
+            ["v.mp4", "--out", "x", "--preset", "mvp", "--embedding", "clip", "--ray-address", "local"],
+            "embedding 'clip' is a relative path, which a Ray worker cannot find",
+        ),
         (["v.mp4", "--out", "x", "--model", "nowhere/at/all/x"], "no processor can be loaded"),
     ],
 )
 def test_wrong_input_is_one_sentence_and_exit_code_2(arguments, sentence, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "clip").mkdir()
     assert main(["build", *arguments]) == 2
     error = capsys.readouterr().err
     assert error.startswith("videossr: ")
@@ -43,10 +50,10 @@ def test_build_then_inspect(tmp_path, capsys):
 
     generate_videos(tmp_path / "videos", 2, seed=3, seconds=2.5)
     out = tmp_path / "data"
-    options = ["--preset", "videossr_tiny", "--count", "3", "--test-count", "3", "--workers", "1"]
+    options = ["--preset", "videossr_tiny", "--count", "4", "--test-count", "4", "--workers", "1"]
     assert main(["build", str(tmp_path / "videos"), "--out", str(out), *options]) == 0
     told = capsys.readouterr().out
-    assert "3 train and 3 test samples" in told
+    assert "4 train and 4 test samples" in told
     assert "chance 0.4" in told
     assert main(["inspect", str(out), "--out", str(tmp_path / "sheet.png")]) == 0
     assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")

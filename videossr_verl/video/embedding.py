@@ -1,8 +1,7 @@
 """How alike do two frames look? Frames -> unit vectors; the scalar product of two is their similarity, at most 1.
 
     built_in        needs no weights: the outlines (scikit-image's HOG, 64 x 64 grey, cells of 8 x 8) and the layout of
-                    colours (8 x 8 means in CIELAB), half of the similarity each. At training size; a few hundred frames
-                    a second.
+                    colours (8 x 8 means in CIELAB), half of the similarity each. About a millisecond a frame.
     a CLIP model    any checkpoint folder or hub name that transformers' `CLIPModel` loads, e.g.
                     openai/clip-vit-base-patch32: its image encoder, which MVP (arXiv 2601.03781) uses. On a GPU where
                     there is one.
