@@ -150,7 +150,7 @@ def with_images(corpus_folder, tmp_path_factory):
     return folder / "out" / "train.parquet"
 
 
-def test_images_beside_videos(open_dataset, dataset_folder, with_images, tmp_path):
+def test_images_beside_videos(open_dataset, dataset_folder, with_images, tmp_path, caplog):
     """Also in one data set with rows that have none, and with another data set's images, stored as bytes."""
     picture = io.BytesIO()
     Image.new("RGB", (56, 56), "red").save(picture, "png")
@@ -161,7 +161,12 @@ def test_images_beside_videos(open_dataset, dataset_folder, with_images, tmp_pat
         "reward_model": {"style": "rule", "ground_truth": "red"},
     }
     datasets.Dataset.from_list([other]).to_parquet(tmp_path / "other.parquet")
+    caplog.set_level("WARNING")  # Ray, in other tests, raises the level of all loggers
     dataset = open_dataset(dataset_folder / "train.parquet", with_images, tmp_path / "other.parquet")
+    assert "4 of 29 rows hold images beside videos" in caplog.text
+    caplog.clear()
+    open_dataset(with_images)
+    assert "images beside videos" not in caplog.text
     seen = {}
     for i in range(len(dataset)):
         row = dataset[i]

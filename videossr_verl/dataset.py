@@ -52,6 +52,7 @@ class PretextDataset(RLHFDataset):
             rows = rows.select(chosen[: self.max_samples].tolist())
         self.dataframe = rows
         self._check_videos_exist()
+        self._warn_of_mixed_images()
         frame_cache(self.config)  # a folder that cannot be used is told before the run, not by its workers
         self.dataframe = self.maybe_filter_out_long_prompts(rows)
         self._check_parity()
@@ -63,6 +64,20 @@ class PretextDataset(RLHFDataset):
         if mode != "off" and file and self.processor is not None and not _parity_checked:
             _parity_checked.add(file)
             check_before_training(mode, self.processor.tokenizer.name_or_path, file, data_root(self.config))
+
+    def _warn_of_mixed_images(self) -> None:
+        """verl calls the vision tower once for images and once for videos, so a rank without either calls it less."""
+        kinds = Counter(
+            (bool(images), bool(videos))
+            for images, videos in zip(self.dataframe[self.image_key], self.dataframe[self.video_key], strict=True)
+        )
+        if kinds[True, True] and len(kinds) > 1:
+            logger.warning(
+                "%d of %d rows hold images beside videos: on more than one FSDP rank verl waits forever as soon as the"
+                " ranks' micro-batches differ in that; build with `candidates: video`",
+                kinds[True, True],
+                len(self.dataframe),
+            )
 
     def _check_videos_exist(self) -> None:
         """A video deleted after the build is told now, with its name, and not in the middle of a run."""

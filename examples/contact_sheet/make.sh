@@ -8,14 +8,6 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 videos=${2:-$work/videos}
-if [ $# -lt 2 ]; then
-    mkdir "$videos"
-    python - "$videos" <<'PY'
-import shutil, sys
-from videossr_verl.tiny.corpus import real_clips
-
-shutil.copy(next(clip for clip in real_clips() if clip.stem == "bigbuckbunny"), sys.argv[1])
-PY
-fi
+[ $# -ge 2 ] || python -m videossr_verl.tiny.corpus "$videos" --clip bigbuckbunny --generated 0
 videossr build "$videos" --out "$work/data" --preset "$here/preset.yaml" --count 3 --test-share 0 --seed 3
 videossr inspect "$work/data" --out "$out"

