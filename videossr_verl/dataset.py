@@ -67,6 +67,8 @@ class PretextDataset(RLHFDataset):
 
     def _warn_of_mixed_images(self) -> None:
         """verl calls the vision tower once for images and once for videos, so a rank without either calls it less."""
+        if self.image_key not in self.dataframe.column_names:  # no rows of ours
+            return
         kinds = Counter(
             (bool(images), bool(videos))
             for images, videos in zip(self.dataframe[self.image_key], self.dataframe[self.video_key], strict=True)
