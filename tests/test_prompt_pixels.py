@@ -7,7 +7,7 @@ import torch
 from transformers import AutoProcessor
 
 from videossr_verl.prompt_pixels import RAW, PromptPixels, raw_pixels
-from videossr_verl.tiny.model import build_processor
+from videossr_verl.tiny.model import FAMILIES, build_processor
 from videossr_verl.tiny.tokenizer import train_tokenizer
 
 MEANS = {"clip": [0.48145466, 0.4578275, 0.40821073], "half": [0.5, 0.5, 0.5]}
@@ -54,6 +54,19 @@ def test_equal_to_the_processors_floats(processor, sizes, norm):
     assert torch.equal(ours["video_grid_thw"], floats["video_grid_thw"])
     sent = pickle.loads(pickle.dumps(pixels))
     assert torch.equal(sent.normalised(sent.patches), floats["pixel_values_videos"])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_one_frame_twice_is_an_image_to_the_vision_tower(family):
+    """So masked video prediction may show its candidates as either."""
+    processor = build_processor(family, train_tokenizer(["order"] * 4, 512))
+    side = 4 * processor.video_processor.patch_size
+    frame = torch.randint(0, 256, (3, side, side), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    as_video = process(processor, [torch.stack([frame, frame])])({})
+    text = "<|vision_start|><|image_pad|><|vision_end|>"
+    as_image = processor(text=[text], images=[frame], return_tensors="pt")
+    assert torch.equal(as_video["pixel_values_videos"], as_image["pixel_values"])
+    assert torch.equal(as_video["video_grid_thw"], as_image["image_grid_thw"])
 
 
 @pytest.mark.parametrize("setting", [{"do_normalize": False}, {"do_rescale": False}])

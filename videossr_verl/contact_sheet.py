@@ -32,6 +32,7 @@ PAD, GAP, BORDER = 28, 8, 5
 TEXT, FAINT, RULE = (28, 32, 38), (110, 118, 128), (222, 226, 230)
 ACCENTS = ((214, 69, 65), (38, 120, 178), (39, 142, 96), (142, 84, 165), (202, 123, 28), (70, 85, 105))
 FACTOR = 28  # shown as Qwen2.5-VL sees it
+_PLACE = re.compile(r"([^\n<>]*)<(video|image)>")  # with the label before it
 
 
 @dataclass(frozen=True)
@@ -95,33 +96,14 @@ def _first_of_each_task(rows: Sequence[Mapping[str, Any]], count: int) -> list[M
 
 def _sample_image(row: Mapping[str, Any], data_root: str, accent: tuple[int, int, int]) -> Image.Image:
     """One sample: a title with the answer, the question, a strip of frames for each video, and the single frames."""
-    videos, images = [VideoSpec.from_row(v) for v in row["videos"]], [ImageSpec.from_row(i) for i in row["images"]]
-    clean = [VideoSpec(**{**vars(spec), "transform": {}}) for spec in videos]
-    try:
-        (shown, pictures), (before, _) = (render(specs, images, data_root, FACTOR) for specs in (videos, clean))
-    except VideoRejected as error:
-        raise BadInput(f"a video of the dataset cannot be shown: {error.detail}") from error
-    strips, stills = [], []
-    zero = videos[0].times[0] - videos[0].clock[0]
-    of_video, of_image = iter(zip(videos, shown, before, strict=True)), iter(zip(images, pictures, strict=True))
-    answer = row["reward_model"]["ground_truth"]
-    for label, kind in re.findall(r"([^\n<>]*)<(video|image)>", row["prompt"][-1]["content"]):
-        letter = label.strip().rstrip(":")
-        if kind == "image":
-            spec, picture = next(of_image)
-            stills.append(_Frame(picture, spec.time - zero, letter in answer, letter))
-            continue
-        spec, a, b = next(of_video)
-        if len(set(spec.times)) == 1:  # one frame, repeated
-            stills.append(_Frame(_picture(a[0][0]), spec.times[0] - zero, letter in answer, letter))
-        else:
-            strips.append(_frames(spec, a[0], b[0]))
-    task, extra = row["extra_info"]["task"].replace("_", " "), row["extra_info"]
-    question = "\n".join(x for x in row["prompt"][-1]["content"].splitlines() if not re.search("<(video|image)>", x))
+    strips, stills = _shown(row, data_root)
+    asked, extra = row["prompt"][-1]["content"], row["extra_info"]
+    question = "\n".join(line for line in asked.splitlines() if not _PLACE.search(line))
+    answer = f"   answer  {row['reward_model']['ground_truth']}"
     parts = [
-        _text_line([(task, 26, TEXT), (f"   answer  {answer}", 26, accent)]),
+        _text_line([(extra["task"].replace("_", " "), 26, TEXT), (answer, 26, accent)]),
         _text_block(question, 15, TEXT),
-        _text_block(f"{videos[0].video}   {_gist(extra['details'])}", 13, FAINT),
+        _text_block(f"{row['videos'][0]['video']}   {_gist(extra['details'])}", 13, FAINT),
         _strips_image(strips, accent),
     ]
     if stills:
@@ -131,6 +113,35 @@ def _sample_image(row: Mapping[str, Any], data_root: str, accent: tuple[int, int
     framed.paste(body, (PAD, PAD))
     ImageDraw.Draw(framed).line((PAD, framed.height - 1, WIDTH - PAD, framed.height - 1), fill=RULE)
     return framed
+
+
+def _shown(row: Mapping[str, Any], data_root: str) -> tuple[list[list[_Frame]], list[_Frame]]:
+    """The frames of each video, and the single frames (images, and videos of one repeated frame), as in the prompt.
+
+    A single frame has the label before it, is marked if its label belongs to the answer, and shows its true time.
+    """
+    videos, images = [VideoSpec.from_row(v) for v in row["videos"]], [ImageSpec.from_row(i) for i in row["images"]]
+    clean = [VideoSpec(**{**vars(spec), "transform": {}}) for spec in videos]
+    try:
+        (shown, pictures), (before, _) = (render(specs, images, data_root, FACTOR) for specs in (videos, clean))
+    except VideoRejected as error:
+        raise BadInput(f"a video of the dataset cannot be shown: {error.detail}") from error
+    strips, stills = [], []
+    of_video, of_image = iter(zip(videos, shown, before, strict=True)), iter(zip(images, pictures, strict=True))
+    zero = videos[0].times[0] - videos[0].clock[0]
+    for label, kind in _PLACE.findall(row["prompt"][-1]["content"]):
+        if kind == "image":
+            image, picture = next(of_image)
+            time = image.time
+        else:
+            spec, a, b = next(of_video)
+            if len(set(spec.times)) > 1:
+                strips.append(_frames(spec, a[0], b[0]))
+                continue
+            picture, time = _picture(a[0][0]), spec.times[0]
+        letter = label.strip().rstrip(":")
+        stills.append(_Frame(picture, time - zero, letter in row["reward_model"]["ground_truth"], letter))
+    return strips, stills
 
 
 def _frames(spec: VideoSpec, shown: Any, clean: Any) -> list[_Frame]:
