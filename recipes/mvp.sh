@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Masked video prediction on GPUs: builds the data set where it is not there yet, and trains.
 #   bash recipes/mvp.sh VIDEO_FOLDER [HYDRA_OVERRIDE...]
-#   DATA=mvp                              preset: mvp, mvp_easy, mvp_hard, or videossr_mvp (with VideoSSR's three tasks)
+#   DATA=mvp                              preset: mvp, mvp_easy, mvp_hard, mvp_harder, or videossr_mvp (all four tasks)
 #   MODEL=Qwen/Qwen2.5-VL-7B-Instruct     folder or hub name
 #   EMBEDDING=openai/clip-vit-base-patch32   folder or hub name of a CLIP model, or built_in
 #   CONFIG=mvp_grpo                       Hydra config with the hyperparameters (default: the one that goes with DATA)
 #   GPUS=8 NODES=1                        a node's GPUs, and nodes of a Ray cluster that has been started
 #   RUN=runs/$DATA                        where data set and checkpoints go
-# The configs are videossr_verl/config/mvp_grpo.yaml and videossr_mvp_grpo.yaml. It has not run on a GPU yet; with
-# a tiny model on CPU: recipes/quickstart_cpu.sh.
+# The configs are videossr_verl/config/mvp_grpo.yaml and videossr_mvp_grpo.yaml. It has run with
+# a tiny model on CPU (tests/e2e/test_mvp_recipe.py), and not on a GPU yet.
 set -euo pipefail
 
 case "${1:-}" in
@@ -29,10 +29,10 @@ run=$(realpath -m "${RUN:-runs/$data}")
 
 case "$data" in
 mvp | mvp_easy) config=mvp_grpo lengths=() ;;
-mvp_hard) config=mvp_grpo lengths=(data.max_prompt_length=4096) ;;
+mvp_hard | mvp_harder) config=mvp_grpo lengths=(data.max_prompt_length=6144) ;; # 25 and 36 frames or pairs of frames
 videossr_mvp) config=videossr_mvp_grpo lengths=() ;;
 *)
-    echo "mvp: unknown DATA '$data': give mvp, mvp_easy, mvp_hard or videossr_mvp" >&2
+    echo "mvp: unknown DATA '$data': give mvp, mvp_easy, mvp_hard, mvp_harder or videossr_mvp" >&2
     exit 2
     ;;
 esac

@@ -100,8 +100,8 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
 
     option("videos", "VIDEOS", "folder (searched in depth), glob, video, or @list.txt", nargs="+")
     option("--out", "DIR", "folder for the dataset", required=True)
-    text = "clips, difficulty and mix: videossr (the paper's, default), mvp, mvp_easy, mvp_hard, videossr_mvp (both), "
-    text += "videossr_tiny (laptops) or your own .yaml file"
+    text = "clips, difficulty and mix: videossr (the paper's, default), mvp, mvp_easy, mvp_hard, mvp_harder, "
+    text += "videossr_mvp (both), videossr_tiny (laptops) or your own .yaml file"
     option("--preset", "NAME", text, default="videossr")
     text = "train samples (default: one per train video and task, fewer where a clip cannot carry a task)"
     option("--count", "N", text, type=int)

@@ -90,7 +90,7 @@ def test_wrong_files(tmp_path, text, sentence):
 def test_unknown_names(tmp_path):
     with pytest.raises(
         BadInput,
-        match="unknown preset 'nonsense'; known presets: mvp, mvp_easy, mvp_hard, videossr, videossr_mvp, videossr_t",
+        match="unknown preset 'nonsense'; known presets: mvp, mvp_easy, mvp_hard, mvp_harder, videossr, ",
     ):
         load_preset("nonsense")
     with pytest.raises(BadInput, match="does not exist"):

@@ -72,7 +72,7 @@ def test_from_raw_videos_to_an_update(tiny_model, environment, read_metrics, tmp
     ("folder", "changes", "sentence"),
     [
         ("nowhere", {}, "mvp: 'nowhere' is not a folder: give a folder of videos"),
-        (".", {"DATA": "mpv"}, "mvp: unknown DATA 'mpv': give mvp, mvp_easy, mvp_hard or videossr_mvp"),
+        (".", {"DATA": "mpv"}, "mvp: unknown DATA 'mpv': give mvp, mvp_easy, mvp_hard, mvp_harder or videossr_mvp"),
         (".", {"MODEL": "MODEL"}, "folder '.*' holds no video file"),
     ],
 )

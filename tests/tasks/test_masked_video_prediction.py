@@ -200,10 +200,10 @@ def test_two_scenes_in_turn_have_no_unambiguous_gap(clip_of, frames):
 
 
 def test_presets_keep_their_order():
-    easy, usual, hard = (PRESETS[name] for name in ("mvp_easy", "mvp", "mvp_hard"))
-    assert easy.num_distractors < usual.num_distractors < hard.num_distractors
-    assert easy.num_masked < usual.num_masked < hard.num_masked
-    assert easy.hardness < usual.hardness < hard.hardness
+    easy, usual, hard, harder = (PRESETS[name] for name in ("mvp_easy", "mvp", "mvp_hard", "mvp_harder"))
+    assert easy.num_distractors < usual.num_distractors < hard.num_distractors < harder.num_distractors
+    assert easy.num_masked < usual.num_masked < hard.num_masked < harder.num_masked
+    assert easy.hardness < usual.hardness < hard.hardness == harder.hardness
 
 
 def test_frames_are_shown_as_they_are(frames):

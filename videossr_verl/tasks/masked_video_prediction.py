@@ -13,7 +13,8 @@ Knobs       num_key_frames: N, shown and masked ones together; num_masked: K; nu
             for the embedding's own value; radius: distractors come from so many key frames beyond each edge of the gap;
             hardness: 0 draws them at random, 1 takes those most like a true frame, in between a mixture of the two
             ranks; min_context: frames shown on each side, at least; candidates: "video" or "image".
-            Presets: mvp; mvp_easy; mvp_hard (8 masked or distracting frames more, the most similar, close by).
+            Presets: mvp; mvp_easy (2 masked of 4); mvp_hard (6 of 16) and mvp_harder (8 of 24), whose distractors are
+            the nearby frames that are most like a true one.
 
 From the paper: 1 frame a second from a random start, greedy de-duplication by CLIP similarity against the last kept
 frame, one masked run, distractors from the same neighbourhood of the same video, GRPO. Ours, since the paper is not
@@ -104,6 +105,9 @@ PRESETS = {
     "mvp_easy": Difficulty(embedding=_CLIP_MODEL, num_masked=2, num_distractors=2, radius=16, hardness=0),
     "mvp_hard": Difficulty(
         embedding=_CLIP_MODEL, num_key_frames=24, num_masked=6, num_distractors=10, radius=10, hardness=1
+    ),
+    "mvp_harder": Difficulty(
+        embedding=_CLIP_MODEL, num_key_frames=32, num_masked=8, num_distractors=16, radius=12, hardness=1
     ),
 }
 
