@@ -49,7 +49,8 @@ class BuildSettings:
         count: train samples; None: one for each train video and task (fewer where clips cannot carry a task),
             or the sum of `mix`.
         test_count: test samples; None: in the same proportion to `count` as the videos.
-        test_share: share of the videos kept for test, 0 <= x < 1; None: the test samples' share, else 0.1.
+        test_share: share of the videos kept for test, 0 <= x <= 1; None: the test samples' share, else 0.1. With 1
+            there are test samples only, and `mix` has their numbers.
         seed: of everything random, >= 0.
         mix: task -> weight with `count`, else task -> number of train samples; None: the preset's weights.
         data_root: folder that paths in the rows are relative to; None: the deepest common one.
@@ -82,8 +83,10 @@ class BuildSettings:
             value = getattr(self, name)
             if value is not None and value < low:
                 raise BadInput(f"{name.replace('_', ' ')} is {value}, must be at least {low}")
-        if self.test_share is not None and not 0 <= self.test_share < 1:
-            raise BadInput(f"test share is {self.test_share}, must be from 0 to below 1")
+        if self.test_share is not None and not 0 <= self.test_share <= 1:
+            raise BadInput(f"test share is {self.test_share}, must be from 0 to 1")
+        if self.test_share == 1 and (self.count is not None or not self.mix):
+            raise BadInput("a test share of 1 makes no train samples: give exact numbers of test samples as the mix")
         if self.test_share == 0 and self.test_count:
             raise BadInput(f"{self.test_count} test samples cannot come from a test share of 0")
         if self.mix and self.count is None and not all(float(n).is_integer() for n in self.mix.values()):
@@ -110,7 +113,9 @@ def build(settings: BuildSettings) -> dict[str, Any]:
         return done
     with open_work_folder(out) as work:
         run = _runner(settings, use_gpus=any(name != BUILT_IN for name in embeddings))
-        videos, rejected = probe_corpus(corpus, list(dict.fromkeys(preset.clips.values())), work, run)
+        videos, rejected = probe_corpus(
+            corpus, list(dict.fromkeys(subset.clip for subset in preset.subsets.values())), work, run
+        )
         if not videos:
             remove_work_folder(out)
             reasons = Counter(line["reason"] for line in rejected).most_common()
@@ -118,7 +123,7 @@ def build(settings: BuildSettings) -> dict[str, Any]:
             raise BadInput(f"none of the {len(corpus.videos)} videos is usable: {told}")
         _warn_of_bugs(rejected)
         folder = os.path.abspath(settings.embedding_folder or work.folder / "embeddings")
-        draw = DrawSettings(settings.seed, preset.difficulty, preset.clips, embeddings, folder)
+        draw = DrawSettings(settings.seed, preset.subsets, embeddings, folder)
         by_id = {video.content_id: video for video in videos}
         splits = dict(zip(SPLITS, split_videos(by_id, _test_share(settings)), strict=True))
         others = {c: by_id[o] for ids in splits.values() for c, o in partners(ids, settings.seed).items()}
@@ -148,7 +153,8 @@ def _token_counters(models: tuple[str, ...]) -> list[Any]:
 
 def _embeddings(preset: Preset, ray_address: str | None) -> dict[str, dict[str, str]]:
     """What each embedding is that the tasks ask for. One that cannot be loaded is told before the videos are read."""
-    names = sorted({knobs.embedding for knobs in preset.difficulty.values() if hasattr(knobs, "embedding")})
+    knobs = [subset.difficulty for subset in preset.subsets.values()]
+    names = sorted({one.embedding for one in knobs if hasattr(one, "embedding")})
     for name in names:
         if ray_address and os.path.isdir(name) and not os.path.isabs(name):
             raise BadInput(
@@ -211,11 +217,11 @@ def _draw(
         chosen, drawn = draw_split(split, {c: videos[c] for c in ids}, wanted[split], store, run)
         picks[split] = shuffled(chosen, settings.seed)
         rejected += drawn.rejected
-        for task, count in sorted(wanted[split].items()):
-            possible = drawn.possible(task)
+        for subset, count in sorted(wanted[split].items()):
+            possible = drawn.possible(subset)
             if possible < count:
-                short.append(f"{possible} of {count} {split} samples of {task}")
-                impossible += [task] if not possible and split == "train" else []
+                short.append(f"{possible} of {count} {split} samples of {subset}")
+                impossible += [subset] if not possible and split == "train" else []
     _warn_of_bugs(rejected)
     if short and (counts_are_given or impossible):
         why = [line["detail"] for line in rejected if line.get("task") in impossible[:1]]
@@ -247,6 +253,8 @@ def _wanted(settings: BuildSettings, preset: Preset, train_videos: int) -> dict[
     else:
         train = share_out(settings.count or train_videos * len(preset.weights), preset.weights)
     share = _test_share(settings)
+    if share == 1:
+        return {"train": {}, "test": train}
     test_count = settings.test_count
     if test_count is None:
         in_proportion = round(sum(train.values()) * share / (1 - share))

@@ -59,19 +59,19 @@ class RowSummary:
         """The rows of a split, in order, from its `total` samples."""
         self.counts[split] = Counter()
         for index, (pick, sample) in enumerate(tqdm(samples, f"write {split}", total, unit="row")):
-            self.counts[split][pick.task] += 1
-            self.hashes.setdefault((split, pick.task), set()).add(sample["hash"])
-            row = make_row(pick.task, pick.content_id, sample, index, split, preset)
-            self.chances.setdefault(pick.task, []).append(_check_label(row))
+            self.counts[split][pick.subset] += 1
+            self.hashes.setdefault((split, pick.subset), set()).add(sample["hash"])
+            row = make_row(pick.subset, pick.content_id, sample, index, split, preset)
+            self.chances.setdefault(pick.subset, []).append(_check_label(row))
             row["extra_info"]["num_prompt_tokens"] = compact(self._count_tokens(row))
             yield row
 
-    def task(self, task: str) -> dict[str, Any]:
-        """Numbers about one task: samples and distinct samples by split, and the chance level."""
+    def subset(self, name: str) -> dict[str, Any]:
+        """Numbers about one subset: samples and distinct samples by split, and the chance level."""
         return {
-            "samples": {split: counts[task] for split, counts in self.counts.items()},
-            "distinct_samples": {split: len(self.hashes.get((split, task), ())) for split in self.counts},
-            "chance": round(fmean(self.chances[task]), 6) if task in self.chances else None,
+            "samples": {split: counts[name] for split, counts in self.counts.items()},
+            "distinct_samples": {split: len(self.hashes.get((split, name), ())) for split in self.counts},
+            "chance": round(fmean(self.chances[name]), 6) if name in self.chances else None,
         }
 
     def _count_tokens(self, row: Mapping[str, Any]) -> dict[str, int]:
@@ -102,13 +102,14 @@ def describe(
         "data_root": corpus.root,
         "samples": {split: len(chosen) for split, chosen in picks.items()},
         "tasks": {
-            task: {
-                "weight": preset.weights[task],
-                **summary.task(task),
-                "difficulty": asdict(preset.difficulty[task]),
-                "clip": asdict(preset.clips[task]),
+            name: {
+                "task": subset.task,
+                "weight": subset.weight,
+                **summary.subset(name),
+                "difficulty": asdict(subset.difficulty),
+                "clip": asdict(subset.clip),
             }
-            for task in sorted(preset.weights)
+            for name, subset in sorted(preset.subsets.items())
         },
         "embeddings": {name: dict(what) for name, what in embeddings.items()},
         "videos": {

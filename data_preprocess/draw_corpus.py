@@ -17,13 +17,13 @@ from data_preprocess.work_folder import WorkFolder
 
 @dataclass
 class Drawn:
-    """What one split could give: sample hashes by content id and task, and lines for what failed."""
+    """What one split could give: sample hashes by content id and subset, and lines for what failed."""
 
     samples: dict[str, dict[str, list[str | None]]] = field(default_factory=dict)
     rejected: list[Rejected] = field(default_factory=list)
 
-    def possible(self, task: str) -> int:
-        return sum(h is not None for by_task in self.samples.values() for h in by_task.get(task, ()))
+    def possible(self, subset: str) -> int:
+        return sum(h is not None for by_subset in self.samples.values() for h in by_subset.get(subset, ()))
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,14 @@ class SampleStore:
     partners: Mapping[str, Video]
 
     def key(self, video: Video) -> tuple:
-        knobs = {task: asdict(difficulty) for task, difficulty in self.settings.difficulty.items()}
-        clips = {task: asdict(clip) for task, clip in self.settings.clips.items()}
+        subsets = {name: asdict(subset) | {"weight": 0} for name, subset in self.settings.subsets.items()}
         other = self.partners.get(video.content_id)
         names = [[v.content_id, v.video] for v in (video, other) if v]
         embeddings = {name: dict(what) for name, what in self.settings.embeddings.items()}
-        return ("draw", names, self.settings.seed, clips, knobs, embeddings, dict(self.versions))
+        return ("draw", names, self.settings.seed, subsets, embeddings, dict(self.versions))
 
     def sample(self, video: Video, pick: Pick) -> dict[str, Any]:
-        return self.work.load(*self.key(video))[pick.task][pick.index]
+        return self.work.load(*self.key(video))[pick.subset][pick.index]
 
     def job(self, video: Video, counts: Mapping[str, int]) -> tuple:
         info, partner = self.work.load(*video.probe_key), self.partners.get(video.content_id)
@@ -58,26 +57,26 @@ class SampleStore:
     def finished(self, video: Video, counts: Mapping[str, int]) -> bool:
         piece = self.work.load(*self.key(video))
         return piece is not None and (
-            "rejected" in piece or all(len(piece.get(task, ())) >= n for task, n in counts.items())
+            "rejected" in piece or all(len(piece.get(subset, ())) >= n for subset, n in counts.items())
         )
 
 
 def draw_split(
     name: str, videos: Mapping[str, Video], wanted: Mapping[str, int], store: SampleStore, run: Run
 ) -> tuple[list[Pick], Drawn]:
-    """Draws until every task has enough or the videos (by content id) are used up, and chooses.
+    """Draws until every subset has enough or the videos (by content id) are used up, and chooses.
 
     A first wave takes one video for each sample wanted; further waves replace what these could not give.
     """
     drawn = Drawn()
     ranked = rank_videos(videos, store.settings.seed)
-    short = {task: count for task, count in wanted.items() if count}
+    short = {subset: count for subset, count in wanted.items() if count}
     while short and ranked:
         size = min(len(ranked), sum(short.values()))
         wave, ranked = ranked[:size], ranked[size:]
         _draw_wave(f"draw {name}", [videos[c] for c in wave], draws_per_video(short, size), store, run, drawn)
-        missing = {task: count - drawn.possible(task) for task, count in wanted.items()}
-        short = {task: count for task, count in missing.items() if count > 0}
+        missing = {subset: count - drawn.possible(subset) for subset, count in wanted.items()}
+        short = {subset: count for subset, count in missing.items() if count > 0}
     return choose(drawn.samples, wanted, store.settings.seed), drawn
 
 
@@ -107,9 +106,9 @@ def _take(video: Video, piece: dict[str, Any], counts: Mapping[str, int], drawn:
         drawn.rejected.append({"video": video.video, "reason": failed[0], "detail": failed[1]})
         return
     # A piece of an earlier run may hold more than asked for now.
-    by_task = {task: [s.get("hash") for s in piece[task][:count]] for task, count in counts.items()}
-    drawn.samples[video.content_id] = by_task
-    for task, hashes in by_task.items():
+    by_subset = {subset: [s.get("hash") for s in piece[subset][:count]] for subset, count in counts.items()}
+    drawn.samples[video.content_id] = by_subset
+    for subset, hashes in by_subset.items():
         if not any(hashes):
-            line = {"video": video.video, "task": task, "reason": piece[task][0]["reason"]}
-            drawn.rejected.append(line | {"detail": piece[task][0]["cannot"]})
+            line = {"video": video.video, "task": subset, "reason": piece[subset][0]["reason"]}
+            drawn.rejected.append(line | {"detail": piece[subset][0]["cannot"]})

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from data_preprocess.embedding_cache import cached_embeddings
+from data_preprocess.presets import Subset
 from data_preprocess.probe_corpus import load_info, rejected_piece
 from data_preprocess.seeds import digest, rng, sample_seed
 from videossr_verl.sample import CannotDraw
@@ -30,15 +31,13 @@ class DrawSettings:
 
     Attributes:
         seed: of the dataset.
-        difficulty: every task's knobs.
-        clips: every task's clip settings.
+        subsets: by name.
         embeddings: what each embedding that a task asks for is (see `describe_embedding`), by name.
         embedding_folder: where embeddings are kept; no sample depends on it.
     """
 
     seed: int
-    difficulty: Mapping[str, Any]
-    clips: Mapping[str, ClipSettings]
+    subsets: Mapping[str, Subset]
     embeddings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     embedding_folder: str = ""
 
@@ -51,7 +50,7 @@ def draw_samples(
     counts: Mapping[str, int],
     other: tuple[str, dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """Runs in a worker: `counts` samples of each task from one video.
+    """Runs in a worker: `counts` samples of each subset from one video.
 
     Args:
         path: where the file is now.
@@ -59,11 +58,12 @@ def draw_samples(
         info: what `probe_one` gave for it.
         other: (video, info) of another video, for changes that borrow frames.
     Returns:
-        JSON data: task -> for each index the sample or {"cannot": why}; or {"rejected": [reason, detail]}.
+        JSON data: subset -> for each index the sample or {"cannot": why}; or {"rejected": [reason, detail]}.
     """
     whole, whole_other = load_info(info, path), load_info(other[1], other[0]) if other else None
-    clips = {wanted: _clip(whole, video, wanted) for wanted in dict.fromkeys(settings.clips.values())}
-    needed = [clips[wanted] for wanted in dict.fromkeys(settings.clips[task] for task in counts)]
+    wanted = {name: subset.clip for name, subset in settings.subsets.items()}
+    clips = {cut: _clip(whole, video, cut) for cut in dict.fromkeys(wanted.values())}
+    needed = [clips[cut] for cut in dict.fromkeys(wanted[name] for name in counts)]
     try:
         if not any(isinstance(clip, Clip) for clip in clips.values()):
             raise next(iter(clips.values()))
@@ -71,15 +71,15 @@ def draw_samples(
     except VideoRejected as error:
         return rejected_piece(error, path, video)
     drawn = {}
-    for task, count in sorted(counts.items()):
-        clip = clips[settings.clips[task]]
+    for name, count in sorted(counts.items()):
+        clip = clips[wanted[name]]
         if isinstance(clip, VideoRejected):
             reason, detail = rejected_piece(clip, path, video)["rejected"]
-            drawn[task] = [{"cannot": detail, "reason": reason}] * count
+            drawn[name] = [{"cannot": detail, "reason": reason}] * count
             continue
-        other_clip = _clip(whole_other, other[0], settings.clips[task]) if other else None
+        other_clip = _clip(whole_other, other[0], wanted[name]) if other else None
         partner = other_clip if isinstance(other_clip, Clip) else None
-        drawn[task] = _draw_task(task, count, clip, partner, frames[clip], settings)
+        drawn[name] = _draw_subset(name, count, clip, partner, frames[clip], settings)
     return drawn
 
 
@@ -110,20 +110,20 @@ def _decode(path: str, clips: Sequence[Clip]) -> dict[Clip, np.ndarray]:
     return frames
 
 
-def _draw_task(
-    task: str, count: int, clip: Clip, other: Clip | None, frames: np.ndarray, settings: DrawSettings
+def _draw_subset(
+    name: str, count: int, clip: Clip, other: Clip | None, frames: np.ndarray, settings: DrawSettings
 ) -> list[dict[str, Any]]:
-    module, difficulty = get_task(task), settings.difficulty[task]
-    knobs, clip_settings = asdict(difficulty), settings.clips[task]
+    subset = settings.subsets[name]
+    module, difficulty, knobs = get_task(subset.task), subset.difficulty, asdict(subset.difficulty)
     extras = {}
-    if (name := getattr(difficulty, "embedding", None)) is not None:
-        what, folder = settings.embeddings[name], settings.embedding_folder
-        extras["embeddings"] = cached_embeddings(folder, clip, frames, name, what)
+    if (embedding := getattr(difficulty, "embedding", None)) is not None:
+        what, folder = settings.embeddings[embedding], settings.embedding_folder
+        extras["embeddings"] = cached_embeddings(folder, clip, frames, embedding, what)
     drawn: list[dict[str, Any]] = []
     for index in range(count):
         if index >= GIVE_UP_AFTER and all("cannot" in sample for sample in drawn):
             return drawn + [drawn[-1]] * (count - index)
-        seed = sample_seed(settings.seed, clip.content_id, task, knobs | {"clip": asdict(clip_settings)}, index)
+        seed = sample_seed(settings.seed, clip.content_id, name, knobs | {"clip": asdict(subset.clip)}, index)
         try:
             sample = module.draw(clip, frames, difficulty, rng(seed), other, **extras)
         except CannotDraw as error:
@@ -132,6 +132,7 @@ def _draw_task(
         videos, images = ([spec.to_row() for spec in specs] for specs in (sample.videos, sample.images))
         drawn.append(
             {
+                "task": subset.task,
                 "question": sample.question,
                 "videos": videos,
                 "images": images,

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 
 from data_preprocess.seeds import digest
 
-SPARE = 2  # draws for each sample wanted: some clips cannot carry some tasks, and a second decode would cost more
+SPARE = 2  # draws for each sample wanted: some clips cannot carry some subsets, and a second decode would cost more
 
 
 @dataclass(frozen=True, order=True)
 class Pick:
-    """Sample number `index` of a task from the video `content_id`."""
+    """Sample number `index` of a subset from the video `content_id`."""
 
     content_id: str
-    task: str
+    subset: str
     index: int
 
 
@@ -38,12 +38,12 @@ def split_videos(content_ids: Iterable[str], test_share: float) -> tuple[list[st
 
 
 def share_out(count: int, weights: Mapping[str, float]) -> dict[str, int]:
-    """`count` samples over tasks by weight, the largest remainders rounded up: they add up to `count`."""
+    """`count` samples over subsets by weight, the largest remainders rounded up: they add up to `count`."""
     total = sum(weights.values())
-    exact = {task: count * weight / total for task, weight in weights.items()}
-    parts = {task: math.floor(x) for task, x in exact.items()}
-    rest = sorted(exact, key=lambda task: (parts[task] - exact[task], task))[: count - sum(parts.values())]
-    return {task: n + (task in rest) for task, n in parts.items()}
+    exact = {subset: count * weight / total for subset, weight in weights.items()}
+    parts = {subset: math.floor(x) for subset, x in exact.items()}
+    rest = sorted(exact, key=lambda subset: (parts[subset] - exact[subset], subset))[: count - sum(parts.values())]
+    return {subset: n + (subset in rest) for subset, n in parts.items()}
 
 
 def rank_videos(content_ids: Iterable[str], seed: int) -> list[str]:
@@ -58,30 +58,30 @@ def partners(content_ids: Iterable[str], seed: int) -> dict[str, str]:
 
 
 def draws_per_video(wanted: Mapping[str, int], videos: int) -> dict[str, int]:
-    """How many samples of each task to draw from every one of `videos` clips."""
-    return {task: math.ceil(SPARE * count / videos) for task, count in wanted.items() if count}
+    """How many samples of each subset to draw from every one of `videos` clips."""
+    return {subset: math.ceil(SPARE * count / videos) for subset, count in wanted.items() if count}
 
 
 def choose(drawn: Mapping[str, Mapping[str, Sequence[str | None]]], wanted: Mapping[str, int], seed: int) -> list[Pick]:
     """Which drawn samples enter the dataset: with as many different videos and as few repeats as possible.
 
     Args:
-        drawn: content id -> task -> for each index a hash of the sample, or None if it could not be drawn.
-        wanted: samples by task.
+        drawn: content id -> subset -> for each index a hash of the sample, or None if it could not be drawn.
+        wanted: samples by subset.
     Returns:
-        picks in task order; fewer than wanted for a task when not enough were drawn.
+        picks in subset order; fewer than wanted for a subset when not enough were drawn.
     """
     uses: Counter[str] = Counter()
     picks: list[Pick] = []
-    for task, count in sorted(wanted.items()):
+    for subset, count in sorted(wanted.items()):
         candidates = []
-        for content_id, by_task in drawn.items():
-            tie = digest("choose", seed, task, content_id)
+        for content_id, by_subset in drawn.items():
+            tie = digest("choose", seed, subset, content_id)
             seen: set[str] = set()
-            good = [i for i, sample in enumerate(by_task.get(task, ())) if sample is not None]
+            good = [i for i, sample in enumerate(by_subset.get(subset, ())) if sample is not None]
             for place, index in enumerate(good):
-                sample = by_task[task][index]
-                candidates.append((sample in seen, uses[content_id] + place, tie, Pick(content_id, task, index)))
+                sample = by_subset[subset][index]
+                candidates.append((sample in seen, uses[content_id] + place, tie, Pick(content_id, subset, index)))
                 seen.add(sample)
         chosen = [pick for *_, pick in sorted(candidates)[:count]]
         uses.update(pick.content_id for pick in chosen)
@@ -90,5 +90,5 @@ def choose(drawn: Mapping[str, Mapping[str, Sequence[str | None]]], wanted: Mapp
 
 
 def shuffled(picks: Iterable[Pick], seed: int) -> list[Pick]:
-    """Row order: tasks and videos mixed."""
-    return sorted(picks, key=lambda p: digest("row", seed, p.content_id, p.task, p.index))
+    """Row order: subsets and videos mixed."""
+    return sorted(picks, key=lambda p: digest("row", seed, p.content_id, p.subset, p.index))

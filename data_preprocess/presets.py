@@ -1,4 +1,4 @@
-"""What a dataset is made of: clip settings, difficulty of each task and the mix. A preset is one YAML file.
+"""What a dataset is made of: subsets, each of one task, difficulty and kind of clip. A preset is one YAML file.
 
 clip: {num_frames: 48}                    # knobs of videossr_verl.video.sampling.ClipSettings
 tasks:
@@ -9,11 +9,13 @@ tasks:
     difficulty: {num_clips: 8}            # knobs that differ from it (optional)
   masked_video_prediction:                # a task may ask for clips of its own: its module's CLIP goes before `clip`
     clip: {fps: 2}                        # and this before both (optional)
+  jigsaw_8: {task: temporal_jigsaw, preset: hard}   # a second subset of a task needs a name of its own
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -29,20 +31,33 @@ FOLDER = Path(__file__).parent / "presets"
 
 
 @dataclass(frozen=True)
+class Subset:
+    """Samples of one task: their share of the dataset, the task's `Difficulty`, and how their clips are cut."""
+
+    task: str
+    weight: float
+    difficulty: Any
+    clip: ClipSettings
+
+
+@dataclass(frozen=True)
 class Preset:
     """Settings of a dataset.
 
     Attributes:
         name: of the preset.
-        clip: settings of the clips of tasks that have none of their own.
-        weights, difficulty, clips: by task name, all with the same keys.
+        clip: settings of the clips of subsets that have none of their own.
+        subsets: by name, which is the task's unless the preset gives another.
     """
 
     name: str
     clip: ClipSettings
-    weights: Mapping[str, float]
-    difficulty: Mapping[str, Any]
-    clips: Mapping[str, ClipSettings]
+    subsets: Mapping[str, Subset]
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Shares of the dataset by subset."""
+        return {name: subset.weight for name, subset in self.subsets.items()}
 
 
 def preset_names() -> list[str]:
@@ -68,31 +83,27 @@ def load_preset(name: str) -> Preset:
     if not tasks:
         raise BadInput(f"{where} names no task under 'tasks'")
     clip = _make(ClipSettings(), data.get("clip"), f"{where}, clip")
-    weights, difficulty, clips = {}, {}, {}
-    for task, entry in tasks.items():
-        here = f"{where}, task '{task}'"
-        weights[task], difficulty[task] = _read_task(task, entry, path.stem, here)
-        clips[task] = _make(_task_clip(task, clip), _mapping(entry, here).get("clip"), f"{here}, clip")
-    return Preset(path.stem, clip, weights, difficulty, clips)
+    subsets = {n: _read_subset(n, entry, path.stem, clip, f"{where}, task '{n}'") for n, entry in tasks.items()}
+    return Preset(path.stem, clip, subsets)
 
 
 def with_mix(preset: Preset, mix: Mapping[str, float]) -> Preset:
     """The preset with other weights; a task it does not have joins with the task's own default difficulty."""
-    new = {task: _task_preset(task, preset.name) for task in mix if task not in preset.difficulty}
-    clips = {task: _task_clip(task, preset.clip) for task in new}
-    difficulty, clips = {**preset.difficulty, **new}, {**preset.clips, **clips}
-    return replace(
-        preset, weights=dict(mix), difficulty={t: difficulty[t] for t in mix}, clips={t: clips[t] for t in mix}
-    )
+
+    def subset(name: str) -> Subset:
+        known = preset.subsets.get(name)
+        return known or Subset(name, 1, _task_preset(name, preset.name), _task_clip(name, preset.clip))
+
+    return replace(preset, subsets={name: replace(subset(name), weight=weight) for name, weight in mix.items()})
 
 
 def with_embedding(preset: Preset, embedding: str) -> Preset:
     """The preset with another embedding of frames; BadInput if none of its tasks uses one."""
-    users = [task for task, knobs in preset.difficulty.items() if hasattr(knobs, "embedding")]
+    users = {name: subset for name, subset in preset.subsets.items() if hasattr(subset.difficulty, "embedding")}
     if not users:
         raise BadInput(f"--embedding is of no use: no task of preset '{preset.name}' compares frames")
-    changed = {task: replace(preset.difficulty[task], embedding=embedding) for task in users}
-    return replace(preset, difficulty={**preset.difficulty, **changed})
+    changed = {n: replace(s, difficulty=replace(s.difficulty, embedding=embedding)) for n, s in users.items()}
+    return replace(preset, subsets={**preset.subsets, **changed})
 
 
 def parse_mix(text: str) -> dict[str, float]:
@@ -116,9 +127,12 @@ def parse_mix(text: str) -> dict[str, float]:
     return mix
 
 
-def _read_task(task: str, entry: Any, preset_name: str, where: str) -> tuple[float, Any]:
+def _read_subset(name: str, entry: Any, preset_name: str, clip: ClipSettings, where: str) -> Subset:
     entry = _mapping(entry, where)
-    _check_keys(entry, {"weight", "preset", "difficulty", "clip"}, where)
+    _check_keys(entry, {"task", "weight", "preset", "difficulty", "clip"}, where)
+    if not re.fullmatch(r"\w+", name):
+        raise BadInput(f"{where}: the name becomes a part of `data_source`, so it may have letters, digits and _ only")
+    task = entry.get("task", name)
     weight = entry.get("weight", 1)
     if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight < math.inf:
         raise BadInput(f"{where}: weight is {weight!r}, must be a number above 0")
@@ -126,7 +140,8 @@ def _read_task(task: str, entry: Any, preset_name: str, where: str) -> tuple[flo
     if "preset" in entry and entry["preset"] not in known:
         raise BadInput(f"{where}: unknown preset '{entry['preset']}'; known presets: {', '.join(known)}")
     start = _task_preset(task, entry.get("preset", preset_name))
-    return float(weight), _make(start, entry.get("difficulty"), f"{where}, difficulty")
+    difficulty = _make(start, entry.get("difficulty"), f"{where}, difficulty")
+    return Subset(task, float(weight), difficulty, _make(_task_clip(task, clip), entry.get("clip"), f"{where}, clip"))
 
 
 def _known_task(task: str, where: str) -> Any:

@@ -55,13 +55,16 @@ SCHEMA = pa.schema(
 )
 
 
-def make_row(task: str, content_id: str, sample: dict[str, Any], index: int, split: str, preset: str) -> dict[str, Any]:
+def make_row(
+    subset: str, content_id: str, sample: dict[str, Any], index: int, split: str, preset: str
+) -> dict[str, Any]:
     """A row of the dataset from a drawn sample; `num_prompt_tokens` is still empty.
 
     What differs in shape between tasks (knobs, details) is JSON text, so that files of all tasks concatenate.
     """
+    task = sample["task"]
     return {
-        "data_source": f"videossr/{task}",
+        "data_source": f"videossr/{task}" if subset == task else f"videossr/{task}/{subset}",
         "prompt": [
             {"role": "system", "content": SYSTEM_PROMPT},
             {"role": "user", "content": sample["question"]},

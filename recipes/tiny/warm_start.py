@@ -55,11 +55,11 @@ Scene = tuple[Clip, np.ndarray, dict[str, np.ndarray]]
 
 def load_scenes(folder: Path, count: int, seed: int, preset: Preset, factor: int) -> dict[str, list[Scene]]:
     """Clips of generated videos with their decoded frames, by task."""
-    scenes: dict[str, list[Scene]] = {task: [] for task in preset.weights}
+    scenes: dict[str, list[Scene]] = {task: [] for task in preset.subsets}
     for path in tqdm(generate_videos(folder, count, seed), desc="scenes", mininterval=5):
         info, loaded = probe(path), {}
         for task, of_task in scenes.items():
-            settings, knobs = preset.clips[task], preset.difficulty[task]
+            settings, knobs = preset.subsets[task].clip, preset.subsets[task].difficulty
             if settings not in loaded:
                 clip = sample_clip(info, path.name, settings)
                 size = target_size(clip.height, clip.width, clip.min_pixels, clip.max_pixels, factor)
@@ -78,7 +78,7 @@ def draw(
     while True:
         clip, frames, extras = scenes[task][rng.integers(len(scenes[task]))]
         try:
-            sample = module.draw(clip, frames, preset.difficulty[task], rng, **extras)
+            sample = module.draw(clip, frames, preset.subsets[task].difficulty, rng, **extras)
         except CannotDraw:
             continue
         at = {time: i for i, time in enumerate(clip.times)}
@@ -133,7 +133,7 @@ class Samples(IterableDataset):
         torch.set_num_threads(1)
         rng = np.random.default_rng(self._seed)
         while True:
-            for task in self._preset.weights:
+            for task in self._preset.subsets:
                 yield encode(*draw(self._scenes, self._preset, task, rng), self._processor)
 
 
@@ -223,12 +223,12 @@ def main() -> None:
 
     preset = load_preset(args.preset)
     if args.tasks:
-        preset = dataclasses.replace(preset, weights={task: preset.weights[task] for task in args.tasks})
+        preset = dataclasses.replace(preset, subsets={task: preset.subsets[task] for task in args.tasks})
     factor = 28 if args.family == "qwen2_5_vl" else 32
     with tempfile.TemporaryDirectory() as scratch:
         scenes = load_scenes(args.videos or Path(scratch), args.scenes, args.seed, preset, factor)
         rng = np.random.default_rng(args.seed)
-        examples = [draw(scenes, preset, task, rng)[0] for task in preset.weights for _ in range(300)]
+        examples = [draw(scenes, preset, task, rng)[0] for task in preset.subsets for _ in range(300)]
         texts = [text for s in examples for text in (*s.question.split("<video>"), s.answer)]
         tokenizer = train_tokenizer([*texts, *["system\n", "user\n", "assistant\n", SYSTEM_PROMPT] * len(examples)])
         model = build_model(args.family, tokenizer, args.seed)

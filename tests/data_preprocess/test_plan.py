@@ -67,7 +67,7 @@ drawn = st.dictionaries(st.sampled_from("ABCDEFG"), st.fixed_dictionaries({t: sa
 def test_choose_takes_what_is_there(by_video, wanted, seed):
     picks = choose(by_video, wanted, seed)
     for task, count in wanted.items():
-        chosen = [p for p in picks if p.task == task]
+        chosen = [p for p in picks if p.subset == task]
         possible = sum(h is not None for d in by_video.values() for h in d[task])
         assert len(set(chosen)) == len(chosen) == min(count, possible)
         assert all(by_video[p.content_id][task][p.index] is not None for p in chosen)

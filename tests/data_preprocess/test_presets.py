@@ -9,7 +9,7 @@ def test_the_papers_preset():
     preset = load_preset("videossr")
     assert (preset.clip.num_frames, preset.clip.min_pixels, preset.clip.max_pixels) == (48, 128**2, 256**2)
     assert preset.weights == {"anomaly_grounding": 2, "object_counting": 1, "temporal_jigsaw": 2}
-    assert all(preset.difficulty[t] == get_task(t).PRESETS["videossr"] for t in preset.weights)
+    assert all(preset.subsets[t].difficulty == get_task(t).PRESETS["videossr"] for t in preset.weights)
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -25,7 +25,7 @@ def test_a_task_may_have_clips_of_its_own(tmp_path):
         "tasks: {object_counting: {clip: {num_frames: 16}}, temporal_jigsaw: , "
         "masked_video_prediction: {clip: {fps: 2}}}"
     )
-    clips = load_preset(str(path)).clips
+    clips = {name: subset.clip for name, subset in load_preset(str(path)).subsets.items()}
     assert (clips["object_counting"].num_frames, clips["temporal_jigsaw"].num_frames) == (16, 32)
     mvp = clips["masked_video_prediction"]
     assert (mvp.fps, mvp.num_frames, mvp.margin, mvp.max_pixels) == (2, 256, 0, 50000)
@@ -33,13 +33,13 @@ def test_a_task_may_have_clips_of_its_own(tmp_path):
 
 def test_a_task_that_joins_by_the_mix_brings_its_clips():
     preset = with_mix(load_preset("videossr"), {"masked_video_prediction": 1, "object_counting": 1})
-    assert preset.clips["masked_video_prediction"].fps == 1
-    assert preset.clips["object_counting"] == load_preset("videossr").clip
+    assert preset.subsets["masked_video_prediction"].clip.fps == 1
+    assert preset.subsets["object_counting"].clip == load_preset("videossr").clip
 
 
 def test_another_embedding():
     preset = with_embedding(load_preset("videossr_mvp"), "built_in")
-    assert preset.difficulty["masked_video_prediction"].embedding == "built_in"
+    assert preset.subsets["masked_video_prediction"].difficulty.embedding == "built_in"
     with pytest.raises(BadInput, match="--embedding is of no use: no task of preset 'videossr' compares frames"):
         with_embedding(load_preset("videossr"), "built_in")
 
@@ -55,11 +55,9 @@ def test_own_file_changes_single_knobs(tmp_path):
     preset = load_preset(str(path))
     assert preset.name == "mine"
     assert preset.clip.num_frames == 32
-    assert (preset.difficulty["temporal_jigsaw"].num_clips, preset.difficulty["temporal_jigsaw"].margin) == (
-        8,
-        1,
-    )
-    assert preset.difficulty["anomaly_grounding"].perturbations == ("blur",)
+    jigsaw = preset.subsets["temporal_jigsaw"].difficulty
+    assert (jigsaw.num_clips, jigsaw.margin) == (8, 1)
+    assert preset.subsets["anomaly_grounding"].difficulty.perturbations == ("blur",)
     assert preset.weights == {"temporal_jigsaw": 1, "anomaly_grounding": 3}
 
 
@@ -103,7 +101,7 @@ def test_mix():
         "temporal_jigsaw": 0.5,
     }
     only = with_mix(load_preset("videossr"), {"temporal_jigsaw": 1})
-    assert set(only.difficulty) == set(only.weights) == {"temporal_jigsaw"}
+    assert set(only.subsets) == {"temporal_jigsaw"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Answers to benchmark questions -> figures that can be compared with published ones."""

@@ -1,0 +1,33 @@
+"""answers.jsonl: one line {"id": the row's index, "answer": the completion} for each question."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from videossr_verl.errors import BadInput
+
+
+def read_answers(path: str | Path) -> dict[int, str]:
+    """Completions by id. A last line cut off by a kill is left out.
+
+    Raises:
+        BadInput: the file or a line cannot be read, or an id stands there twice.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"answers '{path}' cannot be read: {error}") from error
+    answers: dict[int, str] = {}
+    for number, line in enumerate(text.split("\n")[:-1], 1):
+        try:
+            entry = json.loads(line)
+            identity, answer = entry["id"], entry["answer"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadInput(f'line {number} of \'{path}\' is not {{"id": ..., "answer": ...}}: {line[:80]!r}') from error
+        if not isinstance(identity, int) or not isinstance(answer, str):
+            raise BadInput(f"line {number} of '{path}' needs a whole number as id and text as answer: {line[:80]!r}")
+        if identity in answers:
+            raise BadInput(f"line {number} of '{path}' answers id {identity} a second time")
+        answers[identity] = answer
+    return answers

@@ -1,0 +1,137 @@
+"""VIUBench's figures (VideoSSR, arXiv 2511.06281, section 3 and A.3), exactly as published, in percent.
+
+    grounding   mean IoU of the two intervals (mIoU)
+    counting    share of the three numbers that are exactly right
+    jigsaw      share of orders that are wholly right
+    Overall     plain mean of the 9 columns
+An answer that cannot be read, or is missing, counts 0, and never leaves the denominator; the rates are told beside.
+Masked video prediction, where a benchmark has it, is reported apart, by its reward.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from reward_fns import compute_score, object_counting
+from videossr_verl.errors import BadInput
+
+# Subset of the dataset -> column of the paper's table.
+COLUMNS = {
+    "counting_easy": "CntE",
+    "counting_hard": "CntH",
+    "grounding_channel_swap": "Chan",
+    "grounding_rotate_180": "Rot",
+    "grounding_zoom_out": "ZoomOut",
+    "grounding_mirror": "Mirror",
+    "grounding_shuffle": "Shuf",
+    "jigsaw_6": "JigE",
+    "jigsaw_8": "JigH",
+}
+GROUPS = {"Cnt": ("CntE", "CntH"), "Grd": ("Chan", "Rot", "ZoomOut", "Mirror", "Shuf"), "Jig": ("JigE", "JigH")}
+_RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Column:
+    """One subset's figures.
+
+    Attributes:
+        subset, name: in the dataset, and in the paper's table.
+        value: 0 to 100.
+        low, high: bootstrap interval of 95 %, resampling videos.
+        samples: how many questions.
+        unread, missing: shares of them whose answer could not be read, and that have none.
+    """
+
+    subset: str
+    name: str
+    value: float
+    low: float
+    high: float
+    samples: int
+    unread: float
+    missing: float
+
+
+def figure_of(row: Mapping[str, Any], answer: str | None) -> tuple[float, bool]:
+    """What an answer (None: missing) earns by the task's published metric, 0 to 1, and whether it could be read."""
+    if answer is None:
+        return 0.0, False
+    truth, source = row["reward_model"]["ground_truth"], row["data_source"]
+    result = compute_score(source, answer, truth, row["extra_info"])
+    if result["task"] == "object_counting":
+        counts = object_counting.read(answer)
+        right = [a == float(b) for a, b in zip(counts, truth.split(","), strict=True)] if counts else [False]
+        return float(np.mean(right)), counts is not None
+    kind = "acc" if result["task"] == "temporal_jigsaw" else "score"
+    return result[kind], bool(result["parsed"])
+
+
+def score(rows: Iterable[Mapping[str, Any]], answers: Mapping[int, str], seed: int = 0) -> list[Column]:
+    """The columns of a benchmark's rows, in the paper's order, those that are not the paper's last.
+
+    Args:
+        answers: completion by the row's `extra_info.index`.
+        seed: of the bootstrap.
+
+    Raises:
+        BadInput: an answer is for no row.
+    """
+    found: dict[str, list[tuple[str, float, bool, bool]]] = {}
+    known = set()
+    for row in rows:
+        extra = row["extra_info"]
+        known.add(extra["index"])
+        answer = answers.get(extra["index"])
+        value, was_read = figure_of(row, answer)
+        subset = row["data_source"].split("/")[-1]
+        found.setdefault(subset, []).append((extra["video_id"], value, was_read, answer is None))
+    unknown = sorted(set(answers) - known)
+    if unknown:
+        raise BadInput(f"{len(unknown)} answers are for no question of the benchmark, first id {unknown[0]}")
+    order = [*(s for s in COLUMNS if s in found), *sorted(s for s in found if s not in COLUMNS)]
+    return [_column(subset, found[subset], seed) for subset in order]
+
+
+def _column(subset: str, graded: Sequence[tuple[str, float, bool, bool]], seed: int) -> Column:
+    videos, values, was_read, missing = zip(*graded, strict=True)
+    low, high = bootstrap(videos, values, seed)
+    gone = float(np.mean(missing))
+    return Column(
+        subset=subset,
+        name=COLUMNS.get(subset, subset),
+        value=100 * float(np.mean(values)),
+        low=100 * low,
+        high=100 * high,
+        samples=len(values),
+        unread=1 - float(np.mean(was_read)) - gone,
+        missing=gone,
+    )
+
+
+def bootstrap(videos: Sequence[str], values: Sequence[float], seed: int) -> tuple[float, float]:
+    """Interval of 95 % for the mean of `values`, resampling whole videos, because questions of a video are alike."""
+    names, index = np.unique(np.asarray(videos), return_inverse=True)
+    sums = np.bincount(index, weights=np.asarray(values, np.float64))
+    counts = np.bincount(index)
+    drawn = np.random.default_rng(seed).integers(0, len(names), (_RESAMPLES, len(names)))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    low, high = np.quantile(means, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def overall(columns: Sequence[Column]) -> dict[str, float]:
+    """The paper's group means and `All`, the plain mean of the 9 columns; only those whose columns are all there."""
+    values = {column.name: column.value for column in columns if column.subset in COLUMNS}
+    means = {
+        group: float(np.mean([values[n] for n in names]))
+        for group, names in GROUPS.items()
+        if all(n in values for n in names)
+    }
+    if len(values) == len(COLUMNS):
+        means["All"] = float(np.mean(list(values.values())))
+    return means
