@@ -57,6 +57,34 @@ Exit code: 0 the same, 1 different, 2 wrong input, 3 vLLM cannot be set up here,
 """
 
 
+VIUBENCH_HELP = """\
+The benchmark of VideoSSR: 9 subtypes with 300 questions each, scored exactly as published.
+
+  videossr viubench build heldout_videos/ --out viubench --training data/pretext
+  videossr viubench score viubench --answers answers.jsonl --name my-model --out results
+"""
+
+VIUBENCH_BUILD_HELP = """\
+Makes VIUBench from videos that no training set holds: compared by content, and refused where one does.
+Byte-identical for the same videos and seed; viubench.json tells the files' SHA-256.
+
+  videossr viubench build heldout_videos/ --out viubench --training data/pretext --training data/mvp
+  videossr viubench build heldout_videos/ --out viubench --mvp --embedding built_in
+
+Writes viubench/test.parquet and, with --mvp, mvp/test.parquet (ours, never in VIUBench's average) into DIR.
+"""
+
+VIUBENCH_SCORE_HELP = """\
+Scores answers as published: mIoU of grounding, exact match per shape of counting, whole permutations of jigsaw;
+Overall is the plain mean of the 9 columns. What is missing or cannot be read counts 0. Shows the model among the
+published ones, with intervals that resample videos, and with what can be had without looking.
+
+  videossr viubench score viubench --answers answers.jsonl --name my-model --out results
+
+answers.jsonl has one line {"id": index of the row, "answer": "..."} a question. Writes viubench.json and viubench.md.
+"""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a verb. Returns its exit code: 2 for wrong input (after one sentence on stderr), 130 after Ctrl-C."""
     args = _parser().parse_args(argv)
@@ -75,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     _add_build(_verb(verbs, "build", _build, "make a dataset from raw videos", BUILD_HELP))
     _add_inspect(_verb(verbs, "inspect", _inspect, "draw a picture of a dataset's samples", INSPECT_HELP))
+    _add_viubench(_verb(verbs, "viubench", _viubench, "make or score the benchmark VIUBench", VIUBENCH_HELP))
     _add_report(_verb(verbs, "report", _report, "show what a training run learned", REPORT_HELP))
     _add_parity(_verb(verbs, "parity", _parity, "compare what rollout and trainer see", PARITY_HELP))
     return parser
@@ -172,6 +201,56 @@ def _inspect(args: argparse.Namespace) -> None:
 
     drawn = draw_contact_sheet(args.dataset, args.out, rows=args.rows, split=args.split, data_root=args.data_root)
     print(f"{args.out}: {drawn} samples")
+
+
+def _add_viubench(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    build = _verb(verbs, "build", _build_viubench, "make the benchmark", VIUBENCH_BUILD_HELP)
+    add = build.add_argument
+    add("videos", metavar="VIDEOS", nargs="+", help="folder (searched in depth), glob, video, or @list.txt")
+    add("--out", metavar="DIR", required=True, help="folder for the benchmark")
+    text = "dataset of `videossr build` that was trained on; may be repeated (default: none is compared)"
+    add("--training", metavar="DATASET", action="append", default=[], help=text)
+    add("--samples", metavar="N", type=int, default=300, help="questions of each subtype (default 300)")
+    add("--mvp", action="store_true", help="masked video prediction beside it, at three difficulties")
+    add("--embedding", metavar="NAME", help="for --mvp: a CLIP folder or hub name, or built_in (default: CLIP)")
+    add("--seed", metavar="S", type=int, default=0, help="of everything random (default 0)")
+    add("--data-root", metavar="DIR", help="the rows' paths are relative to it (default: the deepest common folder)")
+    add("--workers", metavar="W", type=int, help="processes (default: one per core)")
+    score = _verb(verbs, "score", _score_viubench, "score a model's answers", VIUBENCH_SCORE_HELP)
+    add = score.add_argument
+    add("benchmark", metavar="DIR", help="folder that `videossr viubench build` wrote")
+    add("--answers", metavar="FILE", required=True, help="answers.jsonl")
+    add("--name", metavar="MODEL", default="model", help="how the table calls it (default: model)")
+    add("--out", metavar="DIR", help="where viubench.json and viubench.md go (default: only print)")
+
+
+def _viubench(args: argparse.Namespace) -> None:
+    raise AssertionError("argparse requires a verb")
+
+
+def _build_viubench(args: argparse.Namespace) -> None:
+    from data_preprocess.build import BuildSettings
+    from data_preprocess.viubench import BenchmarkSettings, build_viubench
+
+    how = BuildSettings(
+        sources=tuple(args.videos),
+        out=args.out,
+        seed=args.seed,
+        data_root=args.data_root,
+        embedding=args.embedding,
+        workers=args.workers,
+    )
+    told = build_viubench(BenchmarkSettings(how, tuple(args.training), args.samples, args.mvp))
+    counts = ", ".join(f"{sum(part.values())} questions in {name}" for name, part in told["parts"].items())
+    checked = told["training_videos_checked"]
+    print(f"{args.out}: {counts}; compared with {checked} training videos")
+
+
+def _score_viubench(args: argparse.Namespace) -> None:
+    from videossr_verl.evaluation.viubench_report import write_scores
+
+    print(write_scores(args.benchmark, args.answers, args.name, args.out))
 
 
 def _add_report(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,111 @@
+"""VIUBench from real builds: as many of each subtype, the same bytes, never from training videos."""
+
+import json
+import shutil
+from collections import Counter
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from data_preprocess.build import BuildSettings, build
+from data_preprocess.presets import load_preset
+from data_preprocess.viubench import BenchmarkSettings, build_viubench
+from videossr_verl.cli import main
+from videossr_verl.errors import BadInput
+from videossr_verl.evaluation.baselines import uniform_guess, whole_video
+from videossr_verl.evaluation.viubench import COLUMNS, score
+from videossr_verl.tiny.generated_videos import generate_videos
+
+
+@pytest.fixture(scope="module")
+def heldout(tmp_path_factory):
+    """Ten videos of five seconds."""
+    folder = tmp_path_factory.mktemp("heldout")
+    generate_videos(folder, 10, seed=9, seconds=5)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bench(heldout, tmp_path_factory):
+    out = tmp_path_factory.mktemp("bench") / "out"
+    how = BuildSettings((str(heldout),), str(out), embedding="built_in")
+    build_viubench(BenchmarkSettings(how, samples=6))
+    return out
+
+
+def rows_of(bench):
+    return pq.read_table(bench / "viubench" / "test.parquet").to_pylist()
+
+
+def test_the_papers_subtypes():
+    preset = load_preset("viubench")
+    assert list(preset.subsets) == list(COLUMNS)
+    for subset in preset.subsets.values():
+        assert (subset.clip.num_frames, subset.clip.max_pixels) == (48, 512 * 512)
+    changes = [s.difficulty.perturbations for n, s in preset.subsets.items() if n.startswith("grounding")]
+    assert changes == [("channel_swap",), ("rotate_180",), ("zoom_out",), ("mirror",), ("shuffle",)]
+
+
+def test_as_many_of_each(bench):
+    rows = rows_of(bench)
+    assert Counter(row["data_source"].split("/")[2] for row in rows) == dict.fromkeys(COLUMNS, 6)
+    assert [row["extra_info"]["index"] for row in rows] == list(range(54))
+    assert pq.read_table(bench / "viubench" / "train.parquet").num_rows == 0
+    told = json.loads((bench / "viubench.json").read_text())
+    assert told["parts"]["viubench"] == dict.fromkeys(COLUMNS, 6)
+    assert len(told["files"]["viubench/test.parquet"]) == 64
+
+
+def test_the_same_bytes_again(bench, heldout, tmp_path):
+    again = build_viubench(BenchmarkSettings(BuildSettings((str(heldout),), str(tmp_path / "b"), workers=1), samples=6))
+    assert again["files"] == json.loads((bench / "viubench.json").read_text())["files"]
+
+
+def test_training_videos_are_refused_by_their_content(heldout, bench, tmp_path):
+    (tmp_path / "trained").mkdir()
+    shutil.copy(heldout / "generated_003.mp4", tmp_path / "trained" / "another name.mp4")
+    trained = tmp_path / "dataset"
+    settings = BuildSettings(
+        (str(tmp_path / "trained"),), str(trained), "videossr_tiny", mix={"temporal_jigsaw": 1}, test_count=0
+    )
+    build(settings)
+    how = BuildSettings((str(heldout),), str(tmp_path / "out"))
+    with pytest.raises(BadInput, match=r"1 of 10 videos are training videos too, first 'generated_003.mp4'"):
+        build_viubench(BenchmarkSettings(how, training=(str(trained),), samples=1))
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(BadInput, match="training set 'nowhere' cannot be read"):
+        build_viubench(BenchmarkSettings(how, training=("nowhere",), samples=1))
+
+
+def test_the_generators_have_the_papers_label_distribution(bench):
+    """Whole videos earn the mean length of a segment; the labels of counting lie within 1..9 and 1..16."""
+    rows = rows_of(bench)
+    by_subset = {}
+    for row in rows:
+        by_subset.setdefault(row["data_source"].split("/")[2], []).append(row["reward_model"]["ground_truth"])
+    for subset, most in (("counting_easy", 9), ("counting_hard", 16)):
+        counts = [int(n) for truth in by_subset[subset] for n in truth.split(",")]
+        assert 1 <= min(counts) <= max(counts) <= most
+    whole = [c.value for c in score(rows, whole_video(rows)) if c.subset.startswith("grounding")]
+    assert np.mean(whole) == pytest.approx(25, abs=3)
+    assert {len(t) for t in by_subset["jigsaw_6"]} == {6}
+    assert {len(t) for t in by_subset["jigsaw_8"]} == {8}
+
+
+def test_the_commands(bench, tmp_path, capsys):
+    answers = uniform_guess(rows_of(bench))
+    (tmp_path / "answers.jsonl").write_text(
+        "".join(json.dumps({"id": i, "answer": a}) + "\n" for i, a in answers.items())
+    )
+    command = ["viubench", "score", str(bench), "--answers", str(tmp_path / "answers.jsonl"), "--name", "guesser"]
+    assert main([*command, "--out", str(tmp_path / "scores")]) == 0
+    shown = capsys.readouterr().out
+    assert "| VideoSSR-8B (published) |" in shown
+    assert "| **guesser** |" in shown
+    assert "| **uniform guess** |" in shown
+    data = json.loads((tmp_path / "scores" / "viubench.json").read_text())
+    assert {entry["model"] for entry in data} == {"uniform guess", "best constant", "whole video", "guesser"}
+    assert main(["viubench", "score", str(tmp_path), "--answers", "x"]) == 2
+    assert "make it with videossr viubench build" in capsys.readouterr().err
+    assert main(["viubench", "build", str(tmp_path / "no"), "--out", str(tmp_path / "o")]) == 2
