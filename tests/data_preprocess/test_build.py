@@ -288,7 +288,7 @@ def test_no_usable_video_leaves_nothing(tmp_path):
         ({"count": 0}, "count is 0"),
         ({"test_count": -1}, "test count is -1"),
         ({"workers": 0}, "workers is 0"),
-        ({"test_share": 1.0}, "test share is 1.0"),
+        ({"test_share": 1.0}, "a test share of 1 makes no train samples"),
         ({"test_share": 0.0, "test_count": 3}, "test share of 0"),
         ({"mix": {"object_counting": 0.5}}, "needs a count"),
     ],
