@@ -1,16 +1,12 @@
 """Evaluation with the real vLLM and the tiny model, and against a server that misbehaves."""
 
 import json
-import os
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pyarrow.parquet as pq
 import pytest
-
-os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
-os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
 
 from reward_fns import compute_score
 from videossr_verl.cli import main
@@ -21,7 +17,7 @@ from videossr_verl.evaluation.openai_engine import OpenAIEngine
 from videossr_verl.evaluation.questions import questions, read_rows
 from videossr_verl.evaluation.vllm_engine import VllmEngine
 
-VLLM = {"dtype": "float32", "max_model_len": 1024, "enforce_eager": True, "max_num_seqs": 16}
+VLLM = {"max_model_len": 1024, "max_num_seqs": 16}
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,6 +28,10 @@ class VllmEngine:
         Raises:
             BadInput: there is no such model, or vLLM cannot load it.
         """
+        if os.environ.get("VERL_PLATFORM") == "cpu":
+            options = {"dtype": "float32", "enforce_eager": True} | (options or {})
+            os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GB; by itself vLLM wants nearly all memory
+
         import verl  # noqa: F401  (loads the plugin, whose repairs make vLLM see the right times)
         from vllm import LLM
 
