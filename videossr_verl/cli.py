@@ -57,6 +57,28 @@ Exit code: 0 the same, 1 different, 2 wrong input, 3 vLLM cannot be set up here,
 """
 
 
+EVAL_HELP = """\
+Asks a model every question of a data set and scores the answers with the training's own parsers and rewards.
+
+  videossr eval --model Qwen/Qwen3-VL-8B-Instruct --data data/pretext/test.parquet --out results/base
+  videossr eval --model runs/mvp/checkpoint --data viubench/viubench/test.parquet --out results/mine
+  videossr eval --model gpt-5 --base-url https://api.openai.com/v1 --data data/pretext/test.parquet --out results/gpt-5
+
+Greedy unless told otherwise. vLLM runs in this process; with --base-url any server with OpenAI's interface answers
+(its key comes from $OPENAI_API_KEY; frames are sent as images with their times). A run that was stopped goes on
+with the same command. Writes answers.jsonl, scores.json, scores.md and scores.png into DIR. A question whose video
+cannot be shown, or whose answer cannot be read, earns 0 and stays in the mean.
+"""
+
+PROBE_HELP = """\
+Samples a group of answers to each question, as GRPO does, and shows which difficulty teaches this model something:
+groups whose answers all earn the same have no advantage and teach nothing.
+
+  videossr probe --model Qwen/Qwen2.5-VL-7B-Instruct --data data/levels/train.parquet -k 8 --limit 200
+
+To compare difficulties, build a data set whose preset has several subsets of a task (see data_preprocess/presets.py).
+"""
+
 VIUBENCH_HELP = """\
 The benchmark of VideoSSR: 9 subtypes with 300 questions each, scored exactly as published.
 
@@ -104,6 +126,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_build(_verb(verbs, "build", _build, "make a dataset from raw videos", BUILD_HELP))
     _add_inspect(_verb(verbs, "inspect", _inspect, "draw a picture of a dataset's samples", INSPECT_HELP))
     _add_viubench(_verb(verbs, "viubench", _viubench, "make or score the benchmark VIUBench", VIUBENCH_HELP))
+    _add_eval(_verb(verbs, "eval", _eval, "ask a model the questions of a data set", EVAL_HELP))
+    _add_probe(_verb(verbs, "probe", _probe, "see which difficulty fits a model", PROBE_HELP))
     _add_report(_verb(verbs, "report", _report, "show what a training run learned", REPORT_HELP))
     _add_parity(_verb(verbs, "parity", _parity, "compare what rollout and trainer see", PARITY_HELP))
     return parser
@@ -251,6 +275,72 @@ def _score_viubench(args: argparse.Namespace) -> None:
     from videossr_verl.evaluation.viubench_report import write_scores
 
     print(write_scores(args.benchmark, args.answers, args.name, args.out))
+
+
+def _add_eval(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--model", required=True, metavar="PATH", help="model folder or hub name, or its name at the server")
+    add("--data", required=True, metavar="FILE", help="parquet file of `videossr build` or `videossr viubench build`")
+    add("--out", required=True, metavar="DIR", help="folder for answers and scores")
+    add("--data-root", metavar="DIR", help="where the videos are now (default: as in dataset.json)")
+    add("--base-url", metavar="URL", help="of a server with OpenAI's interface, e.g. http://localhost:8000/v1")
+    add("--temperature", metavar="T", type=float, default=0.0, help="default 0: greedy")
+    add("--max-tokens", metavar="N", type=int, default=128, help="of an answer (default 128)")
+    add("--limit", metavar="N", type=int, help="only the first N questions")
+    add("--tensor-parallel", metavar="N", type=int, default=1, help="GPUs that share the model (default 1)")
+
+
+def _eval(args: argparse.Namespace) -> None:
+    from pathlib import Path
+
+    from videossr_verl.dataset_folder import stored_data_root
+    from videossr_verl.evaluation.evaluate import EvalSettings, evaluate
+
+    settings = EvalSettings(
+        model=args.model,
+        data=args.data,
+        data_root=args.data_root or stored_data_root(Path(args.data).parent),
+        out=args.out,
+        base_url=args.base_url,
+        temperature=args.temperature,
+        max_tokens=args.max_tokens,
+        limit=args.limit,
+    )
+    print(evaluate(settings, {"tensor_parallel_size": args.tensor_parallel}))
+
+
+def _add_probe(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--model", required=True, metavar="PATH", help="model folder or hub name, or its name at the server")
+    add("--data", required=True, metavar="FILE", help="parquet file of `videossr build`")
+    add("--data-root", metavar="DIR", help="where the videos are now (default: as in dataset.json)")
+    add("--base-url", metavar="URL", help="of a server with OpenAI's interface")
+    add("-k", dest="group", metavar="K", type=int, default=8, help="answers to each question (default 8)")
+    add("--temperature", metavar="T", type=float, default=1.0, help="default 1, as in training")
+    add("--max-tokens", metavar="N", type=int, default=128, help="of an answer (default 128)")
+    add("--limit", metavar="N", type=int, help="only the first N questions")
+    add("--tensor-parallel", metavar="N", type=int, default=1, help="GPUs that share the model (default 1)")
+    add("--out", metavar="FILE.json", help="the figures as JSON")
+
+
+def _probe(args: argparse.Namespace) -> None:
+    from pathlib import Path
+
+    from videossr_verl.dataset_folder import stored_data_root
+    from videossr_verl.evaluation import probe
+    from videossr_verl.evaluation.evaluate import open_engine
+    from videossr_verl.evaluation.questions import read_rows
+
+    if args.group < 2:
+        raise BadInput(f"-k is {args.group}, must be at least 2: one answer has no variance")
+    rows = read_rows(args.data)[: args.limit]
+    root = args.data_root or stored_data_root(Path(args.data).parent)
+    engine = open_engine(args.model, args.base_url, rows, {"tensor_parallel_size": args.tensor_parallel})
+    sampled = probe.sample_groups(rows, root, engine, args.group, args.temperature, args.max_tokens)
+    found = probe.fits(rows, sampled)
+    print(probe.as_text(found))
+    if args.out:
+        probe.write_probe(found, args.out)
 
 
 def _add_report(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,8 @@ import pytest
 from videossr_verl.errors import BadInput
 from videossr_verl.evaluation.answers import read_answers
 from videossr_verl.evaluation.baselines import BASELINES, best_constant, uniform_guess, whole_video
-from videossr_verl.evaluation.viubench import COLUMNS, GROUPS, bootstrap, figure_of, overall, score
+from videossr_verl.evaluation.bootstrap import bootstrap
+from videossr_verl.evaluation.viubench import COLUMNS, GROUPS, figure_of, overall, score
 from videossr_verl.evaluation.viubench_table import as_data, as_markdown, published
 
 TASKS = {"counting": "object_counting", "grounding": "anomaly_grounding", "jigsaw": "temporal_jigsaw"}

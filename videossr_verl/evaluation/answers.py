@@ -1,8 +1,13 @@
-"""answers.jsonl: one line {"id": the row's index, "answer": the completion} for each question."""
+"""answers.jsonl: one line {"id": the row's index, "answer": the completion} for each question.
+
+A question whose video could not be shown has an empty answer, and the reason as "error".
+"""
 
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from videossr_verl.errors import BadInput
@@ -31,3 +36,18 @@ def read_answers(path: str | Path) -> dict[int, str]:
             raise BadInput(f"line {number} of '{path}' answers id {identity} a second time")
         answers[identity] = answer
     return answers
+
+
+def append_answers(path: str | Path, answers: Iterable[tuple[int, str, str | None]]) -> None:
+    """Adds (id, answer, error or None) to the file, safely on disk when it returns; a cut last line is removed."""
+    lines = []
+    for identity, answer, error in answers:
+        entry = {"id": identity, "answer": answer} | ({"error": error} if error else {})
+        lines.append(json.dumps(entry, ensure_ascii=False) + "\n")
+    with open(path, "a+b") as file:
+        file.seek(0)
+        whole = file.read().rfind(b"\n") + 1
+        file.truncate(whole)
+        file.write("".join(lines).encode())
+        file.flush()
+        os.fsync(file.fileno())

@@ -18,6 +18,7 @@ import numpy as np
 
 from reward_fns import compute_score, object_counting
 from videossr_verl.errors import BadInput
+from videossr_verl.evaluation.bootstrap import bootstrap
 
 # Subset of the dataset -> column of the paper's table.
 COLUMNS = {
@@ -32,7 +33,6 @@ COLUMNS = {
     "jigsaw_8": "JigH",
 }
 GROUPS = {"Cnt": ("CntE", "CntH"), "Grd": ("Chan", "Rot", "ZoomOut", "Mirror", "Shuf"), "Jig": ("JigE", "JigH")}
-_RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -111,17 +111,6 @@ def _column(subset: str, graded: Sequence[tuple[str, float, bool, bool]], seed: 
         unread=1 - float(np.mean(was_read)) - gone,
         missing=gone,
     )
-
-
-def bootstrap(videos: Sequence[str], values: Sequence[float], seed: int) -> tuple[float, float]:
-    """Interval of 95 % for the mean of `values`, resampling whole videos, because questions of a video are alike."""
-    names, index = np.unique(np.asarray(videos), return_inverse=True)
-    sums = np.bincount(index, weights=np.asarray(values, np.float64))
-    counts = np.bincount(index)
-    drawn = np.random.default_rng(seed).integers(0, len(names), (_RESAMPLES, len(names)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    low, high = np.quantile(means, (0.025, 0.975))
-    return float(low), float(high)
 
 
 def overall(columns: Sequence[Column]) -> dict[str, float]:

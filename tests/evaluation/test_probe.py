@@ -1,0 +1,73 @@
+"""Groups that teach something, counted by hand and sampled from the real engine."""
+
+import json
+
+import numpy as np
+import pytest
+
+from videossr_verl.cli import main
+from videossr_verl.evaluation.probe import as_text, fits, recommended, sample_groups, write_probe
+from videossr_verl.evaluation.questions import Question, read_rows
+from videossr_verl.evaluation.vllm_engine import VllmEngine
+
+
+def row(index, subset="jigsaw_3", truth="123", clips=3):
+    return {
+        "data_source": f"videossr/temporal_jigsaw/{subset}",
+        "reward_model": {"ground_truth": truth},
+        "extra_info": {"index": index, "task": "temporal_jigsaw", "difficulty": json.dumps({"num_clips": clips})},
+    }
+
+
+def test_figures_by_hand():
+    rows = [row(0), row(1), row(2), row(3, "jigsaw_2", "12", 2)]
+    sampled = {0: ["123", "123"], 1: ["123", "321"], 2: ["x", "y"], 3: ["12", "21"]}
+    two, three = sorted(fits(rows, sampled), key=lambda fit: fit.subset)
+    assert (three.groups, three.reward, three.useless) == (3, pytest.approx(0.5), pytest.approx(2 / 3))
+    assert three.variance == pytest.approx(np.mean([0, 0.25, 0]))
+    assert three.histogram == (1, 0, 0, 0, 0, 1, 0, 0, 0, 1)
+    assert (two.groups, two.useless, two.variance) == (1, 0, 0.25)
+    assert recommended([three, two]) == {"temporal_jigsaw": "temporal_jigsaw/jigsaw_2"}
+    text = as_text([three, two])
+    assert "temporal_jigsaw: temporal_jigsaw/jigsaw_2 fits best of 2" in text
+    assert "66.7%" in text
+
+
+def test_a_single_difficulty_gets_a_verdict():
+    solved = fits([row(0), row(1)], {0: ["123"] * 4, 1: ["123"] * 4})
+    assert as_text(solved).endswith("most groups teach nothing: make it harder")
+    hopeless = fits([row(0), row(1)], {0: ["x"] * 4, 1: ["y"] * 4})
+    assert as_text(hopeless).endswith("most groups teach nothing: ease it")
+    mixed = fits([row(0)], {0: ["123", "321"]})
+    assert as_text(mixed).endswith("most groups teach something")
+
+
+def test_groups_of_the_real_engine(tiny_model, dataset_folder, corpus_folder, tmp_path):
+    rows = read_rows(dataset_folder / "train.parquet")[:8]
+    most = [max(len(r[kind]) for r in rows) for kind in ("videos", "images")]
+    engine = VllmEngine(str(tiny_model), *most, {"max_model_len": 1024, "max_num_seqs": 16})
+    sampled = sample_groups(rows, corpus_folder, engine, 4, 1.0, 12)
+    assert {len(answers) for answers in sampled.values()} == {4}
+    assert set(sampled) == {r["extra_info"]["index"] for r in rows}
+    assert any(len(set(answers)) > 1 for answers in sampled.values())
+    found = fits(rows, sampled)
+    assert sum(fit.groups for fit in found) == 8
+    write_probe(found, tmp_path / "probe.json")
+    assert json.loads((tmp_path / "probe.json").read_text())["recommended"]
+
+
+def test_a_video_that_is_gone_is_left_out(dataset_folder, tmp_path):
+    class Nobody:
+        factor = 28
+
+        def answer(self, asked, *how):
+            assert all(isinstance(q, Question) for q in asked)
+            return [[] for _ in asked]
+
+    rows = read_rows(dataset_folder / "train.parquet")[:3]
+    assert sample_groups(rows, tmp_path, Nobody(), 2, 1.0, 8) == {}
+
+
+def test_a_group_of_one_is_refused(capsys):
+    assert main(["probe", "--model", "m", "--data", "d", "-k", "1"]) == 2
+    assert "one answer has no variance" in capsys.readouterr().err

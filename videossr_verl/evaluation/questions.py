@@ -1,0 +1,79 @@
+"""The questions of a data set, ready to be asked: messages, and media rendered as in training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from PIL import Image
+
+from videossr_verl.dataset import DATA_SOURCE_PREFIX
+from videossr_verl.errors import BadInput
+from videossr_verl.render import Video, render
+from videossr_verl.sample import ImageSpec, VideoSpec
+from videossr_verl.video.rejected import VideoRejected
+
+THREADS = 4  # decoding leaves Python's lock
+
+
+@dataclass(frozen=True)
+class Question:
+    """One row as a model is asked it.
+
+    Attributes:
+        id: the row's index.
+        messages: role and text; each `<video>` and `<image>` stands for the next of the media.
+        videos: N pairs of uint8 frames (T, C, H, W) and metadata.
+        images: in RGB.
+    """
+
+    id: int
+    messages: list[dict[str, str]]
+    videos: list[Video]
+    images: list[Image.Image]
+
+
+def read_rows(file: str | Path) -> list[dict[str, Any]]:
+    """The rows of a parquet file of `videossr build` or `viubench build`; BadInput if it is none."""
+    try:
+        rows = pq.read_table(file).to_pylist()
+    except FileNotFoundError:
+        raise BadInput(f"'{file}' does not exist: give a parquet file of videossr build or viubench build") from None
+    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
+        raise BadInput(f"'{file}' cannot be read as parquet: {str(error).splitlines()[0]}") from error
+    if not rows or not all(str(row.get("data_source")).startswith(DATA_SOURCE_PREFIX) for row in rows):
+        raise BadInput(f"'{file}' holds no rows of this package, or others too")
+    ids = [row["extra_info"]["index"] for row in rows]
+    if len(set(ids)) < len(ids):
+        raise BadInput(f"'{file}' has rows with the same index, so answers could not be told apart")
+    return rows
+
+
+def questions(
+    rows: Sequence[dict[str, Any]], data_root: str | Path, factor: int
+) -> Iterator[tuple[int, Question | VideoRejected]]:
+    """(id, question) of each row in order, a few rendered ahead; the rejection where its video cannot be shown.
+
+    Args:
+        factor: frame sizes are multiples of it, see `patch_factor`.
+    """
+    with ThreadPoolExecutor(THREADS) as pool:
+        ahead = [pool.submit(_question, row, data_root, factor) for row in rows[: 2 * THREADS]]
+        for number, row in enumerate(rows):
+            made = ahead.pop(0).result()
+            if (following := number + 2 * THREADS) < len(rows):
+                ahead.append(pool.submit(_question, rows[following], data_root, factor))
+            yield row["extra_info"]["index"], made
+
+
+def _question(row: dict[str, Any], data_root: str | Path, factor: int) -> Question | VideoRejected:
+    videos, images = [VideoSpec.from_row(v) for v in row["videos"]], [ImageSpec.from_row(i) for i in row["images"]]
+    try:
+        shown, stills = render(videos, images, data_root, factor)
+    except VideoRejected as error:
+        return error
+    return Question(row["extra_info"]["index"], row["prompt"], shown, stills)

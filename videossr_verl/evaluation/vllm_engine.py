@@ -1,0 +1,60 @@
+"""Answers by vLLM in this process, from the prompt that training's rollouts see."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from videossr_verl.errors import BadInput
+from videossr_verl.evaluation.questions import Question
+from videossr_verl.prompt_tokens import content_parts, load_processor, patch_factor
+
+
+class VllmEngine:
+    """A loaded model.
+
+    Attributes:
+        factor: frame sizes are multiples of it.
+    """
+
+    def __init__(self, model: str, most_videos: int, most_images: int, options: dict[str, Any] | None = None) -> None:
+        """Loads `model` (folder or hub name).
+
+        Args:
+            most_videos, most_images: of one question.
+            options: further arguments of `vllm.LLM`, e.g. tensor_parallel_size.
+
+        Raises:
+            BadInput: there is no such model, or vLLM cannot load it.
+        """
+        if os.environ.get("VERL_PLATFORM") == "cpu":
+            options = {"dtype": "float32", "enforce_eager": True} | (options or {})
+            os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GB; by itself vLLM wants nearly all memory
+
+        import verl  # noqa: F401  (loads the plugin, whose repairs make vLLM see the right times)
+        from vllm import LLM
+
+        self._processor = load_processor(model)
+        self.factor = patch_factor(self._processor)
+        limits = {"video": most_videos, "image": most_images}
+        try:
+            self._llm = LLM(model, limit_mm_per_prompt=limits, **(options or {}))
+        except (ValueError, OSError, RuntimeError) as error:
+            raise BadInput(f"vLLM cannot load model '{model}': {str(error).strip().splitlines()[0]}") from error
+
+    def answer(
+        self, asked: Sequence[Question], samples: int, temperature: float, max_tokens: int, seed: int
+    ) -> list[list[str]]:
+        """`samples` completions of each question."""
+        from vllm import SamplingParams
+
+        sampling = SamplingParams(n=samples, temperature=temperature, max_tokens=max_tokens, seed=seed)
+        outputs = self._llm.generate([self._request(question) for question in asked], sampling, use_tqdm=False)
+        return [[completion.text for completion in output.outputs] for output in outputs]
+
+    def _request(self, question: Question) -> dict[str, Any]:
+        messages = [{"role": m["role"], "content": content_parts(m["content"])} for m in question.messages]
+        text = self._processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        media = {"video": question.videos, "image": question.images}
+        return {"prompt": text, "multi_modal_data": {kind: items for kind, items in media.items() if items}}
