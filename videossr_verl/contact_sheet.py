@@ -52,7 +52,9 @@ def draw_contact_sheet(
     split: str = "train",
     data_root: str | None = None,
 ) -> int:
-    """Draws the first `rows` samples of each task of a dataset folder into the PNG `out`; returns how many.
+    """Draws the first `rows` samples of each task (and named subset of one) of a dataset folder into the PNG `out`.
+
+    Returns how many.
 
     Args:
         data_root: where the videos are; None: as dataset.json tells.
@@ -62,7 +64,7 @@ def draw_contact_sheet(
     """
     if rows < 1:
         raise BadInput(f"rows is {rows}, must be at least 1")
-    samples = _first_of_each_task(_read_rows(Path(dataset), split), rows)
+    samples = _first_of_each_subset(_read_rows(Path(dataset), split), rows)
     if not samples:
         raise BadInput(f"'{Path(dataset) / f'{split}.parquet'}' has no rows")
     root = data_root or stored_data_root(dataset)
@@ -87,23 +89,23 @@ def _read_rows(folder: Path, split: str) -> list[dict[str, Any]]:
         raise BadInput(f"'{path}' cannot be read as parquet: {str(error).splitlines()[0]}") from error
 
 
-def _first_of_each_task(rows: Sequence[Mapping[str, Any]], count: int) -> list[Mapping[str, Any]]:
-    by_task: dict[str, list[Mapping[str, Any]]] = {}
+def _first_of_each_subset(rows: Sequence[Mapping[str, Any]], count: int) -> list[Mapping[str, Any]]:
+    by_source: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
-        by_task.setdefault(row["extra_info"]["task"], []).append(row)
-    return [row for task in sorted(by_task) for row in by_task[task][:count]]
+        by_source.setdefault(row["data_source"], []).append(row)
+    return [row for source in sorted(by_source) for row in by_source[source][:count]]
 
 
 def _sample_image(row: Mapping[str, Any], data_root: str, accent: tuple[int, int, int]) -> Image.Image:
     """One sample: a title with the answer, the question, a strip of frames for each video, and the single frames."""
     strips, stills = _shown(row, data_root)
-    asked, extra = row["prompt"][-1]["content"], row["extra_info"]
+    asked, source = row["prompt"][-1]["content"], row["data_source"].removeprefix("videossr/")
     question = "\n".join(line for line in asked.splitlines() if not _PLACE.search(line))
     answer = f"   answer  {row['reward_model']['ground_truth']}"
     parts = [
-        _text_line([(extra["task"].replace("_", " "), 26, TEXT), (answer, 26, accent)]),
+        _text_line([(source.replace("/", ": ").replace("_", " "), 26, TEXT), (answer, 26, accent)]),
         _text_block(question, 15, TEXT),
-        _text_block(f"{row['videos'][0]['video']}   {_gist(extra['details'])}", 13, FAINT),
+        _text_block(f"{row['videos'][0]['video']}   {_gist(row['extra_info']['details'])}", 13, FAINT),
         _strips_image(strips, accent),
     ]
     if stills:

@@ -28,6 +28,7 @@ class VllmEngine:
         Raises:
             BadInput: there is no such model, or vLLM cannot load it.
         """
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")  # it writes to standard output, where the table goes
         if os.environ.get("VERL_PLATFORM") == "cpu":
             options = {"dtype": "float32", "enforce_eager": True} | (options or {})
             os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GB; by itself vLLM wants nearly all memory
