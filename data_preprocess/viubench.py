@@ -12,13 +12,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from data_preprocess.build import BuildSettings, build
 from data_preprocess.corpus import find_videos
 from data_preprocess.presets import load_preset
 from data_preprocess.write_dataset import write_text
+from videossr_verl.dataset_folder import read_rows
 from videossr_verl.errors import BadInput
 from videossr_verl.video.probe import content_id
 
@@ -86,11 +86,7 @@ def _refuse_training_videos(settings: BenchmarkSettings) -> int:
 def _video_ids(dataset: str) -> set[str]:
     path = Path(dataset)
     file = path / "train.parquet" if path.is_dir() else path
-    try:
-        table = pq.read_table(file, columns=["extra_info"])
-        return {row["video_id"] for row in table["extra_info"].to_pylist()}
-    except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are ValueErrors
-        raise BadInput(f"training set '{dataset}' cannot be read: {str(error).splitlines()[0]}") from error
+    return {row["extra_info"]["video_id"] for row in read_rows(file)}
 
 
 def _content_id(path: str) -> str | None:

@@ -42,7 +42,7 @@ def test_rows_split_and_moved_videos(folders, tmp_path):
 
 
 def test_wrong_input(folders, tmp_path):
-    with pytest.raises(BadInput, match="is missing; make it with videossr build"):
+    with pytest.raises(BadInput, match="does not exist; make it with videossr build"):
         draw_contact_sheet(tmp_path, tmp_path / "sheet.png")
     with pytest.raises(BadInput, match="rows is 0"):
         draw_contact_sheet(folders[0], tmp_path / "sheet.png", rows=0)

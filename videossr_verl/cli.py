@@ -329,11 +329,11 @@ def _probe(args: argparse.Namespace) -> None:
     from videossr_verl.dataset_folder import stored_data_root
     from videossr_verl.evaluation import probe
     from videossr_verl.evaluation.evaluate import open_engine
-    from videossr_verl.evaluation.questions import read_rows
+    from videossr_verl.evaluation.questions import read_questions
 
     if args.group < 2:
         raise BadInput(f"-k is {args.group}, must be at least 2: one answer has no variance")
-    rows = read_rows(args.data)[: args.limit]
+    rows = read_questions(args.data)[: args.limit]
     root = args.data_root or stored_data_root(Path(args.data).parent)
     engine = open_engine(args.model, args.base_url, rows, {"tensor_parallel_size": args.tensor_parallel})
     sampled = probe.sample_groups(rows, root, engine, args.group, args.temperature, args.max_tokens)

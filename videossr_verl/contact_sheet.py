@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from PIL import Image, ImageDraw, ImageFont
 
-from videossr_verl.dataset_folder import stored_data_root
+from videossr_verl.dataset_folder import read_rows, stored_data_root
 from videossr_verl.errors import BadInput
 from videossr_verl.render import render
 from videossr_verl.sample import ImageSpec, VideoSpec
@@ -64,7 +63,7 @@ def draw_contact_sheet(
     """
     if rows < 1:
         raise BadInput(f"rows is {rows}, must be at least 1")
-    samples = _first_of_each_subset(_read_rows(Path(dataset), split), rows)
+    samples = _first_of_each_subset(read_rows(Path(dataset) / f"{split}.parquet"), rows)
     if not samples:
         raise BadInput(f"'{Path(dataset) / f'{split}.parquet'}' has no rows")
     root = data_root or stored_data_root(dataset)
@@ -77,16 +76,6 @@ def draw_contact_sheet(
     except OSError as error:
         raise BadInput(f"cannot write the picture '{out}': {error.strerror or error}") from error
     return len(samples)
-
-
-def _read_rows(folder: Path, split: str) -> list[dict[str, Any]]:
-    path = folder / f"{split}.parquet"
-    try:
-        return pq.read_table(path).to_pylist()
-    except FileNotFoundError:
-        raise BadInput(f"no dataset at '{folder}': '{path.name}' is missing; make it with videossr build") from None
-    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
-        raise BadInput(f"'{path}' cannot be read as parquet: {str(error).splitlines()[0]}") from error
 
 
 def _first_of_each_subset(rows: Sequence[Mapping[str, Any]], count: int) -> list[Mapping[str, Any]]:

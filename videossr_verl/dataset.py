@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from omegaconf import DictConfig
 from verl.utils.dataset.rl_dataset import RLHFDataset
 
+from videossr_verl.dataset_folder import DATA_SOURCE_PREFIX
 from videossr_verl.errors import BadInput
 from videossr_verl.parity_at_start import check_before_training
 from videossr_verl.prompt_tokens import PromptTokenCounter
@@ -26,8 +27,6 @@ from videossr_verl.shared_videos import SharedVideos, SingleFlight
 from videossr_verl.video.frame_cache import FrameCache
 
 logger = logging.getLogger(__name__)
-
-DATA_SOURCE_PREFIX = "videossr/"
 
 _SHARED = SingleFlight()
 _parity_checked: set[str] = set()

@@ -14,7 +14,7 @@ from videossr_verl.errors import BadInput
 from videossr_verl.evaluation import evaluate as module
 from videossr_verl.evaluation.evaluate import EvalSettings, evaluate
 from videossr_verl.evaluation.openai_engine import OpenAIEngine
-from videossr_verl.evaluation.questions import questions, read_rows
+from videossr_verl.evaluation.questions import questions, read_questions
 from videossr_verl.evaluation.vllm_engine import VllmEngine
 
 VLLM = {"max_model_len": 1024, "max_num_seqs": 16}
@@ -22,7 +22,7 @@ VLLM = {"max_model_len": 1024, "max_num_seqs": 16}
 
 @pytest.fixture(scope="module")
 def rows(dataset_folder):
-    return read_rows(dataset_folder / "train.parquet")
+    return read_questions(dataset_folder / "train.parquet")
 
 
 def settings(dataset_folder, corpus_folder, out, **changes):
@@ -192,11 +192,11 @@ def test_questions_come_in_order_and_as_in_training(rows, corpus_folder, dataset
 )
 def test_wrong_data(make, sentence, tmp_path):
     with pytest.raises(BadInput, match=sentence):
-        read_rows(make(tmp_path))
+        read_questions(make(tmp_path))
 
 
 def test_rows_that_cannot_be_told_apart(dataset_folder, tmp_path):
     table = pq.read_table(dataset_folder / "train.parquet")
     pq.write_table(table.take([0, 0]), tmp_path / "twice.parquet")
     with pytest.raises(BadInput, match="rows with the same index"):
-        read_rows(tmp_path / "twice.parquet")
+        read_questions(tmp_path / "twice.parquet")

@@ -7,7 +7,7 @@ import pytest
 
 from videossr_verl.cli import main
 from videossr_verl.evaluation.probe import as_text, fits, recommended, sample_groups, write_probe
-from videossr_verl.evaluation.questions import Question, read_rows
+from videossr_verl.evaluation.questions import Question, read_questions
 from videossr_verl.evaluation.vllm_engine import VllmEngine
 
 
@@ -43,7 +43,7 @@ def test_a_single_difficulty_gets_a_verdict():
 
 
 def test_groups_of_the_real_engine(tiny_model, dataset_folder, corpus_folder, tmp_path):
-    rows = read_rows(dataset_folder / "train.parquet")[:8]
+    rows = read_questions(dataset_folder / "train.parquet")[:8]
     most = [max(len(r[kind]) for r in rows) for kind in ("videos", "images")]
     engine = VllmEngine(str(tiny_model), *most, {"max_model_len": 1024, "max_num_seqs": 16})
     sampled = sample_groups(rows, corpus_folder, engine, 4, 1.0, 12)
@@ -64,7 +64,7 @@ def test_a_video_that_is_gone_is_left_out(dataset_folder, tmp_path):
             assert all(isinstance(q, Question) for q in asked)
             return [[] for _ in asked]
 
-    rows = read_rows(dataset_folder / "train.parquet")[:3]
+    rows = read_questions(dataset_folder / "train.parquet")[:3]
     assert sample_groups(rows, tmp_path, Nobody(), 2, 1.0, 8) == {}
 
 

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from videossr_verl.errors import BadInput
 from videossr_verl.evaluation.answers import append_answers, read_answers
-from videossr_verl.evaluation.questions import Question, questions, read_rows
+from videossr_verl.evaluation.questions import Question, questions, read_questions
 from videossr_verl.evaluation.scores import draw_scores, score_rows, scores_as_data, scores_as_markdown
 
 BATCH = 64  # questions asked at once, and lost at most when the run is killed
@@ -64,7 +64,7 @@ def evaluate(settings: EvalSettings, engine_options: dict[str, Any] | None = Non
     Raises:
         BadInput: wrong data, a folder of another evaluation, a model or server that cannot be had.
     """
-    rows = read_rows(settings.data)[: settings.limit]
+    rows = read_questions(settings.data)[: settings.limit]
     out = Path(settings.out)
     _claim(out, settings)
     file = out / "answers.jsonl"

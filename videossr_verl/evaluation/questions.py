@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 from PIL import Image
 
-from videossr_verl.dataset import DATA_SOURCE_PREFIX
+from videossr_verl.dataset_folder import read_rows
 from videossr_verl.errors import BadInput
 from videossr_verl.render import Video, render
 from videossr_verl.sample import ImageSpec, VideoSpec
@@ -37,18 +36,12 @@ class Question:
     images: list[Image.Image]
 
 
-def read_rows(file: str | Path) -> list[dict[str, Any]]:
-    """The rows of a parquet file of `videossr build` or `viubench build`; BadInput if it is none."""
-    try:
-        rows = pq.read_table(file).to_pylist()
-    except FileNotFoundError:
-        raise BadInput(f"'{file}' does not exist: give a parquet file of videossr build or viubench build") from None
-    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
-        raise BadInput(f"'{file}' cannot be read as parquet: {str(error).splitlines()[0]}") from error
-    if not rows or not all(str(row.get("data_source")).startswith(DATA_SOURCE_PREFIX) for row in rows):
-        raise BadInput(f"'{file}' holds no rows of this package, or others too")
-    ids = [row["extra_info"]["index"] for row in rows]
-    if len(set(ids)) < len(ids):
+def read_questions(file: str | Path) -> list[dict[str, Any]]:
+    """The rows of a parquet file, each to be asked; BadInput if there are none, or ids stand there twice."""
+    rows = read_rows(file)
+    if not rows:
+        raise BadInput(f"'{file}' has no rows")
+    if len({row["extra_info"]["index"] for row in rows}) < len(rows):
         raise BadInput(f"'{file}' has rows with the same index, so answers could not be told apart")
     return rows
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
-import pyarrow.parquet as pq
-
-from videossr_verl.errors import BadInput
 from videossr_verl.evaluation.answers import read_answers
 from videossr_verl.evaluation.baselines import BASELINES
+from videossr_verl.evaluation.questions import read_questions
 from videossr_verl.evaluation.viubench import score
 from videossr_verl.evaluation.viubench_table import as_data, as_markdown
 
@@ -21,7 +18,7 @@ def write_scores(benchmark: str | Path, answers: str | Path, name: str, out: str
     Raises:
         BadInput: no benchmark or answers there, or answers that do not belong to it.
     """
-    rows = _rows(Path(benchmark) / "viubench" / "test.parquet")
+    rows = read_questions(Path(benchmark) / "viubench" / "test.parquet")
     scored = {baseline: score(rows, guess(rows)) for baseline, guess in BASELINES.items()}
     scored[name] = score(rows, read_answers(answers))
     text = as_markdown(scored)
@@ -32,12 +29,3 @@ def write_scores(benchmark: str | Path, answers: str | Path, name: str, out: str
         (folder / "viubench.json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
         (folder / "viubench.md").write_text(text, encoding="utf-8")
     return text
-
-
-def _rows(file: Path) -> list[dict[str, Any]]:
-    try:
-        return pq.read_table(file).to_pylist()
-    except FileNotFoundError:
-        raise BadInput(f"'{file}' does not exist: make it with videossr viubench build") from None
-    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
-        raise BadInput(f"'{file}' cannot be read as parquet: {str(error).splitlines()[0]}") from error
