@@ -33,6 +33,8 @@ def test_from_raw_videos_to_an_update(tiny_model, environment, read_metrics, tmp
         "actor_rollout_ref.rollout.ignore_eos=true",
         "actor_rollout_ref.actor.ppo_mini_batch_size=2",
         "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=4",
+        "actor_rollout_ref.ref.log_prob_micro_batch_size_per_gpu=4",
+        "actor_rollout_ref.rollout.log_prob_micro_batch_size_per_gpu=4",
         "trainer.total_training_steps=1",
         "trainer.val_before_train=false",
         "trainer.test_freq=1",
@@ -73,7 +75,7 @@ def test_from_raw_videos_to_an_update(tiny_model, environment, read_metrics, tmp
     [
         ("nowhere", {}, "mvp: 'nowhere' is not a folder: give a folder of videos"),
         (".", {"DATA": "mpv"}, "mvp: unknown DATA 'mpv': give mvp, mvp_easy, mvp_hard, mvp_harder or videossr_mvp"),
-        (".", {"MODEL": "MODEL"}, "folder '.*' holds no video file"),
+        (".", {"MODEL": "MODEL", "EMBEDDING": "built_in"}, "folder '.*' holds no video file"),
     ],
 )
 def test_wrong_input_is_one_sentence_and_code_2(folder, changes, sentence, tiny_model, environment, tmp_path):
