@@ -66,7 +66,7 @@ class PretextDataset(RLHFDataset):
 
     def _warn_of_mixed_images(self) -> None:
         """verl calls the vision tower once for images and once for videos, so a rank without either calls it less."""
-        if self.image_key not in self.dataframe.column_names:  # no rows of ours
+        if self.image_key not in self.dataframe.column_names:
             return
         kinds = Counter(
             (bool(images), bool(videos))
@@ -139,9 +139,11 @@ class PretextDataset(RLHFDataset):
             raise BadInput("the model folder has no processor: video prompts need a vision-language model's folder")
         counter = PromptTokenCounter(self.processor, self.apply_chat_template_kwargs)
         lengths = []
-        for row in dataframe.select_columns([self.prompt_key, self.video_key, self.image_key, "extra_info"]):
+        columns = {self.prompt_key, self.video_key, self.image_key, "extra_info"}.intersection(dataframe.column_names)
+        for row in dataframe.select_columns(sorted(columns)):
             stored = json.loads(row["extra_info"]["num_prompt_tokens"]).get(counter.key)
-            lengths.append(stored or counter.count(row[self.prompt_key], row[self.video_key], row[self.image_key]))
+            images = row.get(self.image_key) or ()
+            lengths.append(stored or counter.count(row[self.prompt_key], row[self.video_key], images))
         return lengths
 
     @classmethod

@@ -201,7 +201,7 @@ async def test_a_list_of_picture_files(sides, tmp_path):
 
 def test_real_samples_of_each_task(sides, dataset_folder, corpus_folder):
     prompts = list(dataset_prompts(str(dataset_folder / "train.parquet"), str(corpus_folder), sides[0]))
-    assert len(prompts) == 3
+    assert len(prompts) == 4
     for prompt in prompts:
         check(sides, prompt.messages, prompt.videos)
 
