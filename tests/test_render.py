@@ -37,7 +37,7 @@ def test_several_videos_of_one_source_are_decoded_once(kinds, read_number, monke
 
     monkeypatch.setattr(render, "decode", counted)
     clips = [spec_of(path, [0.4, 0.44]), spec_of(path, [0.0, 0.04]), spec_of(path, [0.4, 0.48])]
-    rendered = render.render_videos(clips, path.parent, 28)
+    rendered, _ = render.render(clips, [], path.parent, 28)
     assert [times for _, times in calls] == [(0.0, 0.04, 0.4, 0.44, 0.48)]
     shown = [[read_number(f) for f in frames.permute(0, 2, 3, 1).numpy()] for frames, _ in rendered]
     assert shown == [[10, 11], [0, 1], [10, 12]]
@@ -49,11 +49,12 @@ def test_a_change_is_made_in_its_segment_only(kinds):
     change = {"perturbation": "invert", "params": {}, "start": 2, "stop": 6}
     clean, changed = (
         frames.numpy()
-        for frames, _ in render.render_videos(
+        for frames, _ in render.render(
             [spec_of(path, times), spec_of(path, times, task="anomaly_grounding", transform=change)],
+            [],
             path.parent,
             28,
-        )
+        )[0]
     )
     assert clean.dtype == np.uint8
     assert (changed[2:6] == 255 - clean[2:6]).all()
@@ -78,4 +79,4 @@ def test_a_path_outside_the_data_root_is_refused(tmp_path, escape):
 
 def test_a_missing_source_is_named(tmp_path):
     with pytest.raises(VideoRejected, match=r"gone\.mp4"):
-        render.render_videos([spec_of(tmp_path / "gone.mp4", [0.0, 0.1])], tmp_path, 28)
+        render.render([spec_of(tmp_path / "gone.mp4", [0.0, 0.1])], [], tmp_path, 28)

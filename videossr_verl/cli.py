@@ -277,17 +277,22 @@ def _score_viubench(args: argparse.Namespace) -> None:
     print(write_scores(args.benchmark, args.answers, args.name, args.out))
 
 
-def _add_eval(parser: argparse.ArgumentParser) -> None:
+def _add_asking(parser: argparse.ArgumentParser, temperature: float, why: str) -> None:
+    """Options of the verbs that ask a model the questions of a data set."""
     add = parser.add_argument
     add("--model", required=True, metavar="PATH", help="model folder or hub name, or its name at the server")
     add("--data", required=True, metavar="FILE", help="parquet file of `videossr build` or `videossr viubench build`")
-    add("--out", required=True, metavar="DIR", help="folder for answers and scores")
     add("--data-root", metavar="DIR", help="where the videos are now (default: as in dataset.json)")
     add("--base-url", metavar="URL", help="of a server with OpenAI's interface, e.g. http://localhost:8000/v1")
-    add("--temperature", metavar="T", type=float, default=0.0, help="default 0: greedy")
+    add("--temperature", metavar="T", type=float, default=temperature, help=f"default {temperature:g}: {why}")
     add("--max-tokens", metavar="N", type=int, default=128, help="of an answer (default 128)")
     add("--limit", metavar="N", type=int, help="only the first N questions")
     add("--tensor-parallel", metavar="N", type=int, default=1, help="GPUs that share the model (default 1)")
+
+
+def _add_eval(parser: argparse.ArgumentParser) -> None:
+    _add_asking(parser, 0.0, "greedy")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for answers and scores")
 
 
 def _eval(args: argparse.Namespace) -> None:
@@ -310,16 +315,9 @@ def _eval(args: argparse.Namespace) -> None:
 
 
 def _add_probe(parser: argparse.ArgumentParser) -> None:
+    _add_asking(parser, 1.0, "as in training")
     add = parser.add_argument
-    add("--model", required=True, metavar="PATH", help="model folder or hub name, or its name at the server")
-    add("--data", required=True, metavar="FILE", help="parquet file of `videossr build`")
-    add("--data-root", metavar="DIR", help="where the videos are now (default: as in dataset.json)")
-    add("--base-url", metavar="URL", help="of a server with OpenAI's interface")
     add("-k", dest="group", metavar="K", type=int, default=8, help="answers to each question (default 8)")
-    add("--temperature", metavar="T", type=float, default=1.0, help="default 1, as in training")
-    add("--max-tokens", metavar="N", type=int, default=128, help="of an answer (default 128)")
-    add("--limit", metavar="N", type=int, help="only the first N questions")
-    add("--tensor-parallel", metavar="N", type=int, default=1, help="GPUs that share the model (default 1)")
     add("--out", metavar="FILE.json", help="the figures as JSON")
 
 
@@ -328,15 +326,18 @@ def _probe(args: argparse.Namespace) -> None:
 
     from videossr_verl.dataset_folder import stored_data_root
     from videossr_verl.evaluation import probe
-    from videossr_verl.evaluation.evaluate import open_engine
+    from videossr_verl.evaluation.evaluate import check_numbers, open_engine
     from videossr_verl.evaluation.questions import read_questions
 
     if args.group < 2:
         raise BadInput(f"-k is {args.group}, must be at least 2: one answer has no variance")
+    check_numbers(args.limit, args.max_tokens, args.temperature)
     rows = read_questions(args.data)[: args.limit]
     root = args.data_root or stored_data_root(Path(args.data).parent)
     engine = open_engine(args.model, args.base_url, rows, {"tensor_parallel_size": args.tensor_parallel})
     sampled = probe.sample_groups(rows, root, engine, args.group, args.temperature, args.max_tokens)
+    if len(sampled) < len(rows):
+        print(f"note: {len(rows) - len(sampled)} of {len(rows)} videos cannot be shown: left out", file=sys.stderr)
     found = probe.fits(rows, sampled)
     print(probe.as_text(found))
     if args.out:

@@ -76,13 +76,6 @@ def render(
     return rendered, [Image.fromarray(decoded[video, size][time]) for video, size, (time,) in stills]
 
 
-def render_videos(
-    specs: Sequence[VideoSpec], data_root: str | Path, factor: int, cache: FrameCache | None = None
-) -> list[Video]:
-    """As `render`, for a prompt without images."""
-    return render(specs, (), data_root, factor, cache)[0]
-
-
 def _video_requests(spec: VideoSpec, factor: int) -> list[Request]:
     """What the spec's own frames need and, where a change borrows frames, those of the other video."""
     size = _size(spec, factor)

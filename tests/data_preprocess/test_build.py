@@ -24,7 +24,7 @@ from data_preprocess.write_dataset import SCHEMA
 from reward_fns import compute_score
 from videossr_verl.errors import BadInput
 from videossr_verl.prompt_tokens import PromptTokenCounter, load_processor
-from videossr_verl.render import render_videos
+from videossr_verl.render import render
 from videossr_verl.sample import VideoSpec
 from videossr_verl.tiny.model import build_processor
 from videossr_verl.tiny.tokenizer import train_tokenizer
@@ -94,7 +94,7 @@ def test_splits_share_no_video_and_no_content(dataset_folder):
 def test_every_row_can_be_shown_and_answered(dataset_folder, corpus_folder):
     for row in read(dataset_folder)["test"]:
         specs = [VideoSpec.from_row(v) for v in row["videos"]]
-        for spec, (frames, _) in zip(specs, render_videos(specs, corpus_folder, 28), strict=True):
+        for spec, (frames, _) in zip(specs, render(specs, [], corpus_folder, 28)[0], strict=True):
             assert frames.shape[0] == len(spec.times)
         truth = row["reward_model"]["ground_truth"]
         assert compute_score(row["data_source"], truth, truth, row["extra_info"])["acc"] == 1

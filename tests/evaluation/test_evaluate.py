@@ -160,6 +160,21 @@ def test_a_server_that_keeps_failing_ends_the_run_and_loses_nothing(
     assert len((tmp_path / "out" / "answers.jsonl").read_text().splitlines()) == 2
 
 
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"limit": 0}, "limit is 0, must be at least 1"),
+        ({"max_tokens": 0}, "max tokens is 0, must be at least 1"),
+        ({"temperature": -1.0}, "temperature is -1, must be at least 0"),
+        ({"data_root": "nowhere"}, "data root 'nowhere' is not a folder"),
+    ],
+)
+def test_wrong_settings(changes, sentence, dataset_folder, corpus_folder, tmp_path):
+    with pytest.raises(BadInput, match=sentence):
+        evaluate(settings(dataset_folder, corpus_folder, tmp_path / "out", **changes))
+    assert not (tmp_path / "out").exists()
+
+
 def test_no_server(dataset_folder, corpus_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(OpenAIEngine.__init__, "__defaults__", (0, 5.0))
     how = settings(dataset_folder, corpus_folder, tmp_path / "out", base_url="http://127.0.0.1:9/v1", limit=1)

@@ -64,7 +64,10 @@ def evaluate(settings: EvalSettings, engine_options: dict[str, Any] | None = Non
     Raises:
         BadInput: wrong data, a folder of another evaluation, a model or server that cannot be had.
     """
+    check_numbers(limit=settings.limit, max_tokens=settings.max_tokens, temperature=settings.temperature)
     rows = read_questions(settings.data)[: settings.limit]
+    if not Path(settings.data_root).is_dir():
+        raise BadInput(f"data root '{settings.data_root}' is not a folder on this machine; give --data-root")
     out = Path(settings.out)
     _claim(out, settings)
     file = out / "answers.jsonl"
@@ -77,6 +80,13 @@ def evaluate(settings: EvalSettings, engine_options: dict[str, Any] | None = Non
     (out / "scores.md").write_text(text := scores_as_markdown(settings.model, scores))
     draw_scores(scores, out / "scores.png")
     return text
+
+
+def check_numbers(limit: int | None, max_tokens: int, temperature: float) -> None:
+    """BadInput for numbers that no evaluation can have."""
+    for name, value, low in (("limit", limit, 1), ("max tokens", max_tokens, 1), ("temperature", temperature, 0)):
+        if value is not None and not value >= low:
+            raise BadInput(f"{name} is {value:g}, must be at least {low}")
 
 
 def open_engine(
