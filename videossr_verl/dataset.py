@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.json
 import pyarrow.parquet as pq
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 from verl.utils.dataset.rl_dataset import RLHFDataset
 
+from videossr_verl.adaptive.draws import AdaptiveDraws
 from videossr_verl.dataset_folder import DATA_SOURCE_PREFIX
 from videossr_verl.errors import BadInput
 from videossr_verl.parity_at_start import check_before_training
@@ -55,6 +58,43 @@ class PretextDataset(RLHFDataset):
         frame_cache(self.config)  # a folder that cannot be used is told before the run, not by its workers
         self.dataframe = self.maybe_filter_out_long_prompts(rows)
         self._check_parity()
+        self._draws = self._open_draws()
+
+    def __getitems__(self, items: list[int]) -> list[dict]:
+        """A batch of rows, as PyTorch's loader asks for it; drawn anew where `data.adaptive.levels` is set."""
+        if self._draws is None:
+            return [self[item] for item in items]
+        counter = PromptTokenCounter(self.processor, self.apply_chat_template_kwargs)
+
+        def fits(row: dict) -> bool:
+            return counter.count(row["prompt"], row["videos"], row["images"]) <= self.max_prompt_length
+
+        shown = copy.copy(self)
+        shown.dataframe = self._draws.rows([self.dataframe[item] for item in items], fits)
+        return [shown[place] for place in range(len(items))]
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint of the data loader keeps of this data set."""
+        return {"draws": self._draws.state_dict() if self._draws else None}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on from a checkpoint; one that was made without drawing starts drawing anew."""
+        if self._draws and state["draws"] is not None:
+            self._draws.load_state_dict(state["draws"])
+
+    def _open_draws(self) -> AdaptiveDraws | None:
+        """Only for training: validation needs the same rows each time."""
+        adaptive = self.config.get("adaptive") or {}
+        if not adaptive.get("levels") or _as_list(self.data_files) != _as_list(self.config.get("train_files")):
+            return None
+        if _as_list(self.config.get("train_files")) == _as_list(self.config.get("val_files")):
+            raise BadInput("data.adaptive cannot validate on the training rows: give other data.val_files")
+        if self.config.get("dataloader_num_workers"):
+            raise BadInput(
+                "data.adaptive needs data.dataloader_num_workers=0: workers draw before the rewards are there"
+            )
+        rows = self.dataframe.select_columns(["data_source", self.video_key, "extra_info"])
+        return AdaptiveDraws(adaptive, int(self.config.get("seed") or 0), data_root(self.config), rows)
 
     def _check_parity(self) -> None:
         """Once in a run, and only where the config asks for it: the training rows, which verl reads first."""
@@ -181,6 +221,10 @@ class PretextDataset(RLHFDataset):
         images = [ImageSpec.from_row(item) for item in specs if item["type"] == "image"]
         videos, images = render(videos, images, data_root(config), factor, frame_cache(config))
         return images or None, videos, None
+
+
+def _as_list(files: Any) -> list[str]:
+    return [str(file) for file in files] if isinstance(files, list | ListConfig) else [str(files)]
 
 
 def read_table(file: str) -> pa.Table:

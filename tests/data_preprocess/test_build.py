@@ -245,7 +245,7 @@ def test_counts_that_cannot_be_met(corpus_folder, tmp_path):
         "clip: {num_frames: 8, min_pixels: 784, max_pixels: 3136}\n"
         "tasks:\n"
         "  anomaly_grounding: {difficulty: {min_length: 8, max_length: 8}}\n"
-        "  temporal_jigsaw: {difficulty: {num_clips: 2}}\n"
+        "  temporal_jigsaw: {difficulty: {num_clips: 3}}\n"
     )
     out = tmp_path / "out"
     with pytest.raises(BadInput, match="are 0 of 6 train samples of anomaly_grounding"):

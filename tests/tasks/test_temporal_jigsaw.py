@@ -15,7 +15,7 @@ def rng(seed=0):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(2, 9), st.integers(0, 1), st.integers(0, 2**32))
+@given(st.integers(3, 9), st.integers(0, 1), st.integers(0, 2**32))
 def test_the_answer_puts_the_clips_in_order(clip, frames, n, margin, seed):
     sample = draw(clip, frames, Difficulty(n, margin), rng(seed))
     length = 48 // n // 2 * 2
@@ -65,7 +65,6 @@ def test_question_by_hand(clip, frames):
 
 def test_orders_are_even_without_the_right_one(clip_of, frames):
     clip, few = clip_of(6), frames[::8]
-    assert {draw(clip, few, Difficulty(2), rng(s)).answer for s in range(5)} == {"21"}
     counts = Counter(draw(clip, few, Difficulty(3), rng(s)).answer for s in range(300))
     assert set(counts) == {"132", "213", "231", "312", "321"}
     assert min(counts.values()) > 40
@@ -106,14 +105,14 @@ def test_equal_seeds_give_equal_samples(clip, frames):
 
 
 def test_laptop_sizes(clip_of, frames):
-    small = np.ascontiguousarray(frames[::6, :56, :56])[:4]
-    sample = draw(clip_of(4), small, Difficulty(2), rng())
-    assert [len(spec.times) for spec in sample.videos] == [2, 2]
+    small = np.ascontiguousarray(frames[::6, :56, :56])[:6]
+    sample = draw(clip_of(6), small, Difficulty(3), rng())
+    assert [len(spec.times) for spec in sample.videos] == [2, 2, 2]
     with pytest.raises(CannotDraw, match="fewer than 2"):
-        draw(clip_of(4), small, Difficulty(3), rng())
+        draw(clip_of(6), small, Difficulty(4), rng())
 
 
-@pytest.mark.parametrize("knobs", [{"num_clips": 1}, {"num_clips": 10}, {"margin": -1}])
+@pytest.mark.parametrize("knobs", [{"num_clips": 2}, {"num_clips": 10}, {"margin": -1}])
 def test_wrong_knobs(knobs):
     with pytest.raises(ValueError, match=next(iter(knobs))):
         Difficulty(**knobs)

@@ -44,6 +44,12 @@ def append_answers(path: str | Path, answers: Iterable[tuple[int, str, str | Non
     for identity, answer, error in answers:
         entry = {"id": identity, "answer": answer} | ({"error": error} if error else {})
         lines.append(json.dumps(entry, ensure_ascii=False) + "\n")
+    append_lines(path, lines)
+
+
+def append_lines(path: str | Path, lines: Iterable[str]) -> None:
+    """Adds whole lines to a file, safely on disk when it returns; a last line that a kill cut is removed."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+b") as file:
         file.seek(0)
         whole = file.read().rfind(b"\n") + 1

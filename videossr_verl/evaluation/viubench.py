@@ -71,8 +71,24 @@ def figure_of(row: Mapping[str, Any], answer: str | None) -> tuple[float, bool]:
     return result[kind], bool(result["parsed"])
 
 
+@dataclass(frozen=True)
+class Graded:
+    """One question's outcome: its video, what it earned (0 to 1), whether its answer was read, whether it has one."""
+
+    video: str
+    value: float
+    was_read: bool
+    missing: bool
+
+
+def grade(row: Mapping[str, Any], answer: str | None) -> tuple[str, Graded]:
+    """(subset, outcome) of a row; None is a missing answer."""
+    value, was_read = figure_of(row, answer)
+    return row["data_source"].split("/")[-1], Graded(row["extra_info"]["video_id"], value, was_read, answer is None)
+
+
 def score(rows: Iterable[Mapping[str, Any]], answers: Mapping[int, str], seed: int = 0) -> list[Column]:
-    """The columns of a benchmark's rows, in the paper's order, those that are not the paper's last.
+    """The columns of a benchmark's rows.
 
     Args:
         answers: completion by the row's `extra_info.index`.
@@ -81,26 +97,26 @@ def score(rows: Iterable[Mapping[str, Any]], answers: Mapping[int, str], seed: i
     Raises:
         BadInput: an answer is for no row.
     """
-    found: dict[str, list[tuple[str, float, bool, bool]]] = {}
-    known = set()
-    for row in rows:
-        extra = row["extra_info"]
-        known.add(extra["index"])
-        answer = answers.get(extra["index"])
-        value, was_read = figure_of(row, answer)
-        subset = row["data_source"].split("/")[-1]
-        found.setdefault(subset, []).append((extra["video_id"], value, was_read, answer is None))
-    unknown = sorted(set(answers) - known)
+    rows = list(rows)
+    unknown = sorted(set(answers) - {row["extra_info"]["index"] for row in rows})
     if unknown:
         raise BadInput(f"{len(unknown)} answers are for no question of the benchmark, first id {unknown[0]}")
+    return columns((grade(row, answers.get(row["extra_info"]["index"])) for row in rows), seed)
+
+
+def columns(graded: Iterable[tuple[str, Graded]], seed: int = 0) -> list[Column]:
+    """A column for each subset: the paper's in its order, then others."""
+    found: dict[str, list[Graded]] = {}
+    for subset, outcome in graded:
+        found.setdefault(subset, []).append(outcome)
     order = [*(s for s in COLUMNS if s in found), *sorted(s for s in found if s not in COLUMNS)]
     return [_column(subset, found[subset], seed) for subset in order]
 
 
-def _column(subset: str, graded: Sequence[tuple[str, float, bool, bool]], seed: int) -> Column:
-    videos, values, was_read, missing = zip(*graded, strict=True)
-    low, high = bootstrap(videos, values, seed)
-    gone = float(np.mean(missing))
+def _column(subset: str, graded: Sequence[Graded], seed: int) -> Column:
+    values = [outcome.value for outcome in graded]
+    low, high = bootstrap([outcome.video for outcome in graded], values, seed)
+    gone = float(np.mean([outcome.missing for outcome in graded]))
     return Column(
         subset=subset,
         name=COLUMNS.get(subset, subset),
@@ -108,7 +124,7 @@ def _column(subset: str, graded: Sequence[tuple[str, float, bool, bool]], seed: 
         low=100 * low,
         high=100 * high,
         samples=len(values),
-        unread=1 - float(np.mean(was_read)) - gone,
+        unread=1 - float(np.mean([outcome.was_read for outcome in graded])) - gone,
         missing=gone,
     )
 

@@ -4,28 +4,43 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from videossr_verl.evaluation.answers import read_answers
 from videossr_verl.evaluation.baselines import BASELINES
 from videossr_verl.evaluation.questions import read_questions
+from videossr_verl.evaluation.scores import score_rows, scores_as_data, scores_as_markdown
 from videossr_verl.evaluation.viubench import score
 from videossr_verl.evaluation.viubench_table import as_data, as_markdown
 
 
-def write_scores(benchmark: str | Path, answers: str | Path, name: str, out: str | Path | None = None) -> str:
-    """Scores `answers` to OUT/viubench of a benchmark; returns the Markdown, and writes it and JSON into `out`.
+def write_scores(
+    benchmark: str | Path, answers: str | Path, name: str, out: str | Path | None = None, mvp: str | Path | None = None
+) -> str:
+    """Scores answers to a benchmark; returns the Markdown, and writes it and JSON into `out`.
+
+    Args:
+        answers: to OUT/viubench.
+        mvp: answers to OUT/mvp; None leaves that part out.
 
     Raises:
         BadInput: no benchmark or answers there, or answers that do not belong to it.
     """
-    rows = read_questions(Path(benchmark) / "viubench" / "test.parquet")
-    scored = {baseline: score(rows, guess(rows)) for baseline, guess in BASELINES.items()}
-    scored[name] = score(rows, read_answers(answers))
-    text = as_markdown(scored)
+    parts = {"viubench": _viubench(Path(benchmark), answers, name)}
+    if mvp is not None:
+        scores = score_rows(read_questions(Path(benchmark) / "mvp" / "test.parquet"), read_answers(mvp))
+        parts["mvp"] = (scores_as_data(name, scores), scores_as_markdown(name, scores))
     if out is not None:
         folder = Path(out)
         folder.mkdir(parents=True, exist_ok=True)
-        data = [as_data(model, columns) for model, columns in scored.items()]
-        (folder / "viubench.json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
-        (folder / "viubench.md").write_text(text, encoding="utf-8")
-    return text
+        for part, (data, text) in parts.items():
+            (folder / f"{part}.json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+            (folder / f"{part}.md").write_text(text, encoding="utf-8")
+    return "\n".join(text for _, text in parts.values())
+
+
+def _viubench(benchmark: Path, answers: str | Path, name: str) -> tuple[Any, str]:
+    rows = read_questions(benchmark / "viubench" / "test.parquet")
+    scored = {baseline: score(rows, guess(rows)) for baseline, guess in BASELINES.items()}
+    scored[name] = score(rows, read_answers(answers))
+    return [as_data(model, columns) for model, columns in scored.items()], as_markdown(scored)

@@ -7,10 +7,10 @@ Label       n digits: the i-th is the shown position of the i-th piece in time (
             which is the list of shown clips from the earliest to the latest.
 Reward      1 - sum of position errors / the sum for the reversed order (reward_fns.temporal_jigsaw).
 Chance      0.35 for a valid guess with n = 6.
-Knobs       num_clips: n, 2 to 9; margin: frames left out at both ends of each piece, so that pieces do not
-            join seamlessly. A piece shows T // n frames rounded down to even, less 2 * margin: 48 frames give
-            8 for n = 6 and 6 for n = 8 (presets videossr and hard). Frames left over at the end of the clip
-            are not shown.
+Knobs       num_clips: n, 3 to 9 (two clips have one wrong order only); margin: frames left out at both ends of
+            each piece, so that pieces do not join seamlessly. A piece shows T // n frames rounded down to even,
+            less 2 * margin: 48 frames give 8 for n = 6 and 6 for n = 8 (presets videossr and hard). Frames left
+            over at the end of the clip are not shown.
 
 Every order but the right one is equally likely. A clip with two pieces that look the same (still, or the same
 scene again) is refused: swapping them would make a second right answer.
@@ -40,8 +40,8 @@ class Difficulty:
     margin: int = 0
 
     def __post_init__(self) -> None:
-        if not 2 <= self.num_clips <= 9:
-            raise ValueError(f"num_clips must be 2 to 9, one digit each, got {self.num_clips}")
+        if not 3 <= self.num_clips <= 9:
+            raise ValueError(f"num_clips must be 3 to 9, one digit each, got {self.num_clips}")
         if self.margin < 0:
             raise ValueError(f"margin must be 0 or more frames, got {self.margin}")
 

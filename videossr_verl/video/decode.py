@@ -29,6 +29,8 @@ SKIPS_UNREFERENCED = ("h264", "hevc")
 # swscale: exact rounding, the same on every CPU, and colour resized with the same care as brightness
 # (SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP; not all have names in PyAV 17).
 EXACT_SCALING = 0x40000 | 0x80000 | 0x2000 | 0x4000
+# Callers decode videos side by side. PyAV before 17, which lmms-eval asks for, scales on one thread and has no choice.
+ONE_THREAD = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
 
 
 def decode(
@@ -189,7 +191,8 @@ def _upright(frame: av.VideoFrame, size: tuple[int, int], reformatter: VideoRefo
     height, width = size if turns % 2 == 0 else size[::-1]
     shrinks = frame.height >= height and frame.width >= width
     kernel = Interpolation.AREA if shrinks else Interpolation.BICUBIC
-    small = reformatter.reformat(frame, width, height, "rgb24", interpolation=int(kernel) | EXACT_SCALING, threads=1)
+    scaling = {"interpolation": int(kernel) | EXACT_SCALING} | ONE_THREAD
+    small = reformatter.reformat(frame, width, height, "rgb24", **scaling)
     return np.rot90(small.to_ndarray(), turns)
 
 

@@ -1,0 +1,58 @@
+"""One fresh row from the video of a stored one: as a build would have drawn it, at another difficulty."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from data_preprocess.draw_samples import DrawSettings, draw_samples
+from data_preprocess.probe_corpus import probe_one
+from data_preprocess.seeds import digest
+from data_preprocess.write_dataset import make_row
+from videossr_verl.render import resolve_path
+
+TRIES = 3  # not every draw finds a change that shows
+_PROBES_KEPT = 256  # a probe holds a time for each frame of its video
+
+
+def draw_row(
+    stored: Mapping[str, Any],
+    partner: str | None,
+    subset: str,
+    preset: str,
+    settings: DrawSettings,
+    data_root: str,
+    number: int,
+) -> dict[str, Any] | None:
+    """A row of `subset` from the video of `stored`, with its index; None if the video cannot carry it.
+
+    Args:
+        partner: another video, for changes that borrow frames.
+        subset: one of `settings.subsets`.
+        preset: name that the row tells.
+        settings: `seed` is the run's; the sample depends on it, on the video, on the subset and on `number`.
+        data_root: folder that the rows' paths are relative to.
+        number: of the draw; every draw has its own.
+    """
+    video, extra = stored["videos"][0]["video"], stored["extra_info"]
+    info = _probe(str(resolve_path(video, data_root)), video)
+    if "rejected" in info:
+        return None
+    other = _probe(str(resolve_path(partner, data_root)), partner) if partner else None
+    borrow = (partner, other) if other and "rejected" not in other else None
+    for attempt in range(TRIES):
+        seed = int(digest("online", settings.seed, number, attempt)[:16], 16) >> 1
+        path = str(resolve_path(video, data_root))
+        drawn = draw_samples(path, video, info, replace(settings, seed=seed), {subset: 1}, borrow)
+        if "rejected" in drawn:
+            return None
+        if "cannot" not in (sample := drawn[subset][0]):
+            return make_row(subset, info["content_id"], sample, extra["index"], extra["split"], preset)
+    return None
+
+
+@lru_cache(_PROBES_KEPT)
+def _probe(path: str, video: str) -> dict[str, Any]:
+    return probe_one(path, video)

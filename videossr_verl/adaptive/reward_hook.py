@@ -1,0 +1,25 @@
+"""verl's custom reward function: `reward_fns.compute_score`, which also reports the rewards of drawn samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import reward_fns
+
+
+def compute_score(
+    data_source: str,
+    solution_str: str,
+    ground_truth: Any,
+    extra_info: Mapping[str, Any] | None = None,
+    **kwargs: Any,
+) -> dict[str, Any]:
+    """As `reward_fns.compute_score`; a row with the number of its draw in `extra_info.draw` is reported."""
+    result = reward_fns.compute_score(data_source, solution_str, ground_truth, extra_info, **kwargs)
+    draw = (extra_info or {}).get("draw")
+    if draw is not None:
+        from videossr_verl.adaptive.mailbox import post
+
+        post((int(draw), result["score"], result["chance"]))
+    return result

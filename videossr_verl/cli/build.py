@@ -1,0 +1,93 @@
+"""`videossr build`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+SUMMARY = "make a dataset from raw videos"
+HELP = """\
+Turns raw videos into questions whose answers are known, because the change in the video was made by us.
+Nothing is annotated and no pixel is written: a row tells which frames to show and how to change them.
+
+  videossr build videos/ --out data/pretext
+  videossr build videos/ "more/**/*.webm" @list.txt --out data/pretext --count 30000 --test-count 600
+  videossr build videos/ --out data/pretext \\
+      --mix anomaly_grounding=12000,temporal_jigsaw=12000,object_counting=6000
+  videossr build videos/ --out data/mvp --preset mvp --embedding openai/clip-vit-base-patch32
+  videossr build videos/ --out data/both --preset videossr_mvp --embedding built_in
+
+Writes into DIR
+  train.parquet, test.parquet   rows in verl's schema; the two never share a source video
+  dataset.json                  settings, counts, chance level of each task, fingerprint
+  rejected.jsonl                each video that is not used, and why
+The same command gives the same bytes on any number of workers. A build that was killed goes on where it was
+when it is started again, and a finished one is recognised.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the verb."""
+
+    def option(name: str, metavar: str, text: str, **kwargs: Any) -> None:
+        parser.add_argument(name, metavar=metavar, help=text, **kwargs)
+
+    option("videos", "VIDEOS", "folder (searched in depth), glob, video, or @list.txt", nargs="+")
+    option("--out", "DIR", "folder for the dataset", required=True)
+    text = "clips, difficulty and mix: videossr (the paper's, default), mvp, mvp_easy, mvp_hard, mvp_harder, "
+    text += "videossr_mvp (both), videossr_tiny (laptops) or your own .yaml file"
+    option("--preset", "NAME", text, default="videossr")
+    text = "train samples (default: one per train video and task, fewer where a clip cannot carry a task)"
+    option("--count", "N", text, type=int)
+    option("--test-count", "N", "test samples (default: in proportion to the test videos)", type=int)
+    text = "share of the videos kept for test (default: that of the counts if both are given, else 0.1)"
+    option("--test-share", "X", text, type=float)
+    option("--mix", "TASK=N,...", "with --count: weights; without: exact numbers of train samples")
+    option("--seed", "S", "of everything random but the split (default 0)", type=int, default=0)
+    option("--data-root", "DIR", "the rows' paths are relative to it (default: the deepest common folder)")
+    text = "model folder whose processor counts the prompt tokens, so that training need not; may be repeated"
+    option("--model", "PATH", text, action="append", default=[])
+    option("--workers", "W", "processes (default: one per core)", type=int)
+    text = "what tells masked_video_prediction which frames look alike: a CLIP folder or hub name, or built_in, "
+    text += "which needs no weights (default: as in the preset)"
+    option("--embedding", "NAME", text)
+    text = "keep the embeddings of frames here, so that builds with other knobs need not make them again"
+    option("--keep-embeddings", "DIR", text)
+    text = "run on this Ray cluster ('auto', 'host:port', 'local'); its nodes see the videos at the same path"
+    option("--ray-address", "ADDR", text)
+    text = "a video that takes longer to read or to decode is rejected (default 600)"
+    option("--timeout", "SECONDS", text, type=float, default=600.0)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Builds, and prints what there is."""
+    from data_preprocess.build import BuildSettings, build
+    from data_preprocess.presets import parse_mix
+
+    settings = BuildSettings(
+        sources=tuple(args.videos),
+        out=args.out,
+        preset=args.preset,
+        count=args.count,
+        test_count=args.test_count,
+        test_share=args.test_share,
+        seed=args.seed,
+        mix=parse_mix(args.mix) if args.mix else None,
+        data_root=args.data_root,
+        models=tuple(args.model),
+        embedding=args.embedding,
+        embedding_folder=args.keep_embeddings,
+        workers=args.workers,
+        ray_address=args.ray_address,
+        timeout=args.timeout,
+    )
+    result = build(settings)
+    print(f"{args.out}: {result['samples']['train']} train and {result['samples']['test']} test samples")
+    for task, numbers in result["tasks"].items():
+        chance = "-" if numbers["chance"] is None else f"{numbers['chance']:.3f}"
+        samples = numbers["samples"]
+        print(f"  {task:<20} train {samples['train']:>6}   test {samples['test']:>5}   chance {chance}")
+    videos = result["videos"]
+    used = f"{videos['used']['train']} in train, {videos['used']['test']} in test"
+    unused = ", ".join(f"{n} {reason}" for reason, n in sorted(videos["not_used"].items()))
+    print(f"  videos: {videos['found']} found, {used}" + (f"; not used: {unused}" if unused else ""))

@@ -1,0 +1,47 @@
+"""`videossr eval`."""
+
+from __future__ import annotations
+
+import argparse
+
+from videossr_verl.cli.asking import add_asking
+
+SUMMARY = "ask a model the questions of a data set"
+HELP = """\
+Asks a model every question of a data set and scores the answers with the training's own parsers and rewards.
+
+  videossr eval --model Qwen/Qwen3-VL-8B-Instruct --data data/pretext/test.parquet --out results/base
+  videossr eval --model runs/mvp/checkpoint --data viubench/viubench/test.parquet --out results/mine
+  videossr eval --model gpt-5 --base-url https://api.openai.com/v1 --data data/pretext/test.parquet --out results/gpt-5
+
+Greedy unless told otherwise. vLLM runs in this process; with --base-url any server with OpenAI's interface answers
+(its key comes from $OPENAI_API_KEY; frames are sent as images with their times). A run that was stopped goes on
+with the same command. Writes answers.jsonl, scores.json, scores.md and scores.png into DIR. A question whose video
+cannot be shown, or whose answer cannot be read, earns 0 and stays in the mean.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the verb."""
+    add_asking(parser, 0.0, "greedy")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for answers and scores")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Asks and scores."""
+    from pathlib import Path
+
+    from videossr_verl.dataset_folder import stored_data_root
+    from videossr_verl.evaluation.evaluate import EvalSettings, evaluate
+
+    settings = EvalSettings(
+        model=args.model,
+        data=args.data,
+        data_root=args.data_root or stored_data_root(Path(args.data).parent),
+        out=args.out,
+        base_url=args.base_url,
+        temperature=args.temperature,
+        max_tokens=args.max_tokens,
+        limit=args.limit,
+    )
+    print(evaluate(settings, {"tensor_parallel_size": args.tensor_parallel}))

@@ -1,0 +1,29 @@
+"""`videossr report`."""
+
+from __future__ import annotations
+
+import argparse
+
+SUMMARY = "show what a training run learned"
+HELP = """\
+Shows what a training run learned: per task the held-out reward and exact rate before and after, beside chance
+and, where the validation files hold it, the blind control. Writes curves.png into the run. Of several runs that
+differ in their seed, it prints the mean gain and the spread.
+
+  videossr report runs/quickstart/qwen2_5_vl-seed1
+  videossr report runs/quickstart/qwen2_5_vl-seed* --picture seeds.png
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the verb."""
+    text = "folder with metrics/*.jsonl of verl's file logger"
+    parser.add_argument("runs", metavar="RUN", nargs="+", help=text)
+    parser.add_argument("--picture", metavar="FILE.png", help="with several runs: where to draw their curves")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Prints and draws."""
+    from videossr_verl.report import compare_seeds, write_report
+
+    print(write_report(args.runs[0]) if len(args.runs) == 1 else compare_seeds(args.runs, args.picture))
