@@ -1,5 +1,5 @@
-"""Answer text -> reward; verl finds it by `reward.custom_reward_function.path=pkg://reward_fns` or, with adaptive difficulty, through
-`videossr_verl.adaptive.reward_hook`.
+"""Answer text -> reward. verl finds it through `reward.custom_reward_function`: `videossr_verl.adaptive.reward_hook`,
+or `pkg://reward_fns` itself where nothing is drawn at load.
 
 A task's rewards live in one module with
     score(text, ground_truth, knobs) -> (score, acc, parsed)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videossr_verl.adaptive.level_chooser import PRIOR, LevelChooser, is_useful
+from videossr_verl.adaptive.level_chooser import LevelChooser, is_useful
 
 LEVELS = {"jigsaw": ["easy", "middle", "hard"], "counting": ["few", "many"]}
 GROUPS = st.lists(
@@ -23,22 +23,20 @@ def test_shares_are_probabilities_and_no_level_is_lost(groups, chance):
         chooser.observe("jigsaw", level, rewards, chance)
     rates = chooser.rates("jigsaw")
     assert sum(r["share"] for r in rates.values()) == pytest.approx(1)
-    assert all(0 < r["share"] <= 1 and 0 < r["useful"] <= 1 and 0 < r["success"] < 1 for r in rates.values())
+    assert all(0 < r["share"] <= 1 and 0 <= r["useful"] <= 1 and 0 <= r["success"] <= 1 for r in rates.values())
     assert [r["share"] for r in chooser.rates("counting").values()] == [0.5, 0.5]
 
 
 def test_rates_by_hand():
     chooser = LevelChooser(LEVELS, memory=2)  # an old group counts half
-    chooser.observe("jigsaw", "easy", [1.0, 1.0], 0.4)  # not useful, success 1
-    chooser.observe("jigsaw", "hard", [0.4, 1.0], 0.4)  # useful, success 0.5
+    chooser.observe("jigsaw", "easy", [1.0, 1.0], 0.4)  # no variance, success 1
+    chooser.observe("jigsaw", "hard", [0.4, 1.0], 0.4)  # variance 0.09, success 0.5
     rates = chooser.rates("jigsaw")
-    easy = (0.5, (0 + PRIOR) / (0.5 + PRIOR), (0.5 + PRIOR / 2) / (0.5 + PRIOR))
-    assert tuple(rates["easy"][k] for k in ("groups", "useful", "success")) == pytest.approx(easy)
-    hard = (1, 1, (0.5 + PRIOR / 2) / (1 + PRIOR))
-    assert tuple(rates["hard"][k] for k in ("groups", "useful", "success")) == pytest.approx(hard)
-    worth = {k: (r["useful"] * 4 * r["success"] * (1 - r["success"])) ** 2 for k, r in rates.items()}
-    assert rates["hard"]["share"] == pytest.approx(worth["hard"] / sum(worth.values()))
-    assert rates["easy"]["share"] < rates["middle"]["share"] == pytest.approx(rates["hard"]["share"], abs=0.1)
+    variance = {"easy": 0.2 / 2.5, "middle": 0.1, "hard": (0.2 + 0.09) / 3}
+    total = sum(v**2 for v in variance.values())
+    for level, (groups, useful, success) in {"easy": (0.5, 0, 1), "middle": (0, 0, 0), "hard": (1, 1, 0.5)}.items():
+        expected = {"groups": groups, "variance": variance[level], "useful": useful, "success": success}
+        assert rates[level] == pytest.approx(expected | {"share": variance[level] ** 2 / total})
 
 
 @pytest.mark.parametrize(("rewards", "useful"), [([0.3, 0.3], False), ([0.3, 0.3 + 1e-12], False), ([0.3, 0.31], True)])
@@ -49,7 +47,7 @@ def test_useful(rewards, useful):
 def test_what_is_solved_by_chance_is_solved():
     chooser = LevelChooser(LEVELS, memory=10)
     chooser.observe("counting", "few", [1.0, 1.0], 1.0)
-    assert chooser.rates("counting")["few"]["success"] > 0.5
+    assert chooser.rates("counting")["few"]["success"] == 1
 
 
 @given(GROUPS)
@@ -69,7 +67,7 @@ def test_other_levels_than_the_state_has_start_anew():
     one.observe("jigsaw", "easy", [0.0, 1.0], 0.3)
     other = LevelChooser({"jigsaw": ["easy", "new"]}, 30)
     other.load_state_dict(one.state_dict())
-    assert other.state_dict() == {"jigsaw": {"easy": one.state_dict()["jigsaw"]["easy"], "new": [0.0, 0.0, 0.0]}}
+    assert other.state_dict() == {"jigsaw": {"easy": one.state_dict()["jigsaw"]["easy"], "new": [0.0] * 4}}
 
 
 def _learn(choose, observe, rng, steps):

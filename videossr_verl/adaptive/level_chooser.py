@@ -1,11 +1,10 @@
 """Which difficulty level of a task to draw next, from the rewards of the groups drawn so far.
 
-A group of rollouts teaches something if its rewards differ, and if they differ because the model can do the question
-sometimes, not because it guesses. So the worth of a level is u * 4 s (1 - s), where over the groups seen lately
-    u   share of groups whose rewards differ
-    s   success: how far the mean reward is on the way from chance to 1
-and a level is drawn with a probability in proportion to its worth squared. Both start as if a level had been half
-solved, and old groups fade, so a level that nobody has seen for long is tried again. Ours: neither paper has one.
+A group of rollouts teaches as much as its rewards differ: a level that the model always solves, or never, has groups
+without variance, and in between it is largest. So a level is drawn with a probability in proportion to the square of
+its mean group variance, the measure by which `videossr probe` recommends a difficulty. Every level starts with the
+variance of half-solved questions, and old groups fade, so one that nobody has seen for long is tried again. Ours:
+neither paper has one.
 """
 
 from __future__ import annotations
@@ -15,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-PRIOR = 2.0  # groups that each level's rates start with, all useful and half solved
+PRIOR_GROUPS = 2.0  # that each level's rates start with
+PRIOR_VARIANCE = 0.1
 _SAME = 1e-9  # rewards that differ by less are the same
 
 
@@ -34,30 +34,36 @@ class LevelChooser:
             memory: groups of a task after which an old one counts 1/e; above 1.
         """
         self._fade = 1 - 1 / memory
-        # Faded sums over groups: how many, how many useful, success.
-        self._sums = {task: {level: [0.0, 0.0, 0.0] for level in names} for task, names in levels.items()}
+        # Faded sums over groups: how many, their variance, how many are useful, success.
+        self._sums = {task: {level: [0.0] * 4 for level in names} for task, names in levels.items()}
 
     def observe(self, task: str, level: str, rewards: Sequence[float], chance: float) -> None:
         """Takes in one group's rewards, 0 to 1, and what the best blind guess earns."""
         for sums in self._sums[task].values():
             sums[:] = [self._fade * value for value in sums]
         success = (float(np.mean(rewards)) - chance) / (1 - chance) if chance < 1 else 1.0
-        seen = (1.0, float(is_useful(rewards)), min(max(success, 0.0), 1.0))
+        seen = (1.0, float(np.var(rewards)), float(is_useful(rewards)), min(max(success, 0.0), 1.0))
         sums = self._sums[task][level]
         sums[:] = [old + new for old, new in zip(sums, seen, strict=True)]
 
     def rates(self, task: str) -> dict[str, dict[str, float]]:
-        """By level: faded number of `groups`, `useful` and `success` as estimated, and `share` of the next draws."""
+        """By level, over the groups that have not faded.
+
+        Returns:
+            groups: how many; variance: of a group's rewards, on average, with the prior; useful: share of groups
+            whose rewards differ, and success: how far the mean reward is on the way from chance to 1, both 0 where
+            there are no groups; share: of the next draws.
+        """
         told = {}
-        for level, (groups, useful, success) in self._sums[task].items():
+        for level, (groups, variance, useful, success) in self._sums[task].items():
             told[level] = {
                 "groups": groups,
-                "useful": (useful + PRIOR) / (groups + PRIOR),
-                "success": (success + PRIOR / 2) / (groups + PRIOR),
+                "variance": (variance + PRIOR_GROUPS * PRIOR_VARIANCE) / (groups + PRIOR_GROUPS),
+                "useful": useful / groups if groups else 0.0,
+                "success": success / groups if groups else 0.0,
             }
-        worth = {level: (r["useful"] * 4 * r["success"] * (1 - r["success"])) ** 2 for level, r in told.items()}
-        total = sum(worth.values())
-        return {level: rates | {"share": worth[level] / total} for level, rates in told.items()}
+        total = sum(rates["variance"] ** 2 for rates in told.values())
+        return {level: rates | {"share": rates["variance"] ** 2 / total} for level, rates in told.items()}
 
     def choose(self, task: str, rng: np.random.Generator) -> str:
         """A level of the task."""

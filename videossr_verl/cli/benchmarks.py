@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("runs", metavar="NAME=DIR", nargs="*", help="a model's name in the table, and its folder of results")
     add("--frames", metavar="N", type=int, default=48, help="frames the models were shown: 32, 48 (default) or 64")
+    add("--tasks", action="store_true", help="only print the lmms-eval tasks of the 17")
     add("--out", metavar="DIR", help="where benchmarks.md, benchmarks.json and failed.jsonl go (default: only print)")
 
 
@@ -32,7 +33,11 @@ def run(args: argparse.Namespace) -> None:
     from pathlib import Path
 
     from videossr_verl.lmms.benchmark_table import overview, write_table
+    from videossr_verl.lmms.benchmarks import benchmarks
 
+    if args.tasks:
+        print(*(task for benchmark in benchmarks().values() for task in benchmark.tasks))
+        return
     if not args.runs:
         print(overview(), end="")
         return

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from videossr_verl.errors import BadInput
 from videossr_verl.lmms.benchmarks import Benchmark, benchmarks
-from videossr_verl.lmms.figures import Scored, failures, read_task, score
+from videossr_verl.lmms.figures import Scored, failures, finished, read_task, score
 
 FRAMES = (32, 48, 64)
 BASE, TRAINED = "Qwen3-VL-8B (published)", "VideoSSR-8B (published)"
@@ -30,7 +30,7 @@ def write_table(runs: Mapping[str, Path], frames: int, out: Path | None = None) 
         out: where benchmarks.md, benchmarks.json and failed.jsonl go.
 
     Raises:
-        BadInput: a folder holds no results, or a task that did not finish.
+        BadInput: a folder holds no tasks, or one of which some questions were not asked.
     """
     scored = {name: _scored(folder) for name, folder in runs.items()}
     others = {name: _others(folder) for name, folder in runs.items()}
@@ -41,6 +41,9 @@ def write_table(runs: Mapping[str, Path], frames: int, out: Path | None = None) 
         for task in _task_folders(folder)
         for entry in failures(task)
     ]
+    unfinished = [f"{name}/{t.name}" for name, folder in runs.items() for t in _task_folders(folder) if not finished(t)]
+    if unfinished:
+        text += f"\nNot finished: {', '.join(unfinished)}\n"
     if failed:
         text += f"\n{len(failed)} questions could not be asked; they count as wrong, the first: {failed[0]}\n"
     if out is not None:
@@ -61,7 +64,7 @@ def _task_folders(folder: Path) -> list[Path]:
 
 def _scored(folder: Path) -> dict[str, Scored]:
     of_task = {task: benchmark for benchmark in benchmarks().values() for task in benchmark.tasks}
-    tasks = [task for task in _task_folders(folder) if task.name in of_task]
+    tasks = [task for task in _task_folders(folder) if task.name in of_task and finished(task)]
     return {of_task[task.name].name: score(of_task[task.name], task) for task in tasks}
 
 
@@ -70,7 +73,7 @@ def _others(folder: Path) -> dict[str, dict[str, float]]:
     known = {task for benchmark in benchmarks().values() for task in benchmark.tasks}
     told = {}
     for task in _task_folders(folder):
-        if task.name not in known:
+        if task.name not in known and finished(task):
             results, _ = read_task(task)
             for name, values in results.items():
                 numbers = {k: v for k, v in values.items() if isinstance(v, (int, float)) and "_stderr" not in k}

@@ -40,6 +40,11 @@ class Scored:
     failed: int
 
 
+def finished(folder: Path) -> bool:
+    """Whether lmms-eval has written results there; it does so only when every question has been asked."""
+    return any(folder.rglob("*_results.json"))
+
+
 def read_task(folder: Path) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
     """(results by task, samples of all tasks) of the last run in a folder of lmms-eval.
 

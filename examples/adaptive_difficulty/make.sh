@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Does drawing at the difficulty that fits keep more groups useful? The quickstart with its fixed preset and with levels,
+# three seeds each: one hour on 2 cores, then the table and the picture.
+#   bash examples/adaptive_difficulty/make.sh     SEEDS="1 2 3"   STEPS=30   RUN=runs/adaptive_difficulty
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+run=$(realpath -m "${RUN:-runs/adaptive_difficulty}")
+
+for seed in ${SEEDS:-1 2 3}; do
+    for arm in fixed adaptive; do
+        levels=null
+        [ "$arm" = fixed ] || levels=videossr_tiny_levels
+        RUN=$run/$arm SEED=$seed STEPS=${STEPS:-30} bash recipes/quickstart_cpu.sh \
+            data.adaptive.levels="$levels" data.val_max_samples=64 \
+            trainer.rollout_data_dir="$run/$arm/qwen2_5_vl-seed$seed/rollouts"
+    done
+done
+.venv/bin/python examples/adaptive_difficulty/compare.py "$run" examples/adaptive_difficulty/useful_groups.png
