@@ -216,6 +216,7 @@ def test_a_prompt_that_is_too_long_is_told_and_not_used(open_dataset, dataset_fo
     ("changes", "message"),
     [
         ({"levels": "nonsense"}, "unknown preset 'nonsense'"),
+        ({"embedding": "no/such/clip"}, "no/such/clip"),
         ({"memory": 1}, "memory above 1"),
         ({"group_size": 1}, "group_size of 2 or more"),
         ({"data": {"dataloader_num_workers": 2}}, "dataloader_num_workers=0"),

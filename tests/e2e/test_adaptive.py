@@ -9,7 +9,7 @@ import pytest
 def run(quickstart, small, tmp_path_factory):
     """Two steps, then two more in a new process that resumes."""
     folder = tmp_path_factory.mktemp("an adaptive run")
-    rollouts = f"trainer.rollout_data_dir={str(folder).replace(' ', chr(92) + ' ')}/rollouts"
+    rollouts = f"trainer.rollout_data_dir={folder}/rollouts"
     settings = (*small, "data.adaptive.levels=videossr_tiny_levels", "trainer.val_before_train=False", rollouts)
     for steps in (2, 4):
         finished = quickstart(folder, *settings, STEPS=steps)

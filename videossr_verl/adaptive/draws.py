@@ -20,7 +20,7 @@ import ray
 from data_preprocess.draw_online import draw_row
 from data_preprocess.draw_samples import DrawSettings
 from data_preprocess.plan import partners
-from data_preprocess.presets import Preset, load_preset
+from data_preprocess.presets import Preset, load_preset, with_embedding
 from data_preprocess.seeds import digest, rng
 from videossr_verl.adaptive.level_chooser import LevelChooser, is_useful
 from videossr_verl.adaptive.mailbox import open_mailbox
@@ -55,6 +55,8 @@ class AdaptiveDraws:
             )
         ours = [row for row in rows if is_pretext(row)]
         preset = load_preset(str(config["levels"]))
+        if config.get("embedding"):
+            preset = with_embedding(preset, str(config["embedding"]))
         self._levels = _levels(preset, {row["extra_info"]["task"] for row in ours})
         subsets = {name: preset.subsets[name] for names in self._levels.values() for name in names}
         embeddings = {s.difficulty.embedding for s in subsets.values() if hasattr(s.difficulty, "embedding")}
