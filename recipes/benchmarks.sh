@@ -41,6 +41,14 @@ include=$("$py" -m videossr_verl.cli eval-path)
 export OPENAI_API_URL=${OPENAI_API_URL:-http://127.0.0.1:9/} OPENAI_API_KEY=${OPENAI_API_KEY:-none}
 export HF_HOME=${HF_HOME:-$HOME/.cache/huggingface}
 
+for pair in "$@"; do # results of another model or number of frames must not be taken for these
+    note=$out/${pair%%=*}/settings asked="${pair#*=} frames=$frames prompts=${PROMPTS:-paper}"
+    [ ! -e "$note" ] || [ "$(cat "$note")" = "$asked" ] \
+        || fail "'${note%/*}' holds results of $(cat "$note"), not of $asked: give another OUT or NAME"
+    mkdir -p "${note%/*}"
+    echo "$asked" > "$note"
+done
+
 runs=() broken=()
 for pair in "$@"; do
     name=${pair%%=*} model=${pair#*=}

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -109,3 +110,42 @@ def test_the_commands(bench, tmp_path, capsys):
     assert main(["viubench", "score", str(tmp_path), "--answers", "x"]) == 2
     assert "make it with videossr build or videossr viubench build" in capsys.readouterr().err
     assert main(["viubench", "build", str(tmp_path / "no"), "--out", str(tmp_path / "o")]) == 2
+
+
+def test_masked_video_prediction_is_scored_apart(bench, tmp_path_factory, tmp_path, capsys):
+    videos = tmp_path_factory.mktemp("long videos")
+    generate_videos(videos, 3, seed=4, seconds=40)
+    out = tmp_path / "bench"
+    command = [
+        "viubench",
+        "build",
+        str(videos),
+        "--out",
+        str(out),
+        "--mvp",
+        "--embedding",
+        "built_in",
+        "--samples",
+        "2",
+    ]
+    model = Path(__file__).parent.parent.parent / "recipes" / "tiny" / "qwen2_5_vl"
+    assert main([*command, "--model", str(model)]) == 0
+    capsys.readouterr()
+    rows = {part: pq.read_table(out / part / "test.parquet").to_pylist() for part in ("viubench", "mvp")}
+    assert all(json.loads(r["extra_info"]["num_prompt_tokens"]) for part in rows.values() for r in part)
+    for part, of_part in rows.items():
+        lines = [{"id": r["extra_info"]["index"], "answer": r["reward_model"]["ground_truth"]} for r in of_part]
+        (tmp_path / f"{part}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines[1:]))
+    command = ["viubench", "score", str(out), "--answers", str(tmp_path / "viubench.jsonl"), "--name", "all right"]
+    command += ["--mvp-answers", str(tmp_path / "mvp.jsonl"), "--out", str(tmp_path / "scores")]
+    assert main(command) == 0
+    shown = capsys.readouterr().out
+    assert shown.index("| **all right** |") < shown.index("all right: reward by subset")
+    found = json.loads((tmp_path / "scores" / "viubench.json").read_text())[-1]
+    assert found["means"]["All"] == pytest.approx(100 * 8.5 / 9)  # one of 18 answers is missing
+    assert not any("mvp" in column["subset"] for column in found["columns"])
+    mvp = json.loads((tmp_path / "scores" / "mvp.json").read_text())
+    assert {s["subset"].split("/")[1] for s in mvp["subsets"]} == {"mvp_easy", "mvp", "mvp_hard"}
+    assert sum(s["missing"] for s in mvp["subsets"]) == 1
+    assert mvp["mean_reward"] == pytest.approx(5 / 6)
+    assert "| **mean** | 0.833 |" in (tmp_path / "scores" / "mvp.md").read_text()

@@ -61,6 +61,13 @@ def test_a_second_run_runs_only_what_is_left(run, recipe):
     assert "| VIUBench |" in again.stdout
 
 
+def test_results_at_another_number_of_frames_are_not_taken_for_these(run, recipe):
+    out, models, settings, _ = run
+    again = recipe(out / "results", *models, **settings | {"FRAMES": "32"})
+    assert again.returncode == 2
+    assert "frames=48 prompts=paper, not of" in again.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

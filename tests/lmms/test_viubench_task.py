@@ -96,6 +96,9 @@ def test_a_second_run_asks_nothing_again(run, viubench, lmms_eval, tmp_path, res
     assert again.returncode == 0, again.stderr[-2000:]
     assert {s["filtered_resps"] for s in results(tmp_path)[1]} == {"1,1,1"}
     assert "Loading safetensors" not in again.stderr  # not even the model is needed
+    other = lmms_eval("viubench", tmp_path / "o", environment={"VIUBENCH": str(viubench)}, state=state, prompts="paper")
+    assert other.returncode == 0, other.stderr[-2000:]
+    assert {s["filtered_resps"] for s in results(tmp_path / "o")[1]} != {"1,1,1"}  # asked in another way, asked again
 
 
 def test_other_models_of_lmms_eval_get_files(viubench, lmms_eval, tmp_path, results):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -85,16 +86,17 @@ class VideoModel(lmms):
     def generate_until(self, requests: list[Instance]) -> list[str]:
         """An answer to each request; "" where the video cannot be shown, which the state file lists."""
         known = self._read_state()
-        keys = [_key(request) for request in requests]
+        keys = [self._key(request) for request in requests]
         left = [(key, request) for key, request in zip(keys, requests, strict=True) if key not in known]
         if left:
             self._open_engine([request for _, request in left])
         failed = 0
         for at in tqdm(range(0, len(left), BATCH), "ask", unit=f"{BATCH} questions"):
-            answered = self._answer(left[at : at + BATCH])
+            batch = left[at : at + BATCH]
+            answered = self._answer(batch)
             self._write_state(answered)
-            for key, (_, text, error) in answered.items():
-                known[key] = text
+            for key, _ in batch:
+                _, known[key], error = answered[key]
                 failed = failed + 1 if error else 0
                 if failed == FAILED_IN_A_ROW:
                     raise BadInput(f"{failed} questions in a row failed, the last with: {error}")
@@ -167,6 +169,13 @@ class VideoModel(lmms):
         most = [max((len(_media(m, kind)) for m in messages), default=0) for kind in ("video", "image")]
         self._engine = VllmEngine(self._pretrained, *most, self._options)
 
+    def _key(self, request: Instance) -> str:
+        """Names a question in the state file; asked of another model or in another way it is another one."""
+        context, _, settings, doc_id, task, split = request.args
+        how = [self._pretrained, asdict(self._policy), self._paper_prompts, {k: str(v) for k, v in settings.items()}]
+        parts = json.dumps([how, str(context), doc_id, task, split], sort_keys=True)
+        return blake2b(parts.encode(), digest_size=8).hexdigest()
+
     def _read_state(self) -> dict[str, str]:
         """Answers of earlier runs; questions that failed are asked again."""
         if self._state is None or not self._state.exists():
@@ -184,13 +193,6 @@ class VideoModel(lmms):
             entry = {"key": key, "task": task, "doc_id": doc_id, "answer": text, "error": error}
             lines.append(json.dumps(entry, ensure_ascii=False) + "\n")
         append_lines(self._state, lines)
-
-
-def _key(request: Instance) -> str:
-    """Names a question of a task in the state file; another text or other generation settings make it another one."""
-    context, _, settings, doc_id, task, split = request.args
-    parts = [str(context), {k: str(v) for k, v in sorted(settings.items())}, doc_id, task, split]
-    return blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
 
 
 def _media(messages: Messages, kind: str) -> list[dict[str, Any]]:
