@@ -53,11 +53,15 @@ class AdaptiveDraws:
             raise BadInput(
                 f"data.adaptive needs memory above 1 and group_size of 2 or more, got {memory:g} and {group}"
             )
-        ours = [row for row in rows if is_pretext(row)]
+        tasks, videos = set(), {}
+        for row in rows:
+            if _is_pretext(row):
+                tasks.add(row["extra_info"]["task"])
+                videos[row["extra_info"]["video_id"]] = row["videos"][0]["video"]
         preset = load_preset(str(config["levels"]))
-        if config.get("embedding"):
+        if config.get("embedding") and any(hasattr(s.difficulty, "embedding") for s in preset.subsets.values()):
             preset = with_embedding(preset, str(config["embedding"]))
-        self._levels = _levels(preset, {row["extra_info"]["task"] for row in ours})
+        self._levels = _levels(preset, tasks)
         subsets = {name: preset.subsets[name] for names in self._levels.values() for name in names}
         embeddings = {s.difficulty.embedding for s in subsets.values() if hasattr(s.difficulty, "embedding")}
         self._draw = DrawSettings(
@@ -68,7 +72,6 @@ class AdaptiveDraws:
         )
         self._chooser, self._preset = LevelChooser(self._levels, memory), preset.name
         self._group_size, self._data_root, self._log = group, data_root, config.get("log")
-        videos = {row["extra_info"]["video_id"]: row["videos"][0]["video"] for row in ours}
         self._partners = {video: videos[other] for video, other in partners(videos, seed).items()}
         self._drawn = 0
         self._open: dict[int, tuple[str, str]] = {}  # number of the draw -> task, level
@@ -119,7 +122,7 @@ class AdaptiveDraws:
         self._reports = {number: [tuple(report) for report in reports] for number, reports in state["reports"]}
 
     def _level(self, row: Row, number: int) -> str | None:
-        task = row["extra_info"]["task"] if is_pretext(row) else None
+        task = row["extra_info"]["task"] if _is_pretext(row) else None
         if task not in self._levels:
             return None
         return self._chooser.choose(task, rng(int(digest("level", self._draw.seed, number)[:16], 16)))
@@ -170,7 +173,7 @@ class AdaptiveDraws:
             file.write(json.dumps(line) + "\n")
 
 
-def is_pretext(row: Row) -> bool:
+def _is_pretext(row: Row) -> bool:
     """Whether a row is of `videossr build`, not of another data set."""
     return row["data_source"].startswith(DATA_SOURCE_PREFIX)
 
