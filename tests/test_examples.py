@@ -1,5 +1,6 @@
 """The examples run as their comments say."""
 
+import json
 import os
 import re
 import subprocess
@@ -25,3 +26,24 @@ def test_the_readmes_pictures_are_drawn(name, tmp_path):
     if name == "deduplication":  # the README's figure
         assert "80 pairs, 43 of them different" in said
         assert re.search(r"^0\.95 +0\.74 ", said, re.MULTILINE)
+
+
+def test_the_comparison_of_fixed_and_adaptive_difficulty(tmp_path):
+    """Of verl's dumps: with the fixed preset one group of two is useful, with levels both are."""
+    for arm, second in (("fixed", [0.5, 0.5]), ("adaptive", [0.5, 1.0])):
+        folder = tmp_path / arm / "qwen2_5_vl-seed1"
+        (folder / "rollouts").mkdir(parents=True)
+        for step in range(1, 9):
+            rollouts = [("a", 0.0), ("a", 1.0), *(("b", score) for score in second)]
+            lines = [{"uid": f"{group}_{i}_0", "score": score} for i, (group, score) in enumerate(rollouts)]
+            text = "".join(json.dumps(line) + "\n" for line in lines)
+            (folder / "rollouts" / f"{step}.jsonl").write_text(text)
+    rates = {"temporal_jigsaw": {"jigsaw": {"share": 0.4}, "jigsaw_4_clips": {"share": 0.6}}}
+    (tmp_path / "adaptive" / "qwen2_5_vl-seed1" / "steps").mkdir()
+    log = tmp_path / "adaptive" / "qwen2_5_vl-seed1" / "steps" / "difficulty.jsonl"
+    log.write_text(8 * (json.dumps({"rates": rates}) + "\n"))
+    command = [sys.executable, str(EXAMPLES / "adaptive_difficulty" / "compare.py"), str(tmp_path), "picture.png"]
+    said = subprocess.run(command, check=True, cwd=tmp_path, capture_output=True, text=True).stdout
+    assert "| fixed | 0.500 | 0.500 | 0.500 |" in said
+    assert "| adaptive | 1.000 | 1.000 | 1.000 |" in said
+    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
