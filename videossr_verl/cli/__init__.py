@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from videossr_verl.cli import benchmarks, build, eval, eval_path, inspect, parity, probe, report, viubench
+from videossr_verl.cli import benchmarks, build, doctor, eval, eval_path, inspect, parity, probe, report, viubench
 from videossr_verl.cli.verb import add_verb
 from videossr_verl.errors import BadInput
 
@@ -23,6 +23,7 @@ VERBS = {
     "viubench": viubench,
     "benchmarks": benchmarks,
     "eval-path": eval_path,
+    "doctor": doctor,
 }
 
 

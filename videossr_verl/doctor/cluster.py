@@ -1,0 +1,65 @@
+"""The checks of one machine on every node of a Ray cluster, and what can only be seen by comparing nodes."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+from videossr_verl.doctor.checks import Asked, check_machine
+from videossr_verl.doctor.findings import Finding, failure, ok, warning
+from videossr_verl.errors import BadInput
+
+CLOCK_SECONDS = 2.0  # of difference that logs and lock files still bear
+WAIT_SECONDS = 120.0
+KNOCK_SECONDS = 5.0
+
+
+def check_cluster(address: str, asked: Asked) -> dict[str, list[Finding]]:
+    """Node -> findings. BadInput where there is no cluster at `address`."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    if not ray.is_initialized():
+        _knock(address)
+        try:
+            ray.init(address=address, log_to_driver=False)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise BadInput(f"no Ray cluster at '{address}': {str(error).splitlines()[0]}") from error
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    tasks = {}
+    for node in nodes:
+        here = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        remote = ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=here)(_on_node)
+        tasks[f"{node['NodeManagerAddress']}/{node['NodeID'][:6]}"] = (remote.remote(asked), time.time())
+    found = {}
+    for name, (task, started) in tasks.items():
+        try:
+            findings, clock = ray.get(task, timeout=WAIT_SECONDS)
+            found[name] = [*findings, _clock(clock, started, time.time())]
+        except (ray.exceptions.RayError, TimeoutError) as error:
+            told = f"no answer: {type(error).__name__}: {str(error).strip().splitlines()[0]}"
+            found[name] = [failure("node", told, "see Ray's logs on it; is this package installed there?")]
+    return found
+
+
+def _knock(address: str) -> None:
+    """Ray itself waits for minutes where nobody answers, and then ends the process."""
+    host, _, port = address.rpartition(":")
+    if not port.isdigit():  # "auto", "local"
+        return
+    try:
+        socket.create_connection((host, int(port)), KNOCK_SECONDS).close()
+    except OSError as error:
+        raise BadInput(f"no Ray cluster at '{address}': {error.strerror or error}") from error
+
+
+def _on_node(asked: Asked) -> tuple[list[Finding], float]:
+    return check_machine(asked), time.time()
+
+
+def _clock(there: float, before: float, after: float) -> Finding:
+    """The node's clock was read between `before` and `after` of ours."""
+    apart = max(before - there, there - after, 0.0)
+    if apart > CLOCK_SECONDS:
+        return warning("clock", f"{apart:.0f} s apart from the head's", "run chrony or ntpd on every node")
+    return ok("clock", "agrees with the head's")
