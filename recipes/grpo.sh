@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# GRPO on GPUs: base model, data set and cluster by name, everything else by verl's own overrides.
+#   bash recipes/grpo.sh VIDEO_FOLDER model=NAME data=NAME cluster=NAME [option=NAME[,NAME...]] [HYDRA_OVERRIDE...]
+#   model     qwen2_5_vl_3b 7b 32b 72b, qwen3_vl_4b 8b 30b_a3b 32b       (default qwen3_vl_8b, the paper's)
+#   data      videossr, mvp, videossr_mvp: built if not there yet; or the path of a folder of `videossr build`,
+#             with a slash in it (default videossr)
+#   cluster   1x1, 1x8, 2x8, 4x8, 8x8: nodes x GPUs; of a Ray cluster that has been started (default 1x8)
+#   option    lora, frozen_vision, dynamic_batch, filter_groups, colocate_async, separate_async
+#   RUN=runs/$data-$model      where data set and checkpoints go
+#   MODEL=FOLDER               the weights are there, not on the hub
+#   EMBEDDING=NAME             of masked video prediction: a CLIP folder or hub name, or built_in
+#   CONFIG=videossr_grpo       Hydra config with the hyperparameters
+#   DRY_RUN=1                  only print the commands
+# Each choice is one file in recipes/config with what differs, and why. Not run on a GPU yet: every combination composes
+# and passes verl's own checks (tests/test_grpo_recipe.py).
+set -euo pipefail
+
+fail() {
+    echo "grpo: $1" >&2
+    exit 2
+}
+case "${1:-}" in
+"" | -h | --help)
+    sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
+    exit $(($# == 0 ? 2 : 0))
+    ;;
+esac
+[ -d "$1" ] || fail "'$1' is not a folder: give a folder of videos"
+videos=$(cd "$1" && pwd)
+shift
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+model=qwen3_vl_8b data=videossr cluster=1x8 option='' overrides=()
+for argument in "$@"; do
+    case "$argument" in
+    model=*) model=${argument#*=} ;;
+    data=*) data=${argument#*=} ;;
+    cluster=*) cluster=${argument#*=} ;;
+    option=*) option=${argument#*=} ;;
+    *) overrides+=("$argument") ;;
+    esac
+done
+choice() { # group, name: exits where there is no such file
+    [ -f "$here/config/$1/$2.yaml" ] && return
+    local known
+    known=$(cd "$here/config/$1" && echo *.yaml)
+    fail "unknown $1 '$2': give one of ${known//.yaml/}"
+}
+choice base_model "$model"
+choice cluster "$cluster"
+for name in ${option//,/ }; do choice option "$name"; done
+preset=$data
+if [[ "$data" == */* ]]; then
+    [ -f "$data/train.parquet" ] || [ -n "${DRY_RUN:-}" ] || fail "'$data' holds no train.parquet: give a folder of videossr build"
+    built=$(realpath -m "$data") preset=
+    data=videossr_mvp # lengths for any of our tasks
+else
+    choice dataset "$data"
+fi
+
+run=$(realpath -m "${RUN:-runs/${preset:-$(basename "${built:-}")}-$model}")
+weights=${MODEL:-$(sed -n 's/^ *path: //p' "$here/config/base_model/$model.yaml")}
+do_it() {
+    if [ -n "${DRY_RUN:-}" ]; then
+        printf '%q ' "$@"
+        echo
+    else
+        "$@"
+    fi
+}
+if [ -n "$preset" ]; then
+    built=$run/data
+    build=(videossr build "$videos" --out "$built" --preset "$preset" --data-root "$videos" --model "$weights")
+    [ "$preset" = videossr ] || build+=(--embedding "${EMBEDDING:-openai/clip-vit-base-patch32}" --keep-embeddings "$run/embeddings")
+    do_it "${build[@]}"
+fi
+
+settings=(
+    --config-dir "$here/config"
+    --config-name "${CONFIG:-videossr_grpo}"
+    "+base_model=$model"
+    "+dataset=$data"
+    "+cluster=$cluster"
+    "+option=[$option]"
+    "data.train_files=$built/train.parquet"
+    "data.val_files=$built/test.parquet"
+    "data.data_root=$videos"
+    "actor_rollout_ref.model.path=$weights"
+    "trainer.default_local_dir=$run/steps"
+    "trainer.experiment_name=$(basename "$run")"
+)
+do_it python -m verl.trainer.main_ppo "${settings[@]}" "${overrides[@]}"
