@@ -85,7 +85,7 @@ class PretextDataset(RLHFDataset):
     def _open_draws(self) -> AdaptiveDraws | None:
         """Only for training: validation needs the same rows each time."""
         adaptive = self.config.get("adaptive") or {}
-        if not adaptive.get("levels") or _as_list(self.data_files) != _as_list(self.config.get("train_files")):
+        if not adaptive.get("levels") or _as_list(self.original_data_files) != _as_list(self.config.get("train_files")):
             return None
         if _as_list(self.config.get("train_files")) == _as_list(self.config.get("val_files")):
             raise BadInput("data.adaptive cannot validate on the training rows: give other data.val_files")

@@ -151,9 +151,10 @@ class VideoModel(lmms):
             shown, stills = render(videos, specs, "/", self._engine.factor)
             rendered = iter(stills)
             opened = [next(rendered) if isinstance(image, ImageSpec) else _opened(image) for image in images]
+            texts = [{"role": m["role"], "content": _text(m["content"])} for m in messages]
         except Exception as error:  # a broken file may fail in any way, and costs this question only
             return _told(error)
-        return Question(0, [{"role": m["role"], "content": _text(m["content"])} for m in messages], shown, opened)
+        return Question(0, texts, shown, opened)
 
     def _video(self, part: dict[str, Any]) -> VideoSpec:
         url = part["url"]
