@@ -209,7 +209,7 @@ def test_a_prompt_that_is_too_long_is_told_and_not_used(open_dataset, dataset_fo
     dataset = open_dataset(data={"max_prompt_length": longest})
     rows = [row for at in range(0, 24, BATCH) for row in dataset.__getitems__(list(range(at, at + BATCH)))]
     stored = [row for row in rows if "draw" not in row["extra_info"]]
-    assert len(stored) == caplog.text.count("longer than data.max_prompt_length")
+    assert 0 < len(stored) == caplog.text.count("longer than data.max_prompt_length")
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,13 @@ def test_a_run_that_asked_some_questions_only_is_refused(tmp_path):
         score(benchmarks()["LVBench"], folder)
 
 
+def test_a_run_killed_while_it_was_written_is_told(tmp_path):
+    folder = _run_of(tmp_path / "lvbench", "lvbench", [{"lvbench_score": True, "filtered_resps": "A"}])
+    (folder / "1_samples_lvbench.jsonl").unlink()
+    with pytest.raises(BadInput, match=r"samples_lvbench\.jsonl' is missing: delete the folder"):
+        score(benchmarks()["LVBench"], folder)
+
+
 def test_a_question_that_was_asked_again_has_not_failed(tmp_path):
     folder = _run_of(tmp_path / "lvbench", "lvbench", [{"lvbench_score": False, "filtered_resps": ""}] * 2)
     entries = [("a", "no video"), ("b", "no video"), ("a", "")]

@@ -49,7 +49,7 @@ def read_task(folder: Path) -> tuple[dict[str, dict[str, Any]], list[dict[str, A
     """(results by task, samples of all tasks) of the last run in a folder of lmms-eval.
 
     Raises:
-        BadInput: there is none, or not all questions were asked.
+        BadInput: there is none, its samples are missing, or not all questions were asked.
     """
     found = sorted(folder.rglob("*_results.json"))
     if not found:
@@ -58,7 +58,10 @@ def read_task(folder: Path) -> tuple[dict[str, dict[str, Any]], list[dict[str, A
     stamp = found[-1].name.removesuffix("_results.json")
     samples = []
     for task, counts in results["n-samples"].items():
-        lines = (found[-1].parent / f"{stamp}_samples_{task}.jsonl").read_text(encoding="utf-8").splitlines()
+        file = found[-1].parent / f"{stamp}_samples_{task}.jsonl"
+        if not file.is_file():  # lmms-eval writes it after the results, so a kill may fall between them
+            raise BadInput(f"'{file}' is missing: delete the folder '{folder}' and run the task again")
+        lines = file.read_text(encoding="utf-8").splitlines()
         if not len(lines) == counts["effective"] == counts["original"]:
             raise BadInput(
                 f"'{folder}' has {len(lines)} of {counts['original']} questions of {task}: its figure needs all of them"
