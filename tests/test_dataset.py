@@ -88,7 +88,7 @@ def test_a_deleted_video_is_named_before_training(open_dataset, dataset_folder, 
     ("changes", "sentence"),
     [
         ({"data_root": None}, "data.data_root is not set"),
-        ({"data_root": "/no/such/folder"}, "is not a folder on this machine"),
+        ({"data_root": "/no/such/folder"}, "is not a folder on node"),
         ({"processor": None}, "has no processor"),
         ({"parity": "maybe"}, "data.parity=maybe is none of stop, warn, off"),
         ({"frame_cache": {"folder": "/proc/frames", "max_gb": 1}}, "data.frame_cache.folder='/proc/frames' cannot be"),

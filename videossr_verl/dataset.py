@@ -6,6 +6,8 @@ import copy
 import functools
 import json
 import logging
+import os
+import platform
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +24,8 @@ from verl.utils.dataset.rl_dataset import RLHFDataset
 from videossr_verl.adaptive.draws import AdaptiveDraws
 from videossr_verl.dataset_folder import DATA_SOURCE_PREFIX
 from videossr_verl.errors import BadInput
+from videossr_verl.failures.fingerprint import fingerprint
+from videossr_verl.failures.lost_groups import max_lost_share
 from videossr_verl.parity_at_start import check_before_training
 from videossr_verl.prompt_tokens import PromptTokenCounter
 from videossr_verl.render import render, resolve_path
@@ -72,6 +76,10 @@ class PretextDataset(RLHFDataset):
         shown = copy.copy(self)
         shown.dataframe = self._draws.rows([self.dataframe[item] for item in items], fits)
         return [shown[place] for place in range(len(items))]
+
+    def fingerprint(self) -> str:
+        """Of the rows that are trained on; kept in checkpoints."""
+        return fingerprint(self.data_files, len(self.dataframe))
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint of the data loader keeps of this data set."""
@@ -131,10 +139,12 @@ class PretextDataset(RLHFDataset):
         }
         missing = sorted(v for v in videos if not resolve_path(v, root).is_file())
         if missing:
-            raise BadInput(
-                f"{len(missing)} of {len(videos)} videos are missing below data.data_root={root}, first '{missing[0]}':"
-                " restore them or build the dataset again"
+            found = (
+                f"{len(missing)} of {len(videos)} videos are missing below data.data_root={root}, first '{missing[0]}'"
             )
+            if len(missing) > max_lost_share(self.config) * len(videos):
+                raise BadInput(f"{found}: restore them or build the dataset again")
+            logger.warning("%s: their groups will be lost", found)
 
     def maybe_filter_out_long_prompts(self, dataframe: datasets.Dataset = None) -> datasets.Dataset:
         """Drops (or refuses, with `filter_overlong_prompts=False`) prompts over `max_prompt_length`, decoding nothing.
@@ -238,12 +248,17 @@ def read_table(file: str) -> pa.Table:
 
 
 def data_root(config: DictConfig) -> str:
-    """`data.data_root`, or one sentence that says how to set it."""
-    root = config.get("data_root")
-    if not root:
+    """The folder of `data.data_root` on this machine: `$NAME` in it is this node's environment variable.
+
+    BadInput, one sentence that says how to set it, where there is none.
+    """
+    wanted = config.get("data_root")
+    if not wanted:
         raise BadInput("data.data_root is not set: give the folder that the dataset's video paths are relative to")
+    root = os.path.expandvars(wanted)
     if not Path(root).is_dir():
-        raise BadInput(f"data.data_root='{root}' is not a folder on this machine")
+        shown = f"'{wanted}'" if root == wanted else f"'{wanted}' (here '{root}')"
+        raise BadInput(f"data.data_root={shown} is not a folder on node {platform.node()}")
     return root
 
 

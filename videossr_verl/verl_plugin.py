@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import os
 
-from videossr_verl import fixes
+from videossr_verl import failures, fixes
 
 
 def _install() -> None:
     fixes.install_in_verl()
+    failures.install_in_verl()
     if os.environ.get("VERL_PLATFORM") == "cpu":
         from videossr_verl.cpu import platform
 

@@ -14,8 +14,8 @@ from verl.utils.dataset.rl_dataset import collate_fn
 from verl.utils.tokenizer import hf_processor, hf_tokenizer
 
 from reward_fns import compute_score as plain_compute_score
-from videossr_verl.adaptive import mailbox
-from videossr_verl.adaptive.reward_hook import compute_score
+from videossr_verl import mailbox
+from videossr_verl.adaptive.reward_hook import MAILBOX, compute_score
 from videossr_verl.dataset import PretextDataset
 from videossr_verl.errors import BadInput
 
@@ -37,7 +37,7 @@ def open_dataset(_ray, tiny_model, corpus_folder, dataset_folder, tmp_path):
     def make(data=None, **adaptive):
         mailbox._box.cache_clear()
         with suppress(ValueError):
-            ray.kill(ray.get_actor(mailbox.NAME))
+            ray.kill(ray.get_actor(MAILBOX))
         config = {
             "data_root": str(corpus_folder),
             "train_files": str(dataset_folder / "train.parquet"),
@@ -151,12 +151,12 @@ def test_a_checkpoint_between_rollouts_keeps_what_has_come(open_dataset):
     row = dataset.__getitems__([0])[0]
     draw = row["extra_info"]["draw"]
     for score in (0.0, 1.0):
-        mailbox.post((draw, score, 0.25))
+        mailbox.post(MAILBOX, (draw, score, 0.25))
     state = dataset.state_dict()
     again = open_dataset()
     again.load_state_dict(state)
     for score in (1.0, 0.5):
-        mailbox.post((draw, score, 0.25))
+        mailbox.post(MAILBOX, (draw, score, 0.25))
     assert again._draws._learn() == [[0.0, 0.5, 1.0, 1.0]]
     assert again._draws._open == {}
 
@@ -166,7 +166,7 @@ def test_a_lost_rollout_keeps_its_group_out_and_nothing_waits(open_dataset):
     rows = dataset.__getitems__([0, 1])
     for row in rows:
         for _ in range(GROUP - (row is rows[0])):
-            mailbox.post((row["extra_info"]["draw"], 0.5, 0.25))
+            mailbox.post(MAILBOX, (row["extra_info"]["draw"], 0.5, 0.25))
     dataset.__getitems__([2])
     assert sorted(dataset._draws._reports) == [rows[0]["extra_info"]["draw"]]
 
@@ -185,8 +185,8 @@ def test_off_by_default_rewards_report_nothing(open_dataset):
     dataset = open_dataset(levels=None)
     batch = next(iter(_loader(dataset)))
     assert len(_reward(batch)) == BATCH * GROUP  # there is no mailbox that a report could reach
-    with pytest.raises(ValueError, match=mailbox.NAME):
-        ray.get_actor(mailbox.NAME)
+    with pytest.raises(ValueError, match=MAILBOX):
+        ray.get_actor(MAILBOX)
 
 
 def test_a_level_that_no_video_carries_leaves_the_stored_row(open_dataset, tmp_path):

@@ -43,22 +43,31 @@ def quickstart():
     return run
 
 
+TRAIN = (sys.executable, "-m", "verl.trainer.main_ppo", "--config-name", "videossr_grpo_cpu")
+
+
 @pytest.fixture(scope="session")
 def train():
-    """(folder to run in, *Hydra overrides) -> the finished process of verl's own entry point."""
+    """(folder to run in, *Hydra overrides, **environment) -> the finished process of verl's own entry point."""
 
-    def run(folder, *overrides):
-        command = [sys.executable, "-m", "verl.trainer.main_ppo", "--config-name", "videossr_grpo_cpu", *overrides]
+    def run(folder, *overrides, **environment):
+        environment = _environment(VERL_FILE_LOGGER_PATH=folder / "metrics.jsonl", **environment)
         return subprocess.run(
-            command,
-            cwd=folder,
-            env=_environment(VERL_FILE_LOGGER_PATH=folder / "metrics.jsonl"),
-            capture_output=True,
-            text=True,
-            timeout=900,
+            [*TRAIN, *overrides], cwd=folder, env=environment, capture_output=True, text=True, timeout=900
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def start_training():
+    """As `train`, for those who look while it runs -> the process; keywords go to it."""
+
+    def start(folder, *overrides, **how):
+        environment = _environment(VERL_FILE_LOGGER_PATH=folder / "metrics.jsonl")
+        return subprocess.Popen([*TRAIN, *overrides], cwd=folder, env=environment, **how)
+
+    return start
 
 
 @pytest.fixture(scope="session")

@@ -23,9 +23,10 @@ from data_preprocess.plan import partners
 from data_preprocess.presets import Preset, load_preset, with_embedding
 from data_preprocess.seeds import digest, rng
 from videossr_verl.adaptive.level_chooser import LevelChooser, is_useful
-from videossr_verl.adaptive.mailbox import open_mailbox
+from videossr_verl.adaptive.reward_hook import MAILBOX
 from videossr_verl.dataset_folder import DATA_SOURCE_PREFIX
 from videossr_verl.errors import BadInput
+from videossr_verl.mailbox import open_mailbox
 from videossr_verl.video.embedding import describe_embedding
 
 logger = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ class AdaptiveDraws:
         self._drawn = 0
         self._open: dict[int, tuple[str, str]] = {}  # number of the draw -> task, level
         self._reports: dict[int, list[tuple[float, float]]] = {}  # of groups that are not whole yet
-        self._mailbox = open_mailbox()
+        self._mailbox = open_mailbox(MAILBOX)
 
     def rows(self, stored: Sequence[Row], fits: Callable[[Row], bool]) -> list[Row]:
         """For each stored row one of the same task and video, drawn now; the stored one where that cannot be.

@@ -7,6 +7,8 @@ from typing import Any
 
 import reward_fns
 
+MAILBOX = "videossr_rewards_of_drawn_samples"  # of (number of the draw, reward, chance)
+
 
 def compute_score(
     data_source: str,
@@ -19,7 +21,7 @@ def compute_score(
     result = reward_fns.compute_score(data_source, solution_str, ground_truth, extra_info, **kwargs)
     draw = (extra_info or {}).get("draw")
     if draw is not None:
-        from videossr_verl.adaptive.mailbox import post
+        from videossr_verl.mailbox import post
 
-        post((int(draw), result["score"], result["chance"]))
+        post(MAILBOX, (int(draw), result["score"], result["chance"]))
     return result

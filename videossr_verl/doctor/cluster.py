@@ -17,7 +17,8 @@ KNOCK_SECONDS = 5.0
 def check_cluster(address: str, asked: Asked) -> dict[str, list[Finding]]:
     """Node -> findings. BadInput where there is no cluster at `address`."""
     import ray
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    from videossr_verl.cluster_nodes import alive_nodes, on_node
 
     if not ray.is_initialized():
         _knock(address)
@@ -25,12 +26,10 @@ def check_cluster(address: str, asked: Asked) -> dict[str, list[Finding]]:
             ray.init(address=address, log_to_driver=False)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise BadInput(f"no Ray cluster at '{address}': {str(error).splitlines()[0]}") from error
-    nodes = [node for node in ray.nodes() if node["Alive"]]
     tasks = {}
-    for node in nodes:
-        here = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        remote = ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=here)(_on_node)
-        tasks[f"{node['NodeManagerAddress']}/{node['NodeID'][:6]}"] = (remote.remote(asked), time.time())
+    for node in alive_nodes():
+        name = f"{node['NodeManagerAddress']}/{node['NodeID'][:6]}"
+        tasks[name] = on_node(node, _on_node, asked), time.time()
     found = {}
     for name, (task, started) in tasks.items():
         try:

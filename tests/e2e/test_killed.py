@@ -1,0 +1,115 @@
+"""A run killed with SIGKILL, in every phase of a step, goes on from its last whole checkpoint with the same data."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+from omegaconf import OmegaConf
+from torchdata.stateful_dataloader import StatefulDataLoader
+from verl.trainer.ppo.utils import create_rl_sampler
+
+PHASES = ("rollout", "update", "checkpoint", "publish")
+STEPS, BATCH = 3, 4
+
+
+@pytest.fixture(scope="module")
+def run(train, tiny_model, dataset_folder, corpus_folder, tmp_path_factory):
+    """{phase: what the killed run left}, after the last of them a run to the end; the folder."""
+    folder = tmp_path_factory.mktemp("killed")
+    (folder / "killed").mkdir()
+    settings = (
+        f"data.train_files={dataset_folder}/train.parquet",
+        f"data.val_files={dataset_folder}/test.parquet",
+        f"data.data_root={corpus_folder}",
+        f"data.train_batch_size={BATCH}",
+        "data.max_prompt_length=256",
+        "data.max_response_length=12",
+        f"actor_rollout_ref.model.path={tiny_model}",
+        "actor_rollout_ref.actor.ppo_mini_batch_size=4",
+        "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=16",
+        "actor_rollout_ref.rollout.n=4",
+        f"trainer.total_training_steps={STEPS}",
+        "trainer.val_before_train=false",
+        "trainer.test_freq=-1",
+        "trainer.save_freq=1",
+        "trainer.max_actor_ckpt_to_keep=2",
+        f"trainer.default_local_dir={folder}/steps",
+        f"trainer.rollout_data_dir={folder}/rollouts",
+    )
+    left = {}
+    hook = {"PYTHONPATH": Path(__file__).parent / "killed_at", "KILL_FOLDER": folder / "killed"}
+    for phase in PHASES:
+        finished = train(folder, *settings, KILL_AT=phase, **hook)
+        left[phase] = finished.returncode, whole_steps(folder / "steps"), marker(folder / "steps")
+        assert (folder / "killed" / phase).exists(), finished.stdout[-3000:] + finished.stderr[-3000:]
+    finished = train(folder, *settings)
+    assert finished.returncode == 0, finished.stdout[-3000:] + finished.stderr[-3000:]
+    return folder, left
+
+
+def marker(steps):
+    return int((steps / "latest_checkpointed_iteration.txt").read_text())
+
+
+def whole_steps(steps):
+    """Numbers of the checkpoints under their final names; each file in them can be read to its end."""
+    folders = sorted(steps.glob("global_step_*"))
+    for folder in folders:
+        names = {file.name for file in folder.rglob("*.pt")}
+        assert {"data.pt", *(f"{kind}_world_size_1_rank_0.pt" for kind in ("model", "optim", "extra_state"))} == names
+        for file in folder.rglob("*.pt"):
+            torch.load(file, weights_only=False)
+        assert json.loads((folder / "training_data.json").read_text())["rows"] == 24
+    return [int(folder.name.rpartition("_")[2]) for folder in folders]
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_what_a_killed_run_leaves_is_whole(run, phase):
+    code, steps, marked = run[1][phase]
+    assert code != 0
+    assert marked == 1
+    assert steps == ([1, 2] if phase == "publish" else [1])
+
+
+def test_it_goes_on_to_the_end_and_keeps_the_last_checkpoints(run):
+    assert whole_steps(run[0] / "steps") == [2, 3]
+    assert marker(run[0] / "steps") == 3
+    assert not (run[0] / "steps" / ".partial").exists()
+
+
+def test_each_step_has_the_rows_of_an_uninterrupted_run(run, dataset_folder):
+    """What the loader gives from the seed, as verl makes it, against what the resumed runs answered."""
+    rows = pq.read_table(dataset_folder / "train.parquet").to_pylist()
+    loader = StatefulDataLoader(
+        rows, BATCH, sampler=create_rl_sampler(OmegaConf.create({"shuffle": True, "seed": 1}), rows), collate_fn=list
+    )
+    for step, batch in zip(range(1, STEPS + 1), loader, strict=False):
+        lines = (run[0] / "rollouts" / f"{step}.jsonl").read_text().splitlines()
+        answered = Counter(json.loads(line)["gts"] for line in lines)
+        assert answered == {key: 4 * n for key, n in Counter(r["reward_model"]["ground_truth"] for r in batch).items()}
+
+
+def test_another_data_set_is_refused(run, train, dataset_folder, corpus_folder, tiny_model, tmp_path):
+    """Before any worker starts."""
+    table = pq.read_table(dataset_folder / "train.parquet")
+    pq.write_table(table.slice(4), tmp_path / "train.parquet")
+    finished = train(
+        tmp_path,
+        f"data.train_files={tmp_path}/train.parquet",
+        f"data.val_files={dataset_folder}/test.parquet",
+        f"data.data_root={corpus_folder}",
+        "data.train_batch_size=4",
+        "data.max_prompt_length=256",
+        "actor_rollout_ref.actor.ppo_mini_batch_size=4",
+        f"actor_rollout_ref.model.path={tiny_model}",
+        f"trainer.default_local_dir={run[0]}/steps",
+    )
+    assert finished.returncode != 0
+    said = finished.stdout + finished.stderr
+    then = json.loads((run[0] / "steps" / "global_step_3" / "training_data.json").read_text())["fingerprint"]
+    assert f"its fingerprint was {then} and is " in said
+    assert "set data.resume_with_changed_data=true" in said
+    assert "actor and ref model engine initialized" not in said

@@ -1,0 +1,94 @@
+"""Videos that vanish or break while a run trains: their groups are left out and counted; too many end it."""
+
+import json
+import shutil
+import subprocess
+import time
+
+import pyarrow.parquet as pq
+import pytest
+
+DEADLINE = 600  # seconds
+
+
+@pytest.fixture(scope="module")
+def run(start_training, tiny_model, dataset_folder, corpus_folder, read_metrics, tmp_path_factory):
+    """(folder, output, exit code) of a run that loses two of its four training videos after the first step."""
+    folder = tmp_path_factory.mktemp("losing")
+    videos = folder / "videos"
+    shutil.copytree(corpus_folder, videos)
+    settings = (
+        f"data.train_files={dataset_folder}/train.parquet",
+        f"data.val_files={dataset_folder}/test.parquet",
+        f"data.data_root={videos}",
+        "data.train_batch_size=4",
+        "data.max_prompt_length=256",
+        "data.max_response_length=12",
+        "data.max_lost_share=0.15",  # 6 of 40 groups
+        f"actor_rollout_ref.model.path={tiny_model}",
+        "actor_rollout_ref.actor.ppo_mini_batch_size=4",
+        "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=16",
+        "actor_rollout_ref.rollout.n=4",
+        "trainer.total_epochs=10",
+        "trainer.val_before_train=false",
+        "trainer.test_freq=-1",
+        "trainer.logger=[console,file]",
+        f"trainer.default_local_dir={folder}/steps",
+    )
+    with (folder / "log").open("w") as log:
+        process = start_training(folder, *settings, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            deadline = time.monotonic() + DEADLINE
+            while not (metrics := folder / "metrics.jsonl").is_file() or "\n" not in metrics.read_text():
+                assert process.poll() is None, (folder / "log").read_text()[-3000:]
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+            gone, cut = _training_videos(dataset_folder)[:2]
+            (videos / gone).unlink()
+            content = (videos / cut).read_bytes()
+            (videos / cut).write_bytes(content[: len(content) // 3])
+            code = process.wait(DEADLINE)
+        finally:
+            process.kill()
+    return folder, {gone, cut}, (folder / "log").read_text(), code, read_metrics(folder / "metrics.jsonl")
+
+
+def _training_videos(dataset):
+    rows = pq.read_table(dataset / "train.parquet").to_pylist()
+    return sorted({video["video"] for row in rows for video in row["videos"]})
+
+
+def test_a_step_with_lost_groups_is_an_update_with_the_others(run):
+    metrics = run[4]
+    assert metrics[1]["training/lost_groups"] == 0
+    losing = [step for step in metrics if metrics[step]["training/lost_groups"] > 0]
+    assert losing
+    for step in losing:
+        assert metrics[step]["training/lost_groups"] < 4
+        assert metrics[step]["actor/grad_norm"] > 0
+        assert metrics[step]["training/rollout_probs_diff_max"] <= 0.01
+
+
+def test_they_are_listed_with_their_reason(run):
+    folder, broken, *_ = run
+    lines = [json.loads(line) for line in (folder / "steps" / "lost_groups.jsonl").read_text().splitlines()]
+    assert {video for line in lines for video in line["videos"]} & broken
+    assert len({line["group"] for line in lines}) == len(lines)
+    assert all("VideoRejected" in line["reason"] for line in lines)
+    assert {reason for line in lines for reason in ("[missing]", "not a video") if reason in line["reason"]}
+
+
+def test_the_counter_and_the_list_agree(run):
+    folder, _, _, _, metrics = run
+    lines = [json.loads(line) for line in (folder / "steps" / "lost_groups.jsonl").read_text().splitlines()]
+    for step, values in metrics.items():
+        assert values["training/lost_groups"] == sum(line["step"] == step for line in lines)
+
+
+def test_too_many_end_the_run_and_say_which(run):
+    _, broken, log, code, metrics = run
+    assert code != 0
+    (said,) = {line for line in log.splitlines() if "TooManyLostGroups: " in line and "more than" in line}
+    assert "more than data.max_lost_share=0.15 of 10 batches: " in said
+    assert any(video in said for video in broken)
+    assert max(metrics) < 20

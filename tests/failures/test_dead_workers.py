@@ -1,0 +1,87 @@
+"""A worker that dies is found and named, a busy one is left alone, and a trainer that waits for it is ended."""
+
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+import ray
+
+from videossr_verl.failures import dead_workers
+from videossr_verl.failures.dead_workers import first_death, named_actors
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _ray():
+    ray.shutdown()
+    ray.init(num_cpus=1, log_to_driver=False)
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def _look_often(monkeypatch):
+    monkeypatch.setattr(dead_workers, "PERIOD", 0.05)
+
+
+@pytest.fixture
+def worker():
+    """(name) -> an actor that has started."""
+
+    class Worker:  # in here, so that Ray sends it whole: its processes cannot import tests
+        def work(self, seconds):
+            time.sleep(seconds)
+
+    def start(name):
+        actor = ray.remote(num_cpus=0)(Worker).options(name=name).remote()
+        ray.get(actor.__ray_ready__.remote())
+        return actor
+
+    return start
+
+
+def test_the_dead_one_is_named_with_its_cause(worker):
+    workers = [worker(f"agent_loop_worker_{i}") for i in range(3)]
+    actors = named_actors()
+    assert set(actors) == {f"agent_loop_worker_{i}" for i in range(3)}
+    ray.kill(workers[1])
+    died = first_death(actors, threading.Event())
+    assert died.startswith("agent_loop_worker_1 died: ")
+    assert "ray.kill" in died
+
+
+def test_a_busy_worker_is_not_dead(worker):
+    busy = worker("busy")
+    busy.work.remote(60)
+    done = threading.Event()
+    threading.Timer(1, done.set).start()
+    assert first_death({"busy": busy}, done) is None
+
+
+def test_a_trainer_that_waits_for_ever_is_ended(tmp_path):
+    """In a process of its own, which must end with code 1 and the reason."""
+    script = tmp_path / "waits.py"
+    script.write_text(
+        "import threading, ray\n"
+        "from videossr_verl.failures import dead_workers\n"
+        "dead_workers.PERIOD, dead_workers.GRACE = 0.05, 0.2\n"
+        "ray.init(num_cpus=1, log_to_driver=False)\n"
+        "actor = ray.remote(num_cpus=0)(type('Worker', (), {})).options(name='worker').remote()\n"
+        "ray.get(actor.__ray_ready__.remote())\n"
+        "def fit(self, manager):\n"
+        "    ray.kill(actor)\n"
+        "    threading.Event().wait()\n"
+        "dead_workers.watching(fit)(None, None)\n"
+    )
+    finished = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    assert finished.returncode == 1
+    assert "DeadWorkerError: worker died: " in finished.stderr
+    assert "the same command goes on from the last whole checkpoint" in finished.stderr
+
+
+def test_a_run_that_ends_by_itself_is_not_touched():
+    ended = []
+    dead_workers.watching(lambda self, manager: ended.append(manager))(None, "manager")
+    assert ended == ["manager"]
+    assert not [thread for thread in threading.enumerate() if thread.name == "dead workers" and thread.join(5)]

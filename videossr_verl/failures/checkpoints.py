@@ -1,0 +1,130 @@
+"""verl 0.9.1 writes a checkpoint into the folder that a resumed run reads.
+
+A run that is killed while it writes leaves a half folder under its final name; one that is killed in the last moment
+an empty marker, or a marker that names weights already deleted by the rotation. Here a checkpoint is written below
+`.partial`, flushed to disk, moved to its name on every node, and only then the marker changes, in one step.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import ray
+from omegaconf import DictConfig, open_dict
+from verl.trainer.ppo.checkpoint_callback import CheckpointCallback
+
+from videossr_verl.cluster_nodes import alive_nodes, on_node
+from videossr_verl.failures.fingerprint import write_fingerprint
+
+PARTIAL = ".partial"
+MARKER = "latest_checkpointed_iteration.txt"  # verl's name
+
+
+def whole(stock: Callable[..., None]) -> Callable[..., None]:
+    """Of the trainer's `_save_checkpoint`."""
+
+    def _save_checkpoint(self: Any) -> None:
+        trainer = self.config.trainer
+        if self.config.actor_rollout_ref.actor.get("checkpoint", {}).get("async_save", False):
+            stock(self)  # Megatron still writes when this returns
+            return
+        steps, name = Path(trainer.default_local_dir), f"global_step_{self.global_steps}"
+        on_each_node(_clear, steps)
+        callback = self.checkpoint_callback
+        # The folder that users are told of must be the final one; verl would also delete older ones too early.
+        self.checkpoint_callback = CheckpointCallback()
+        kept = {"max_actor_ckpt_to_keep": None, "max_critic_ckpt_to_keep": None, "remove_previous_ckpt_in_save": False}
+        try:
+            with _changed(trainer, default_local_dir=str(steps / PARTIAL), **kept):
+                stock(self)
+        finally:
+            self.checkpoint_callback = callback
+        write_fingerprint(self.train_dataset, steps / PARTIAL / name)
+        on_each_node(publish, steps, name)
+        write_marker(steps, self.global_steps)
+        on_each_node(remove_older, steps, self.global_steps, _keep(trainer))
+        callback.on_save(
+            trainer=self, global_step=self.global_steps, checkpoint_dir=str(steps / name), async_save=False
+        )
+
+    return _save_checkpoint
+
+
+def on_each_node(function: Callable[..., None], *arguments: Any) -> None:
+    """One node after the other: where they share the disk, the first one does it, and the others find it done."""
+    for node in alive_nodes():
+        ray.get(on_node(node, function, *arguments))
+
+
+@contextmanager
+def _changed(config: DictConfig, **values: Any) -> Iterator[None]:
+    before = {key: config.get(key) for key in values}
+    with open_dict(config):
+        config.update(values)
+    try:
+        yield
+    finally:
+        with open_dict(config):
+            config.update(before)
+
+
+def _keep(trainer: DictConfig) -> int | None:
+    """How many checkpoints stay, None for all."""
+    if trainer.get("remove_previous_ckpt_in_save", False):
+        return 1
+    return trainer.get("max_actor_ckpt_to_keep") or None
+
+
+def _clear(steps: Path) -> None:
+    shutil.rmtree(steps / PARTIAL, ignore_errors=True)
+
+
+def publish(steps: Path, name: str) -> None:
+    """Gives the checkpoint on this node's disk its final name, in one step; nothing where there is none."""
+    partial, final = steps / PARTIAL / name, steps / name
+    if not partial.is_dir():
+        return
+    for file in partial.rglob("*"):
+        if file.is_file():
+            _flush(file)
+    if final.exists():  # from a run that went on from an earlier step
+        final.rename(steps / PARTIAL / f"replaced_{name}")
+    partial.rename(final)
+    _flush(steps)
+    shutil.rmtree(steps / PARTIAL, ignore_errors=True)
+
+
+def write_marker(steps: Path, step: int) -> None:
+    """Names the checkpoint to resume from; a reader finds the old number or the new one, never none."""
+    new = steps / f".{MARKER}"
+    new.write_text(str(step))
+    _flush(new)
+    new.replace(steps / MARKER)
+    _flush(steps)
+
+
+def remove_older(steps: Path, step: int, keep: int | None) -> None:
+    """Deletes this disk's checkpoints of steps below `step` but for the newest `keep - 1`."""
+    numbers = sorted(int(path.name.rpartition("_")[2]) for path in steps.glob("global_step_*") if path.is_dir())
+    older = [number for number in numbers if number < step]
+    if keep is None or not older:
+        return
+    (steps / PARTIAL).mkdir(exist_ok=True)
+    for number in older[: max(0, len(older) - keep + 1)]:
+        gone = steps / PARTIAL / f"global_step_{number}"
+        with suppress(FileNotFoundError):  # another node on the same disk was first
+            (steps / f"global_step_{number}").rename(gone)
+    _clear(steps)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
