@@ -5,7 +5,10 @@
 #   data      videossr, mvp, videossr_mvp: built if not there yet; or the path of a folder of `videossr build`,
 #             with a slash in it (default videossr)
 #   cluster   1x1, 1x8, 2x8, 4x8, 8x8: nodes x GPUs; of a Ray cluster that has been started (default 1x8)
-#   option    lora, frozen_vision, dynamic_batch, filter_groups, colocate_async, separate_async
+#   option    lora, frozen_vision, dynamic_batch, filter_groups, colocate_async, separate_async, ulysses
+#   --plan    only tell what memory the run needs, and refuse one that does not fit: builds nothing, starts nothing
+#   --gpu G   for --plan: a100-40g, a100-80g, h100, h200, b200, l40s, rtx4090 or a number of GiB
+#             (default: this machine's, else h100)
 #   RUN=runs/$data-$model      where data set and checkpoints go
 #   MODEL=FOLDER               the weights are there, not on the hub
 #   EMBEDDING=NAME             of masked video prediction: a CLIP folder or hub name, or built_in
@@ -30,16 +33,25 @@ videos=$(cd "$1" && pwd)
 shift
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-model=qwen3_vl_8b data=videossr cluster=1x8 option='' overrides=()
-for argument in "$@"; do
-    case "$argument" in
-    model=*) model=${argument#*=} ;;
-    data=*) data=${argument#*=} ;;
-    cluster=*) cluster=${argument#*=} ;;
-    option=*) option=${argument#*=} ;;
-    *) overrides+=("$argument") ;;
+model=qwen3_vl_8b data=videossr cluster=1x8 option='' plan='' gpu=() overrides=()
+while (($#)); do
+    case "$1" in
+    model=*) model=${1#*=} ;;
+    data=*) data=${1#*=} ;;
+    cluster=*) cluster=${1#*=} ;;
+    option=*) option=${1#*=} ;;
+    --plan) plan=1 ;;
+    --gpu=*) gpu=(--gpu "${1#*=}") ;;
+    --gpu)
+        (($# > 1)) || fail "--gpu needs a name, e.g. --gpu h100"
+        gpu=(--gpu "$2")
+        shift
+        ;;
+    *) overrides+=("$1") ;;
     esac
+    shift
 done
+[ -n "$plan" ] || ((${#gpu[@]} == 0)) || fail "--gpu goes with --plan"
 choice() { # group, name: exits where there is no such file
     [ -f "$here/config/$1/$2.yaml" ] && return
     local known
@@ -68,16 +80,15 @@ do_it() {
         "$@"
     fi
 }
-if [ -n "$preset" ]; then
-    built=$run/data
+[ -z "$preset" ] || built=$run/data
+if [ -n "$preset" ] && [ -z "$plan" ]; then
     build=(videossr build "$videos" --out "$built" --preset "$preset" --data-root "$videos" --model "$weights")
     [ "$preset" = videossr ] || build+=(--embedding "${EMBEDDING:-openai/clip-vit-base-patch32}" --keep-embeddings "$run/embeddings")
     do_it "${build[@]}"
 fi
 
+configs=(--config-dir "$here/config" --config-name "${CONFIG:-videossr_grpo}")
 settings=(
-    --config-dir "$here/config"
-    --config-name "${CONFIG:-videossr_grpo}"
     "+base_model=$model"
     "+dataset=$data"
     "+cluster=$cluster"
@@ -89,4 +100,8 @@ settings=(
     "trainer.default_local_dir=$run/steps"
     "trainer.experiment_name=$(basename "$run")"
 )
-do_it python -m verl.trainer.main_ppo "${settings[@]}" "${overrides[@]}"
+if [ -n "$plan" ]; then
+    do_it videossr plan "${configs[@]}" --preset "${preset:-videossr_mvp}" "${gpu[@]}" "${settings[@]}" "${overrides[@]}"
+else
+    do_it python -m verl.trainer.main_ppo "${configs[@]}" "${settings[@]}" "${overrides[@]}"
+fi

@@ -87,7 +87,6 @@ if [ "$trained" -lt "$steps" ]; then
         actor_rollout_ref.actor.optim.lr_warmup_steps=10
         actor_rollout_ref.actor.ppo_mini_batch_size=16
         actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=64
-        actor_rollout_ref.actor.checkpoint.save_contents="[model,optimizer,extra,hf_model]"
     )
     trainer=(
         trainer.total_training_steps="$steps"

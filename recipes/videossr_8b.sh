@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The paper's run (VideoSSR, arXiv 2511.06281, section 4): Qwen3-VL-8B-Instruct on 30,000 samples, one epoch, 8 GPUs.
 #   bash recipes/videossr_8b.sh VIDEO_FOLDER [HYDRA_OVERRIDE...]
-#   RUN=runs/videossr_8b, MODEL, CONFIG, DRY_RUN    as in recipes/grpo.sh
+#   RUN=runs/videossr_8b, MODEL, CONFIG, DRY_RUN, --plan, --gpu    as in recipes/grpo.sh
 # 12,000 groundings, 12,000 jigsaws, 6,000 countings from as many videos; the paper's come from LLaVA-Video-178K.
 # What is known to differ stands in recipes/README.md. Not run on a GPU yet.
 set -euo pipefail
@@ -24,16 +24,22 @@ weights=${MODEL:-Qwen/Qwen3-VL-8B-Instruct}
 mix=anomaly_grounding=12000,temporal_jigsaw=12000,object_counting=6000
 build=(videossr build "$videos" --out "$run/data" --preset videossr --mix "$mix" --test-count 600 --data-root "$videos"
     --model "$weights")
-if [ -n "${DRY_RUN:-}" ]; then
-    printf '%q ' "${build[@]}"
-    echo
-else
-    "${build[@]}"
-fi
+data=$run/data
+case " $* " in
+*" --plan "*) [ -f "$data/train.parquet" ] || data=videossr ;; # nothing is built for a plan
+*)
+    if [ -n "${DRY_RUN:-}" ]; then
+        printf '%q ' "${build[@]}"
+        echo
+    else
+        "${build[@]}"
+    fi
+    ;;
+esac
 
 settings=(
     model=qwen3_vl_8b
-    "data=$run/data"
+    "data=$data"
     cluster=1x8
     data.max_prompt_length=8192
     actor_rollout_ref.model.use_fused_kernels=true
@@ -41,8 +47,5 @@ settings=(
     actor_rollout_ref.rollout.enable_chunked_prefill=false
     # vLLM then wants room for a whole prompt in a batch.
     actor_rollout_ref.rollout.max_num_batched_tokens=10240
-    # The paper saves once, at 500 steps; a run of hours should survive a crash.
-    trainer.save_freq=50
-    trainer.max_actor_ckpt_to_keep=2
 )
 RUN=$run exec bash "$(dirname "${BASH_SOURCE[0]}")/grpo.sh" "$videos" "${settings[@]}" "$@"

@@ -4,9 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from itertools import chain, islice, repeat
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
+from omegaconf import OmegaConf
+from torchdata.stateful_dataloader import StatefulDataLoader
+from verl.trainer.ppo.utils import create_rl_sampler
 
 ROOT = Path(__file__).parent.parent.parent
 SMALL = (
@@ -80,6 +85,19 @@ def read_metrics():
         for record in records:
             merged.setdefault(record["step"], {}).update(record["data"])
         return merged
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def batches():
+    """(parquet file, rows a batch, number) -> the rows of that many steps, as verl's loader gives them from seed 1."""
+
+    def read(file, size, number):
+        rows = pq.read_table(file).to_pylist()
+        sampler = create_rl_sampler(OmegaConf.create({"shuffle": True, "seed": 1}), rows)
+        loader = StatefulDataLoader(rows, size, sampler=sampler, collate_fn=list, drop_last=True)
+        return list(islice(chain.from_iterable(repeat(loader)), number))
 
     return read
 

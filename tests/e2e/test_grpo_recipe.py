@@ -5,6 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import torch
+from safetensors.torch import load_file
+
 RECIPE = Path(__file__).parent.parent.parent / "recipes" / "grpo.sh"
 
 
@@ -43,3 +46,8 @@ def test_an_update_by_names(tiny_model, dataset_folder, corpus_folder, read_metr
     metrics = read_metrics(tmp_path / "metrics.jsonl")[1]
     assert metrics["training/rollout_probs_diff_max"] <= 0.01
     assert metrics["actor/grad_norm"] > 0
+    (trained,) = (tmp_path / "run" / "steps" / "global_step_1" / "actor" / "huggingface").glob("*.safetensors")
+    before, after = load_file(tiny_model / "model.safetensors"), load_file(trained)
+    changed = {name for name, weight in after.items() if not torch.equal(weight, before[name].to(weight.dtype))}
+    assert any(".layers." in name for name in changed)
+    assert not [name for name in changed if "visual" in name]

@@ -1,17 +1,22 @@
-"""A run killed with SIGKILL, in every phase of a step, goes on from its last whole checkpoint with the same data."""
+"""A run of which any process is killed, in every phase, goes on from its last whole checkpoint with the same data."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 import torch
-from omegaconf import OmegaConf
-from torchdata.stateful_dataloader import StatefulDataLoader
-from verl.trainer.ppo.utils import create_rl_sampler
 
-PHASES = ("rollout", "update", "checkpoint", "publish")
+PHASES = ("rollout", "agent", "server", "engine", "update", "checkpoint", "publish")
+REASONS = {  # in the run's own words, where it still has any
+    "agent": r"DeadWorkerError: agent_loop_worker_0_\w+ died: ",
+    "server": r"ActorDiedError|DeadWorkerError: vllm_server_0_0",
+    "engine": r"EngineDeadError",
+    "update": r"ActorDiedError|ActorUnavailableError",
+    "checkpoint": r"ActorDiedError|ActorUnavailableError",
+}
 STEPS, BATCH = 3, 4
 
 
@@ -43,6 +48,7 @@ def run(train, tiny_model, dataset_folder, corpus_folder, tmp_path_factory):
     hook = {"PYTHONPATH": Path(__file__).parent / "killed_at", "KILL_FOLDER": folder / "killed"}
     for phase in PHASES:
         finished = train(folder, *settings, KILL_AT=phase, **hook)
+        (folder / f"{phase}.log").write_text(finished.stdout + finished.stderr)
         left[phase] = finished.returncode, whole_steps(folder / "steps"), marker(folder / "steps")
         assert (folder / "killed" / phase).exists(), finished.stdout[-3000:] + finished.stderr[-3000:]
     finished = train(folder, *settings)
@@ -74,19 +80,20 @@ def test_what_a_killed_run_leaves_is_whole(run, phase):
     assert steps == ([1, 2] if phase == "publish" else [1])
 
 
+@pytest.mark.parametrize("phase", REASONS)
+def test_a_run_that_loses_a_process_says_which(run, phase):
+    assert re.search(REASONS[phase], (run[0] / f"{phase}.log").read_text())
+
+
 def test_it_goes_on_to_the_end_and_keeps_the_last_checkpoints(run):
     assert whole_steps(run[0] / "steps") == [2, 3]
     assert marker(run[0] / "steps") == 3
     assert not (run[0] / "steps" / ".partial").exists()
 
 
-def test_each_step_has_the_rows_of_an_uninterrupted_run(run, dataset_folder):
-    """What the loader gives from the seed, as verl makes it, against what the resumed runs answered."""
-    rows = pq.read_table(dataset_folder / "train.parquet").to_pylist()
-    loader = StatefulDataLoader(
-        rows, BATCH, sampler=create_rl_sampler(OmegaConf.create({"shuffle": True, "seed": 1}), rows), collate_fn=list
-    )
-    for step, batch in zip(range(1, STEPS + 1), loader, strict=False):
+def test_each_step_has_the_rows_of_an_uninterrupted_run(run, batches, dataset_folder):
+    """What the loader gives from the seed against what the resumed runs answered."""
+    for step, batch in enumerate(batches(dataset_folder / "train.parquet", BATCH, STEPS), 1):
         lines = (run[0] / "rollouts" / f"{step}.jsonl").read_text().splitlines()
         answered = Counter(json.loads(line)["gts"] for line in lines)
         assert answered == {key: 4 * n for key, n in Counter(r["reward_model"]["ground_truth"] for r in batch).items()}

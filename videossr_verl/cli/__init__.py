@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from videossr_verl.cli import benchmarks, build, doctor, eval, eval_path, inspect, parity, probe, report, viubench
+from videossr_verl.cli import benchmarks, build, doctor, eval, eval_path, inspect, parity, plan, probe, report, viubench
 from videossr_verl.cli.verb import add_verb
 from videossr_verl.errors import BadInput
 
@@ -17,6 +17,7 @@ VERBS = {
     "build": build,
     "inspect": inspect,
     "report": report,
+    "plan": plan,
     "parity": parity,
     "eval": eval,
     "probe": probe,

@@ -1,6 +1,7 @@
 """Repairs of verl 0.9.1, vLLM 0.28.0 and transformers 5.10.4 that video prompts need, on any device.
 
-Without some of them the rollout and the trainer see different prompts, without an error; without the others
+Without some of them the rollout and the trainer see different prompts, without an error; without fused_output_layer and
+text_only_rows a run ends with an error; without frozen_vision a setting does nothing; without the others
 (repeated_media, repeated_positions, pixel_transfer, slow_polling) all is right and slow. One file each; a file can be
 deleted when its test in tests/fixes says that the library no longer needs it.
 """
@@ -26,6 +27,11 @@ def install_in_verl() -> None:
     after_import("verl.utils.tensordict_utils", _nested_position_ids)
     after_import("verl.workers.rollout.utils", _unexpanded_prompts)
     after_import("verl.trainer.ppo.v1.replay_buffer", _slow_polling)
+    after_import("verl.models.transformers.qwen2_vl", _text_only_rows)
+    after_import("verl.models.transformers.qwen2_vl", _fused_output_layer)
+    after_import("verl.models.transformers.qwen3_vl", _fused_output_layer)
+    after_import("verl.workers.engine_workers", _frozen_vision_in_workers)
+    after_import("verl.workers.engine.fsdp.transformer_impl", _frozen_vision_in_engine)
 
 
 @functools.cache
@@ -102,6 +108,30 @@ def _slow_polling(module: ModuleType) -> None:
     from videossr_verl.fixes import slow_polling
 
     slow_polling.apply(module)
+
+
+def _fused_output_layer(module: ModuleType) -> None:
+    from videossr_verl.fixes import fused_output_layer
+
+    fused_output_layer.apply(module)
+
+
+def _text_only_rows(module: ModuleType) -> None:
+    from videossr_verl.fixes import text_only_rows
+
+    text_only_rows.apply(module)
+
+
+def _frozen_vision_in_workers(module: ModuleType) -> None:
+    from videossr_verl.fixes import frozen_vision
+
+    frozen_vision.apply_to_workers(module)
+
+
+def _frozen_vision_in_engine(module: ModuleType) -> None:
+    from videossr_verl.fixes import frozen_vision
+
+    frozen_vision.apply_to_engine(module)
 
 
 def _video_times(module: ModuleType) -> None:

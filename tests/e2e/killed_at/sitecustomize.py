@@ -1,8 +1,14 @@
 """Python imports this at the start of each process of a run: a SIGKILL at a chosen place of the second step, once.
 
-KILL_AT: rollout (the command's own process, while answers are on their way), update (an FSDP rank, right after the
-optimizer's step), checkpoint (an FSDP rank, with half of the optimizer's file written), publish (the trainer, the
-checkpoint being in its place and the marker not yet changed). KILL_FOLDER: remembers the places that were done.
+KILL_AT, one of PLACES:
+    rollout     the command's own process, while answers are on their way
+    agent       the worker that prepares prompts and waits for answers
+    server      the rollout server, while it answers
+    engine      vLLM's engine below it
+    update      an FSDP rank, right after the optimizer's step
+    checkpoint  an FSDP rank, with half of the optimizer's file written
+    publish     the trainer, the checkpoint being in its place and the marker not yet changed
+KILL_FOLDER remembers the places that were done.
 """
 
 import os
@@ -11,14 +17,16 @@ import sys
 from pathlib import Path
 
 STEP = 2
+REQUEST = 5  # of those that a server answers
 
 
-def _kill(place, pid):
+def _kill(place, *pids):
     try:
         os.close(os.open(Path(os.environ["KILL_FOLDER"], place), os.O_CREAT | os.O_EXCL))
     except FileExistsError:
         return
-    os.kill(pid, signal.SIGKILL)
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
 
 
 def _rollout(trainer_base):
@@ -31,6 +39,43 @@ def _rollout(trainer_base):
         return on_sample_begin
 
     replace_method(trainer_base.PPOTrainer, "on_sample_begin", wrap)
+
+
+def _agent(agent_loop):
+    def wrap(stock):
+        async def run(self, *args, **kwargs):
+            if kwargs["global_steps"] == STEP:
+                _kill("agent", os.getpid())
+            return await stock(self, *args, **kwargs)
+
+        return run
+
+    replace_method(agent_loop.SingleTurnAgentLoop, "run", wrap)
+
+
+def _at_a_request(server_module, kill):
+    def wrap(stock):
+        async def generate(self, *args, **kwargs):
+            self._requests = getattr(self, "_requests", 0) + 1
+            if self._requests == REQUEST:
+                kill()
+            return await stock(self, *args, **kwargs)
+
+        return generate
+
+    replace_method(server_module.vLLMHttpServer, "generate", wrap)
+
+
+def _server(server_module):
+    _at_a_request(server_module, lambda: _kill("server", os.getpid()))
+
+
+def _engine(server_module):
+    import psutil
+
+    _at_a_request(
+        server_module, lambda: _kill("engine", *(child.pid for child in psutil.Process().children(recursive=True)))
+    )
 
 
 def _update(transformer_impl):
@@ -68,8 +113,15 @@ def _publish(checkpoints):
     checkpoints.write_marker = write_marker
 
 
+def _impatient(dead_workers):
+    dead_workers.GRACE = 5.0
+
+
 PLACES = {
     "rollout": ("verl.trainer.ppo.v1.trainer_base", _rollout),
+    "agent": ("verl.experimental.agent_loop.single_turn_agent_loop", _agent),
+    "server": ("verl.workers.rollout.vllm_rollout.vllm_async_server", _server),
+    "engine": ("verl.workers.rollout.vllm_rollout.vllm_async_server", _engine),
     "update": ("verl.workers.engine.fsdp.transformer_impl", _update),
     "checkpoint": ("verl.utils.checkpoint.fsdp_checkpoint_manager", _checkpoint),
     "publish": ("videossr_verl.failures.checkpoints", _publish),
@@ -79,4 +131,5 @@ if os.environ.get("KILL_AT"):
 
     if "verl.trainer.main_ppo" in sys.orig_argv:
         Path(os.environ["KILL_FOLDER"], "driver").write_text(str(os.getpid()))
+    after_import("videossr_verl.failures.dead_workers", _impatient)
     after_import(*PLACES[os.environ["KILL_AT"]])

@@ -1,0 +1,227 @@
+"""What a run's Hydra config says about memory: composed as verl's entry point would, read into plain numbers."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from videossr_verl.errors import BadInput
+from videossr_verl.plan.parameters import Lora
+
+_BYTES = {"fp32": 4, "float32": 4, "float": 4, "32": 4, "bf16": 2, "bfloat16": 2, "fp16": 2, "float16": 2, "16": 2}
+
+
+@dataclass(frozen=True)
+class Engine:
+    """How FSDP keeps a model: bytes of a stored and of a gathered parameter, and what waits in host memory.
+
+    `always_offloaded` is FSDP2's own policy: parameters are copied in layer by layer, and Adam runs on the CPU.
+    """
+
+    stored: int
+    gathered: int
+    param_offload: bool
+    optimizer_offload: bool
+    always_offloaded: bool
+    fsdp_size: int
+    reshard: bool
+
+
+@dataclass(frozen=True)
+class MicroBatch:
+    """What one GPU runs at once: so many samples, or with dynamic batches so many tokens (then `samples` is None)."""
+
+    samples: int | None
+    tokens: int | None
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """vLLM's part. `max_model_len` None: the model's longest context."""
+
+    tensor_parallel: int
+    group: int
+    utilization: float
+    max_model_len: int | None
+    batched_tokens: int
+    max_seqs: int
+    chunked_prefill: bool
+    frees_cache: bool
+    dtype_bytes: int
+    bucket_bytes: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's settings. `prompts` of `rollouts` answers a step; lengths in tokens; `fused` is a backend or None."""
+
+    model: str
+    nodes: int
+    gpus_per_node: int
+    train_file: str | None
+    prompts: int
+    rollouts: int
+    prompt_length: int
+    answer_length: int
+    actor: Engine
+    reference: Engine | None
+    lora: Lora | None
+    checkpointing: bool
+    fused: str | None
+    remove_padding: bool
+    attention: str
+    sequence_parallel: int
+    compiled_entropy: bool
+    entropy_in_update: bool
+    freezes_vision: bool
+    update: MicroBatch
+    log_prob: MicroBatch
+    reference_log_prob: MicroBatch
+    rollout: Rollout
+
+    @property
+    def gpus(self) -> int:
+        """Of all nodes that train."""
+        return self.nodes * self.gpus_per_node
+
+
+def compose_config(config_dir: str | None, config_name: str, overrides: Sequence[str]) -> Any:
+    """The config that `python -m verl.trainer.main_ppo --config-name NAME OVERRIDES` would get; starts nothing.
+
+    Raises:
+        BadInput: verl is not installed, or Hydra refuses the overrides.
+    """
+    verl = importlib.util.find_spec("verl")
+    if verl is None or not verl.submodule_search_locations:
+        raise BadInput("a plan is read from verl's config: pip install 'videossr-verl[train]'")
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    search = [f"hydra.searchpath=[file://{config_dir}]"] if config_dir else []
+    try:
+        with initialize_config_dir(f"{verl.submodule_search_locations[0]}/trainer/config", version_base=None):
+            return compose(config_name, overrides=[*search, *overrides])
+    except (HydraException, OmegaConfBaseException) as error:
+        raise BadInput(f"Hydra refuses these settings: {' '.join(str(error).split())}") from error
+
+
+def read_settings(config: Any) -> Run:
+    """The numbers of a composed config. BadInput for one that is missing or cannot be planned for."""
+    ask = _Asker(config)
+    model, actor, rollout = "actor_rollout_ref.model", "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
+    rank = ask.number(f"{model}.lora_rank", 0)
+    strategy = ask(f"{actor}.strategy")
+    if strategy != "fsdp2":
+        raise BadInput(
+            f"actor_rollout_ref.actor.strategy is '{strategy}': a plan knows fsdp2 only, as in videossr_grpo"
+        )
+    has_reference = ask(f"{actor}.use_kl_loss", False) or ask("algorithm.use_kl_in_reward", False)
+    fused = ask(f"{model}.fused_kernel_options.impl_backend") if ask(f"{model}.use_fused_kernels", False) else None
+    return Run(
+        model=ask(f"{model}.path"),
+        nodes=ask.number("trainer.nnodes"),
+        gpus_per_node=ask.number("trainer.n_gpus_per_node"),
+        train_file=_one_file(ask("data.train_files", None)),
+        prompts=ask.number("data.train_batch_size"),
+        rollouts=ask.number(f"{rollout}.n"),
+        prompt_length=ask.number("data.max_prompt_length"),
+        answer_length=ask.number("data.max_response_length"),
+        actor=_engine(ask, actor),
+        # With an adapter the reference is the actor without it.
+        reference=_engine(ask, "actor_rollout_ref.ref") if has_reference and not rank else None,
+        lora=Lora(rank, ask(f"{model}.exclude_modules", None)) if rank else None,
+        checkpointing=bool(ask(f"{model}.enable_gradient_checkpointing")),
+        fused=fused,
+        remove_padding=bool(ask(f"{model}.use_remove_padding")),
+        attention=ask(f"{model}.override_config.attn_implementation", "flash_attention_2"),
+        sequence_parallel=ask.number(f"{actor}.ulysses_sequence_parallel_size"),
+        compiled_entropy=bool(ask(f"{actor}.fsdp_config.use_torch_compile")),
+        entropy_in_update=bool(ask(f"{actor}.calculate_entropy", False) or ask(f"{actor}.entropy_coeff", 0)),
+        freezes_vision=bool(ask(f"{actor}.freeze_vision_tower", False)),
+        update=_micro_batch(ask, actor, "ppo_", "use_dynamic_bsz"),
+        log_prob=_micro_batch(ask, rollout, "log_prob_", "log_prob_use_dynamic_bsz"),
+        reference_log_prob=_micro_batch(ask, "actor_rollout_ref.ref", "log_prob_", "log_prob_use_dynamic_bsz"),
+        rollout=_rollout(ask, rollout),
+    )
+
+
+class _Asker:
+    """Reads a config's values by their dotted names."""
+
+    _REQUIRED = object()
+
+    def __init__(self, config: Any) -> None:
+        self._config = config
+
+    def __call__(self, key: str, default: Any = _REQUIRED) -> Any:
+        from omegaconf import OmegaConf
+
+        value = OmegaConf.select(self._config, key)
+        if value is not None:
+            return value
+        if default is self._REQUIRED:
+            raise BadInput(f"{key} is not set")
+        return default
+
+    def number(self, key: str, default: Any = _REQUIRED) -> int:
+        """A whole number of at least 1, or `default`."""
+        value = self(key, default)
+        if isinstance(value, bool) or not isinstance(value, int) or (value < 1 and value != default):
+            raise BadInput(f"{key} is {value}, must be a whole number of at least 1")
+        return value
+
+
+def _engine(ask: _Asker, part: str) -> Engine:
+    fsdp = f"{part}.fsdp_config"
+    forward_only = bool(ask(f"{fsdp}.forward_only", False))
+    # verl's own: fp32 for a model that is trained, bf16 for one that is not.
+    stored = ask(f"{fsdp}.model_dtype", "bf16" if forward_only else "fp32")
+    return Engine(
+        stored=_bytes(f"{fsdp}.model_dtype", stored),
+        gathered=_bytes(f"{fsdp}.mixed_precision", ask(f"{fsdp}.mixed_precision.param_dtype", "bf16")),
+        param_offload=bool(ask(f"{fsdp}.param_offload")),
+        optimizer_offload=bool(ask(f"{fsdp}.optimizer_offload")),
+        always_offloaded=forward_only or bool(ask(f"{fsdp}.offload_policy", False)),
+        fsdp_size=ask(f"{fsdp}.fsdp_size", -1),
+        reshard=bool(ask(f"{fsdp}.reshard_after_forward")),
+    )
+
+
+def _micro_batch(ask: _Asker, part: str, prefix: str, dynamic: str) -> MicroBatch:
+    if ask(f"{part}.{dynamic}", False):
+        return MicroBatch(None, ask.number(f"{part}.{prefix}max_token_len_per_gpu"))
+    return MicroBatch(ask.number(f"{part}.{prefix}micro_batch_size_per_gpu"), None)
+
+
+def _rollout(ask: _Asker, part: str) -> Rollout:
+    tensor = ask.number(f"{part}.tensor_model_parallel_size")
+    utilization = ask(f"{part}.gpu_memory_utilization")
+    if not 0 < utilization <= 1:
+        raise BadInput(f"{part}.gpu_memory_utilization is {utilization}, must be above 0 and at most 1")
+    longest = ask(f"{part}.max_model_len", None)
+    return Rollout(
+        tensor_parallel=tensor,
+        group=tensor * ask.number(f"{part}.data_parallel_size") * ask.number(f"{part}.pipeline_model_parallel_size"),
+        utilization=float(utilization),
+        max_model_len=longest and ask.number(f"{part}.max_model_len"),
+        batched_tokens=ask.number(f"{part}.max_num_batched_tokens"),
+        max_seqs=ask.number(f"{part}.max_num_seqs"),
+        chunked_prefill=bool(ask(f"{part}.enable_chunked_prefill")),
+        frees_cache=bool(ask(f"{part}.free_cache_engine")),
+        dtype_bytes=_bytes(f"{part}.dtype", ask(f"{part}.dtype")),
+        bucket_bytes=ask.number(f"{part}.checkpoint_engine.update_weights_bucket_megabytes") << 20,
+    )
+
+
+def _bytes(key: str, dtype: Any) -> int:
+    if str(dtype) not in _BYTES:
+        raise BadInput(f"{key} is '{dtype}': a plan knows {', '.join(k for k in _BYTES if re.match('[bf]', k))}")
+    return _BYTES[str(dtype)]
+
+
+def _one_file(files: Any) -> str | None:
+    return files if isinstance(files, str) or files is None else str(files[0])
