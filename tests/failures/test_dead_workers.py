@@ -59,11 +59,15 @@ def test_a_busy_worker_is_not_dead(worker):
     assert first_death({"busy": busy}, done) is None
 
 
-def test_a_trainer_that_waits_for_ever_is_ended(tmp_path):
+WAITS = {"in Python": "while True: time.sleep(0.01)", "outside": "threading.Event().wait()"}
+
+
+@pytest.mark.parametrize("where", WAITS)
+def test_a_trainer_that_waits_for_ever_is_ended(tmp_path, where):
     """In a process of its own, which must end with code 1 and the reason."""
     script = tmp_path / "waits.py"
     script.write_text(
-        "import threading, ray\n"
+        "import threading, time, ray\n"
         "from videossr_verl.failures import dead_workers\n"
         "dead_workers.PERIOD, dead_workers.GRACE = 0.05, 0.2\n"
         "ray.init(num_cpus=1, log_to_driver=False)\n"
@@ -71,13 +75,15 @@ def test_a_trainer_that_waits_for_ever_is_ended(tmp_path):
         "ray.get(actor.__ray_ready__.remote())\n"
         "def fit(self, manager):\n"
         "    ray.kill(actor)\n"
-        "    threading.Event().wait()\n"
+        f"    {WAITS[where]}\n"
         "dead_workers.watching(fit)(None, None)\n"
     )
     finished = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
     assert finished.returncode == 1
     assert "DeadWorkerError: worker died: " in finished.stderr
     assert "the same command goes on from the last whole checkpoint" in finished.stderr
+    if where == "in Python":
+        assert "DeadWorkerError: worker died: " in finished.stderr[finished.stderr.index("Traceback") :]
 
 
 def test_a_run_that_ends_by_itself_is_not_touched():

@@ -6,6 +6,7 @@ Workers are watched from a thread beside the trainer.
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import threading
@@ -19,7 +20,7 @@ from ray.exceptions import RayActorError
 logger = logging.getLogger(__name__)
 
 PERIOD = 5.0  # seconds between two looks
-GRACE = 60.0  # seconds for the trainer to end by an error of its own
+GRACE = 30.0  # seconds for the trainer to end by an error of its own, and again for the one that it is given
 
 
 def watching(stock: Callable[..., None]) -> Callable[..., None]:
@@ -27,7 +28,8 @@ def watching(stock: Callable[..., None]) -> Callable[..., None]:
 
     def fit(self: Any, agent_loop_manager: Any) -> None:
         done = threading.Event()
-        threading.Thread(target=_watch, args=(named_actors(), done), daemon=True, name="dead workers").start()
+        arguments = named_actors(), done, threading.get_ident()
+        threading.Thread(target=_watch, args=arguments, daemon=True, name="dead workers").start()
         try:
             stock(self, agent_loop_manager)
         finally:
@@ -45,17 +47,24 @@ def named_actors() -> dict[str, Any]:
     return actors
 
 
-def _watch(actors: Mapping[str, Any], done: threading.Event) -> None:
+def _watch(actors: Mapping[str, Any], done: threading.Event, trainer: int) -> None:
     died = first_death(actors, done)
     if died is None:
         return
-    logger.error(
-        "DeadWorkerError: %s. verl cannot replace a worker, so the run ends; the same command goes on from the last"
-        " whole checkpoint",
-        died,
-    )
+    reason = f"{died}; verl replaces no worker: the same command goes on from the last whole checkpoint"
+    logger.error("DeadWorkerError: %s", reason)
     if not done.wait(GRACE):
-        os._exit(1)  # the trainer waits for what will never come
+        _raise_in(trainer, reason)  # it waits for what will never come
+    if not done.wait(GRACE):
+        os._exit(1)  # where Python has no say
+
+
+def _raise_in(thread: int, reason: str) -> None:
+    class DeadWorkerError(RuntimeError):  # Python takes a class here, and makes the exception without arguments
+        def __str__(self) -> str:
+            return reason
+
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(DeadWorkerError))
 
 
 def first_death(actors: Mapping[str, Any], done: threading.Event) -> str | None:
