@@ -120,7 +120,7 @@ def build(settings: BuildSettings) -> dict[str, Any]:
             remove_work_folder(out)
             reasons = Counter(line["reason"] for line in rejected).most_common()
             told = ", ".join(f"{n} {reason}" for reason, n in reasons)
-            raise BadInput(f"none of the {len(corpus.videos)} videos is usable: {told}")
+            raise BadInput(f"none of the {len(corpus.videos + corpus.outside)} videos is usable: {told}")
         _warn_of_bugs(rejected)
         folder = os.path.abspath(settings.embedding_folder or work.folder / "embeddings")
         draw = DrawSettings(settings.seed, preset.subsets, embeddings, folder)
@@ -172,6 +172,7 @@ def _request(
 ) -> str:
     """Identifies what is asked for: the settings, and the corpus by names and sizes."""
     sizes = [(v, os.path.getsize(p) if os.path.exists(p := corpus.path(v)) else None) for v in corpus.videos]
+    sizes += [(v, "outside") for v in corpus.outside]
     numbers = [settings.count, settings.test_count, settings.test_share, settings.seed, bool(settings.mix)]
     return digest(numbers, repr(preset), corpus.root, sizes, token_counts, embeddings, library_versions())
 

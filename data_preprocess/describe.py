@@ -113,7 +113,7 @@ def describe(
         },
         "embeddings": {name: dict(what) for name, what in embeddings.items()},
         "videos": {
-            "found": len(corpus.videos),
+            "found": len(corpus.videos + corpus.outside),
             "usable": len(videos),
             "used": used,
             "not_used": dict(whole_videos),

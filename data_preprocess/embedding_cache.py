@@ -14,6 +14,8 @@ from data_preprocess.seeds import digest
 from videossr_verl.video.embedding import embed
 from videossr_verl.video.sampling import Clip
 
+MAX_BYTES = 2**28  # of one clip's vectors: 4096 frames of 16,384 numbers
+
 
 def cached_embeddings(
     folder: str, clip: Clip, frames: np.ndarray, embedding: str, what: Mapping[str, str]
@@ -29,10 +31,8 @@ def cached_embeddings(
     """
     name = digest("embeddings", clip.content_id, list(clip.times), list(frames.shape), dict(what))
     path = Path(folder, name[:2], f"{name[2:]}.npy")
-    with suppress(OSError, ValueError, EOFError):
-        vectors = np.load(path, allow_pickle=False)
-        if vectors.ndim == 2 and len(vectors) == len(frames):
-            return vectors
+    if (vectors := _stored(path, len(frames))) is not None:
+        return vectors
     vectors = embed(frames, embedding)
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,3 +41,16 @@ def cached_embeddings(
             np.save(file, vectors, allow_pickle=False)
         os.replace(partial, path)
     return vectors
+
+
+def _stored(path: Path, count: int) -> np.ndarray | None:
+    """The file's `count` vectors; None where there is no such file, or another one in its place."""
+    with suppress(OSError, ValueError, EOFError, SyntaxError, MemoryError):
+        if not path.is_file():
+            return None
+        # Mapped, so that no memory is taken for what a header merely claims, and pickles are refused.
+        vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+        fits = isinstance(vectors, np.ndarray) and vectors.ndim == 2 and len(vectors) == count
+        if fits and vectors.dtype.kind == "f" and vectors.nbytes <= MAX_BYTES and np.isfinite(vectors).all():
+            return np.array(vectors)
+    return None

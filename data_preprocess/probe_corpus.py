@@ -44,7 +44,9 @@ def probe_corpus(
             bar.update()
         bar.update(bar.total - bar.n)
     usable: dict[str, Video] = {}
-    rejected: list[Rejected] = []
+    detail = "is a link that leads out of the data root, where training does not follow it: copy what it leads to, or "
+    detail += "give the folder that holds both as --data-root"
+    rejected: list[Rejected] = [{"video": v, "reason": "outside_data_root", "detail": detail} for v in corpus.outside]
     for video in corpus.videos:
         piece = work.load(*keys[video])
         reason, detail = rejection(piece) or _unusable(piece, video, settings) or ("", "")

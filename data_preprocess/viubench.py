@@ -20,7 +20,7 @@ from data_preprocess.presets import load_preset
 from data_preprocess.write_dataset import write_text
 from videossr_verl.dataset_folder import read_rows
 from videossr_verl.errors import BadInput
-from videossr_verl.video.probe import content_id
+from videossr_verl.video.probe import VideoRejected, content_id
 
 SAMPLES = 300  # of each subtype
 
@@ -92,5 +92,5 @@ def _video_ids(dataset: str) -> set[str]:
 def _content_id(path: str) -> str | None:
     try:
         return content_id(path)
-    except OSError:  # the build says what is wrong with it
+    except (OSError, VideoRejected):  # the build says what is wrong with it
         return None

@@ -111,12 +111,12 @@ def _shown(row: Mapping[str, Any], data_root: str) -> tuple[list[list[_Frame]], 
 
     A single frame has the label before it, is marked if its label belongs to the answer, and shows its true time.
     """
-    videos, images = [VideoSpec.from_row(v) for v in row["videos"]], [ImageSpec.from_row(i) for i in row["images"]]
-    clean = [VideoSpec(**{**vars(spec), "transform": {}}) for spec in videos]
     try:
+        videos, images = [VideoSpec.from_row(v) for v in row["videos"]], [ImageSpec.from_row(i) for i in row["images"]]
+        clean = [VideoSpec(**{**vars(spec), "transform": {}}) for spec in videos]
         (shown, pictures), (before, _) = (render(specs, images, data_root, FACTOR) for specs in (videos, clean))
     except VideoRejected as error:
-        raise BadInput(f"a video of the dataset cannot be shown: {error.detail}") from error
+        raise BadInput(f"a video of the dataset cannot be shown: {error}") from error
     strips, stills = [], []
     of_video, of_image = iter(zip(videos, shown, before, strict=True)), iter(zip(images, pictures, strict=True))
     zero = videos[0].times[0] - videos[0].clock[0]

@@ -17,21 +17,22 @@ import datasets
 import numpy as np
 import pyarrow as pa
 import pyarrow.json
-import pyarrow.parquet as pq
 from omegaconf import DictConfig, ListConfig
 from verl.utils.dataset.rl_dataset import RLHFDataset
 
 from videossr_verl.adaptive.draws import AdaptiveDraws
-from videossr_verl.dataset_folder import DATA_SOURCE_PREFIX
+from videossr_verl.dataset_folder import DATA_SOURCE_PREFIX, read_parquet
 from videossr_verl.errors import BadInput
 from videossr_verl.failures.fingerprint import fingerprint
 from videossr_verl.failures.lost_groups import max_lost_share
 from videossr_verl.parity_at_start import check_before_training
+from videossr_verl.pretext_rows import files_of
 from videossr_verl.prompt_tokens import PromptTokenCounter
 from videossr_verl.render import render, resolve_path
 from videossr_verl.sample import ImageSpec, VideoSpec
 from videossr_verl.shared_videos import SharedVideos, SingleFlight
 from videossr_verl.video.frame_cache import FrameCache
+from videossr_verl.video.rejected import VideoRejected
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class PretextDataset(RLHFDataset):
                 chosen = np.random.default_rng(self.seed).choice(len(rows), size=self.max_samples, replace=False)
             rows = rows.select(chosen[: self.max_samples].tolist())
         self.dataframe = rows
-        self._check_videos_exist()
+        self._check_rows()
         self._warn_of_mixed_images()
         frame_cache(self.config)  # a folder that cannot be used is told before the run, not by its workers
         self.dataframe = self.maybe_filter_out_long_prompts(rows)
@@ -128,35 +129,36 @@ class PretextDataset(RLHFDataset):
                 len(self.dataframe),
             )
 
-    def _check_videos_exist(self) -> None:
-        """A video deleted after the build is told now, with its name, and not in the middle of a run."""
+    def _check_rows(self) -> None:
+        """What a row must not ask for, or a video deleted after the build, is told now, and not during the run."""
+        keys = self.prompt_key, self.video_key, self.image_key
+        columns = [name for name in ("data_source", *keys) if name in self.dataframe.column_names]
+        rows = (row for row in self.dataframe.select_columns(columns) if is_pretext(row["data_source"]))
+        files = files_of(rows, *keys)
+        if not files:
+            return
         root = data_root(self.config)
-        videos = {
-            video["video"]
-            for source, row in zip(self.dataframe["data_source"], self.dataframe[self.video_key], strict=True)
-            if source.startswith(DATA_SOURCE_PREFIX)
-            for video in row
-        }
-        missing = sorted(v for v in videos if not resolve_path(v, root).is_file())
+        try:
+            missing = sorted(file for file in files if not resolve_path(file, root).is_file())
+        except VideoRejected as error:
+            raise BadInput(str(error)) from error
         if missing:
-            found = (
-                f"{len(missing)} of {len(videos)} videos are missing below data.data_root={root}, first '{missing[0]}'"
-            )
-            if len(missing) > max_lost_share(self.config) * len(videos):
-                raise BadInput(f"{found}: restore them or build the dataset again")
-            logger.warning("%s: their groups will be lost", found)
+            found = f"{len(missing)} of {len(files)} videos are missing below data.data_root={root}"
+            if len(missing) > max_lost_share(self.config) * len(files):
+                raise BadInput(f"{found}, first '{missing[0]}': restore them or build the dataset again")
+            logger.warning("%s, first '%s': their groups will be lost", found, missing[0])
 
     def maybe_filter_out_long_prompts(self, dataframe: datasets.Dataset = None) -> datasets.Dataset:
         """Drops (or refuses, with `filter_overlong_prompts=False`) prompts over `max_prompt_length`, decoding nothing.
 
         Other rows are filtered by verl's own, decoding, filter.
         """
-        is_pretext = [source.startswith(DATA_SOURCE_PREFIX) for source in dataframe["data_source"]]
-        others = [i for i, pretext in enumerate(is_pretext) if not pretext]
+        ours = [is_pretext(source) for source in dataframe["data_source"]]
+        others = [i for i, pretext in enumerate(ours) if not pretext]
         keep = set(self._keep_foreign(dataframe, others))
-        lengths = self._prompt_lengths(dataframe.select([i for i, pretext in enumerate(is_pretext) if pretext]))
+        lengths = self._prompt_lengths(dataframe.select([i for i, pretext in enumerate(ours) if pretext]))
         too_long: Counter[str] = Counter()
-        for i, length in zip((i for i, p in enumerate(is_pretext) if p), lengths, strict=True):
+        for i, length in zip((i for i, p in enumerate(ours) if p), lengths, strict=True):
             if length <= self.max_prompt_length:
                 keep.add(i)
             else:
@@ -191,7 +193,7 @@ class PretextDataset(RLHFDataset):
         lengths = []
         columns = {self.prompt_key, self.video_key, self.image_key, "extra_info"}.intersection(dataframe.column_names)
         for row in dataframe.select_columns(sorted(columns)):
-            stored = json.loads(row["extra_info"]["num_prompt_tokens"]).get(counter.key)
+            stored = _stored_length(row["extra_info"]["num_prompt_tokens"], counter.key)
             images = row.get(self.image_key) or ()
             lengths.append(stored or counter.count(row[self.prompt_key], row[self.video_key], images))
         return lengths
@@ -233,6 +235,19 @@ class PretextDataset(RLHFDataset):
         return images or None, videos, None
 
 
+def is_pretext(data_source: Any) -> bool:
+    """Whether a row is of this package."""
+    return str(data_source).startswith(DATA_SOURCE_PREFIX)
+
+
+def _stored_length(text: str, key: str) -> int | None:
+    try:
+        stored = json.loads(text).get(key)
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise BadInput("a row's num_prompt_tokens is no JSON object: build the dataset again") from error
+    return stored if isinstance(stored, int) and stored > 0 else None
+
+
 def _as_list(files: Any) -> list[str]:
     return [str(file) for file in files] if isinstance(files, list | ListConfig) else [str(files)]
 
@@ -242,9 +257,12 @@ def read_table(file: str) -> pa.Table:
     if not Path(file).is_file():
         raise BadInput(f"data file '{file}' does not exist: build it with `videossr build`")
     try:
-        return pq.read_table(file) if str(file).endswith(".parquet") else pa.json.read_json(file)
+        table = read_parquet(file) if str(file).endswith(".parquet") else pa.json.read_json(file)
     except (pa.ArrowInvalid, OSError) as error:
         raise BadInput(f"cannot read data file '{file}': {' '.join(str(error).split())}") from error
+    # Its metadata may call columns images, which `datasets` then fetches, over the network too; ours has none.
+    ours = "data_source" in table.column_names and any(map(is_pretext, table["data_source"].unique().to_pylist()))
+    return table.replace_schema_metadata(None) if ours else table
 
 
 def data_root(config: DictConfig) -> str:

@@ -5,6 +5,7 @@ The one place that makes what a model is shown; training, evaluation and picture
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,21 +14,30 @@ import numpy as np
 import torch
 from PIL import Image
 
+from videossr_verl.row_limits import check_prompt_pixels, read_name
 from videossr_verl.sample import ImageSpec, VideoSpec
 from videossr_verl.tasks import get_task
 from videossr_verl.video.decode import decode
 from videossr_verl.video.frame_cache import FrameCache
 from videossr_verl.video.metadata import video_metadata
+from videossr_verl.video.rejected import RejectReason, VideoRejected, rejecting
 from videossr_verl.video.size import target_size
 
 
 def resolve_path(video: str, data_root: str | Path) -> Path:
-    """The file of a row's `video`; ValueError when it lies outside `data_root`, symbolic links followed."""
-    root = Path(data_root).resolve()
-    path = (root / video).resolve()
-    if not path.is_relative_to(root):
-        raise ValueError(f"video '{video}' lies outside the data root '{root}': rows may only name files below it")
-    return path
+    """The file of a row's `video`, symbolic links followed; whether it is there is not looked at.
+
+    Raises:
+        VideoRejected: outside_data_root, or bad_row for what cannot be a path.
+    """
+    root = os.path.realpath(data_root)
+    path = os.path.realpath(os.path.join(root, read_name({"video": video})))
+    if not Path(path).is_relative_to(root):
+        raise VideoRejected(
+            RejectReason.OUTSIDE_DATA_ROOT,
+            f"video '{video}' lies outside the data root '{root}': rows may only name files below it",
+        )
+    return Path(path)
 
 
 Video = tuple[torch.Tensor, dict[str, Any]]
@@ -53,13 +63,15 @@ def render(
         N pairs of uint8 frames (T, C, H, W) and metadata (see `video_metadata`), and the images in RGB.
 
     Raises:
-        VideoRejected: a source file is missing or cannot be decoded.
-        ValueError: a path outside the data root, or an unknown task.
+        VideoRejected: a source file is missing, lies outside the data root, or cannot be decoded; or the specs ask
+            for too much (see `row_limits`), for an unknown task, or for a change that cannot be made.
     """
     requests = [_video_requests(spec, factor) for spec in videos]
     stills = [(spec.video, _size(spec, factor), (spec.time,)) for spec in images]
     wanted: dict[tuple[str, tuple[int, int]], set[float]] = {}
-    for video, size, times in [part for parts in requests for part in parts] + stills:
+    everything = [part for parts in requests for part in parts] + stills
+    check_prompt_pixels(everything[0][0] if everything else "", [(len(times), *size) for _, size, times in everything])
+    for video, size, times in everything:
         wanted.setdefault((video, size), set()).update(times)
     decoded = {}
     for (video, size), times in wanted.items():
@@ -70,10 +82,19 @@ def render(
     rendered = []
     for spec, parts in zip(videos, requests, strict=True):
         sources = [np.stack([decoded[video, size][t] for t in times]) for video, size, times in parts]
-        frames = get_task(spec.task).render(spec.transform, *sources) if spec.transform else sources[0]
+        frames = _changed(spec, sources) if spec.transform else sources[0]
         tensor = torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)))
         rendered.append((tensor, video_metadata(spec.clock)))
     return rendered, [Image.fromarray(decoded[video, size][time]) for video, size, (time,) in stills]
+
+
+def _changed(spec: VideoSpec, sources: list[np.ndarray]) -> np.ndarray:
+    """The frames with the task's change; a transform may hold anything, so any error is the row's."""
+    with rejecting(RejectReason.BAD_ROW, f"the change in the row's video '{spec.video}' cannot be made"):
+        frames = get_task(spec.task).render(spec.transform, *sources)
+        if frames.shape != sources[0].shape or frames.dtype != np.uint8:
+            raise ValueError(f"it gives {frames.dtype} {frames.shape} for {sources[0].shape}")
+        return frames
 
 
 def _video_requests(spec: VideoSpec, factor: int) -> list[Request]:

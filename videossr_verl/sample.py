@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from videossr_verl import row_limits
+
 
 class CannotDraw(ValueError):
     """This clip cannot carry this task at this difficulty; the message says why in one clause.
@@ -65,17 +67,21 @@ class VideoSpec:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> VideoSpec:
-        """The inverse of `to_row`; other keys of `row` are ignored."""
+        """The inverse of `to_row`; other keys of `row` are ignored.
+
+        Raises:
+            VideoRejected: bad_row, a value is missing, of another type, or beyond `row_limits`.
+        """
+        video = row_limits.read_name(row)
+        times, clock = (row_limits.read_times(row, key, video) for key in ("times", "clock"))
+        row_limits.check_clock(video, times, clock)
         return cls(
-            video=row["video"],
-            times=tuple(row["times"]),
-            clock=tuple(row["clock"]),
-            width=row["width"],
-            height=row["height"],
-            min_pixels=row["min_pixels"],
-            max_pixels=row["max_pixels"],
-            task=row["task"],
-            transform=json.loads(row["transform"]),
+            video=video,
+            times=times,
+            clock=clock,
+            **row_limits.read_sizes(row, video),
+            task=str(row.get("task")),
+            transform=row_limits.read_transform(row, video),
         )
 
 
@@ -109,9 +115,10 @@ class ImageSpec:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> ImageSpec:
-        """The inverse of `to_row`; other keys of `row` are ignored."""
-        sizes = {name: row[name] for name in ("width", "height", "min_pixels", "max_pixels")}
-        return cls(video=row["image"], time=row["time"], **sizes)
+        """The inverse of `to_row`, as `VideoSpec.from_row`."""
+        video = row_limits.read_name(row, "image")
+        (time,) = row_limits.read_times({"time": [row.get("time")]}, "time", video)
+        return cls(video=video, time=time, **row_limits.read_sizes(row, video))
 
 
 @dataclass(frozen=True)

@@ -64,8 +64,8 @@ def questions(
 
 
 def _question(row: dict[str, Any], data_root: str | Path, factor: int) -> Question | VideoRejected:
-    videos, images = [VideoSpec.from_row(v) for v in row["videos"]], [ImageSpec.from_row(i) for i in row["images"]]
     try:
+        videos, images = [VideoSpec.from_row(v) for v in row["videos"]], [ImageSpec.from_row(i) for i in row["images"]]
         shown, stills = render(videos, images, data_root, factor)
     except VideoRejected as error:
         return error

@@ -1,9 +1,9 @@
 """Repairs of verl 0.9.1, vLLM 0.28.0 and transformers 5.10.4 that video prompts need, on any device.
 
 Without some of them the rollout and the trainer see different prompts, without an error; without fused_output_layer and
-text_only_rows a run ends with an error; without frozen_vision a setting does nothing; without the others
-(repeated_media, repeated_positions, pixel_transfer, slow_polling) all is right and slow. One file each; a file can be
-deleted when its test in tests/fixes says that the library no longer needs it.
+text_only_rows a run ends with an error; without frozen_vision and remote_code a setting does nothing; without the
+others (repeated_media, repeated_positions, pixel_transfer, slow_polling) all is right and slow. One file each; a file
+can be deleted when its test in tests/fixes says that the library no longer needs it.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ def install_in_verl() -> None:
     after_import("verl.models.transformers.qwen2_vl", _text_only_rows)
     after_import("verl.models.transformers.qwen2_vl", _fused_output_layer)
     after_import("verl.models.transformers.qwen3_vl", _fused_output_layer)
+    after_import("verl.experimental.reward_loop.reward_loop", _remote_code)
     after_import("verl.workers.engine_workers", _frozen_vision_in_workers)
     after_import("verl.workers.engine.fsdp.transformer_impl", _frozen_vision_in_engine)
 
@@ -132,6 +133,12 @@ def _frozen_vision_in_engine(module: ModuleType) -> None:
     from videossr_verl.fixes import frozen_vision
 
     frozen_vision.apply_to_engine(module)
+
+
+def _remote_code(module: ModuleType) -> None:
+    from videossr_verl.fixes import remote_code
+
+    remote_code.apply(module)
 
 
 def _video_times(module: ModuleType) -> None:

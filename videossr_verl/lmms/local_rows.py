@@ -60,7 +60,8 @@ def video_of(benchmark: str, name: str) -> str:
         FileNotFoundError: it is not there; the question counts as wrong and is listed.
     """
     folder = folder_of(benchmark)
-    if (folder / name).is_file():
+    inside = not os.path.isabs(name) and not os.path.normpath(name).startswith(os.pardir)
+    if inside and os.path.isfile(folder / name):
         return str(folder / name)
     found = _videos(str(folder)).get(Path(name).name) or _videos(str(folder)).get(Path(name).stem)
     if found is None:

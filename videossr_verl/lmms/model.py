@@ -30,6 +30,7 @@ from videossr_verl.lmms.benchmarks import paper_prompt
 from videossr_verl.lmms.whole_video import FramePolicy, whole_video
 from videossr_verl.render import render
 from videossr_verl.sample import ImageSpec, VideoSpec
+from videossr_verl.video.container import check_pixels
 
 BATCH = 64  # questions asked at once, and lost at most when the run is killed
 FAILED_IN_A_ROW = 50  # then it is not the videos
@@ -212,7 +213,9 @@ def _text(content: Sequence[dict[str, Any]]) -> str:
 
 
 def _opened(image: Any) -> Image.Image:
-    return (image if isinstance(image, Image.Image) else Image.open(image)).convert("RGB")
+    opened = image if isinstance(image, Image.Image) else Image.open(image)
+    check_pixels("an image", *opened.size)
+    return opened.convert("RGB")
 
 
 def _told(error: BaseException) -> str:

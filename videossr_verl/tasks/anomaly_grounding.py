@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from videossr_verl.sample import CannotDraw, Sample
-from videossr_verl.video.perturbations import PERTURBATIONS, letterbox, retime
+from videossr_verl.video.perturbations import PERTURBATIONS, check_params, letterbox, retime
 from videossr_verl.video.sampling import Clip
 from videossr_verl.video.visibility import MIN_MOTION, is_visible, motion, thumbnails, visibility
 
@@ -105,7 +105,11 @@ def render(transform: Mapping[str, Any], frames: np.ndarray, other_frames: np.nd
         other_frames: for swap, the frames of "source", (stop - start, h, w, 3); letterboxed into H, W.
     """
     out = frames.copy()
-    segment = slice(transform["start"], transform["stop"])
+    start, stop = transform["start"], transform["stop"]
+    if not 0 <= start < stop <= len(frames):
+        raise ValueError(f"frames {start} to {stop} are no segment of {len(frames)} frames")
+    check_params(transform["params"], stop - start)
+    segment = slice(start, stop)
     if transform["perturbation"] == "swap":
         if other_frames is None:
             raise ValueError("render needs other_frames for swap: decode transform['source'] and pass its frames")

@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import stat
+import threading
+import time
+from array import array
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import av
+import av._core
 import numpy as np
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
+from videossr_verl.video.mp4_tables import check_tables, looks_like_mp4
 from videossr_verl.video.rejected import RejectReason, VideoRejected, rejecting
 
 # Everything that people keep videos in. Not on the list, on purpose: playlists (they open other files), image
-# sequences, and text, which FFmpeg would show as a terminal picture.
-CONTAINERS = "mov,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,gif,mxf,nut,ivf,rm,dv"
+# sequences, text, which FFmpeg would show as a terminal picture, and MXF, whose index may claim any length. MP4 and
+# MOV are added for files whose tables can be checked first.
+CONTAINERS = "matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,gif,nut,ivf,rm,dv"
+MAX_BYTES = 100_000_000_000  # of one file: to tell its content, all of it is read
 MAX_PIXELS = 8192 * 4320  # of one picture; FFmpeg refuses larger ones before it allocates them
+MAX_SIDE = 16384  # of one picture: a strip of one line costs the scaler as much as a large picture
 MAX_FRAMES = 2_000_000  # of one file: 18 hours at 30 frames/s
+MAX_DURATION = 1e7  # seconds, 115 days: what is longer has damaged time stamps
+MAX_SECONDS = 600.0  # for reading or decoding one file once; the build gives up after as many
+FRAMES_KEPT = 8_000_000  # in the lists of frames that are remembered, 33 bytes each
+# Bytes of any one block of FFmpeg's memory: the 4 bytes of a pixel at most, and a part more. A file may claim tables
+# and pictures of any size, and is only found out when they have been made.
+MAX_BLOCK = 9 * MAX_PIXELS // 2
 
 NO_TIME = -(2**63)
 
 av.logging.set_level(None)  # damaged files are reported once, as VideoRejected, not by FFmpeg's own lines
+# PyAV does not offer this function of FFmpeg; its module is linked with the FFmpeg that it uses.
+ctypes.CDLL(av._core.__file__).av_max_alloc(ctypes.c_size_t(MAX_BLOCK))
 
 
 def check_file(path: str) -> os.stat_result:
@@ -43,6 +61,9 @@ def check_file(path: str) -> os.stat_result:
         raise VideoRejected(RejectReason.NOT_A_FILE, f"{path} is not a regular file")
     if status.st_size == 0:
         raise VideoRejected(RejectReason.EMPTY_FILE, f"{path} is empty (0 bytes)")
+    if status.st_size > MAX_BYTES:
+        gigabytes = (status.st_size / 1e9, MAX_BYTES / 1e9)
+        raise VideoRejected(RejectReason.TOO_LARGE, "{} has {:.0f} GB; the limit is {:.0f}".format(path, *gigabytes))
     return status
 
 
@@ -51,15 +72,22 @@ def open_video(path: str) -> Iterator[tuple[InputContainer, VideoStream]]:
     """The container and its first video stream (cover pictures do not count), set up for one-thread decoding.
 
     Raises:
-        VideoRejected: unreadable file, no video in it, or pictures of more than MAX_PIXELS.
+        VideoRejected: unreadable file, no video in it, tables of too many entries, or pictures of more than MAX_PIXELS.
     """
     check_file(path)
+    formats = CONTAINERS
+    if looks_like_mp4(path):
+        check_tables(path, MAX_BLOCK)
+        formats += ",mov"
+    limits = {"max_pixels": str(MAX_PIXELS)}
     with rejecting(RejectReason.NOT_A_VIDEO, f"{path} is not a video, or its index is cut off"):
         # "file:" keeps names such as "a:b.mp4" from being read as a network address.
         container = av.open(
             "file:" + os.path.abspath(path),
-            container_options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"},
+            container_options={"format_whitelist": formats, "protocol_whitelist": "file"},
+            options=limits,  # opening decodes a picture where the header does not tell all
             metadata_errors="replace",
+            timeout=MAX_SECONDS,
         )
     with container:
         with rejecting(RejectReason.NO_VIDEO_STREAM, f"{path} has no video stream that can be decoded"):
@@ -69,16 +97,16 @@ def open_video(path: str) -> Iterator[tuple[InputContainer, VideoStream]]:
             stream = films[0]
             check_pixels(path, stream.codec_context.width, stream.codec_context.height)
             stream.codec_context.thread_count = 1
-            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+            stream.codec_context.options = limits
         yield container, stream
 
 
 def check_pixels(path: str, width: int, height: int) -> None:
-    """VideoRejected(too_large) for pictures of more than MAX_PIXELS."""
-    if width * height > MAX_PIXELS:
+    """VideoRejected(too_large) for pictures of more than MAX_PIXELS, or with a side above MAX_SIDE."""
+    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
         raise VideoRejected(
             RejectReason.TOO_LARGE,
-            f"{path} has pictures of {width}x{height}; the limit is {MAX_PIXELS} pixels",
+            f"{path} has pictures of {width}x{height}; the limit is {MAX_PIXELS} pixels, and {MAX_SIDE} for a side",
         )
 
 
@@ -132,35 +160,41 @@ class FrameIndex:
         return np.where(times - self.times[before] <= self.times[after] - times, before, after)
 
 
-@dataclass(frozen=True)
-class _Packet:
-    pts: int
-    dts: int
-    duration: int
-    key: bool
-    shown: bool
+@dataclass(frozen=True, eq=False)
+class _Packets:
+    """P packets in decoding order: times and durations int64 (NO_TIME where there is none), flags bool."""
+
+    pts: np.ndarray
+    dts: np.ndarray
+    duration: np.ndarray
+    key: np.ndarray
+    shown: np.ndarray
 
 
-def _packets(container: InputContainer, stream: VideoStream, path: str) -> Iterator[_Packet]:
+def _list_packets(container: InputContainer, stream: VideoStream, path: str) -> _Packets:
     vp8 = stream.codec_context.codec.canonical_name == "vp8"
-    packets = media_packets(container, stream)
-    for number, packet in enumerate(packets):
-        if number >= MAX_FRAMES:
+    numbers, flags = [array("q") for _ in range(3)], [bytearray() for _ in range(2)]
+    for count, packet in enumerate(media_packets(container, stream)):
+        if count >= MAX_FRAMES:
             raise VideoRejected(RejectReason.TOO_LARGE, f"{path} has more than {MAX_FRAMES} frames; cut it")
         # Not shown: frames before an edit list's start, cut packets, and VP8's alternate reference frames.
         shown = not (packet.is_discard or packet.is_corrupt or (vp8 and not bytes(packet)[0] & 0x10))
-        yield _Packet(
-            NO_TIME if packet.pts is None else packet.pts,
-            NO_TIME if packet.dts is None else packet.dts,
-            packet.duration or 0,
-            packet.is_keyframe,
-            shown,
-        )
+        times = [NO_TIME if t is None else t for t in (packet.pts, packet.dts)]
+        for values, value in zip(numbers, (*times, packet.duration or 0), strict=True):
+            values.append(value)
+        for values, value in zip(flags, (packet.is_keyframe, shown), strict=True):
+            values.append(value)
+    return _Packets(*(np.array(v, dtype=np.int64) for v in numbers), *(np.frombuffer(v, dtype=bool) for v in flags))
 
 
 def media_packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet]:
-    """The stream's packets with content, in decoding order, up to the first read error (a damaged tail)."""
+    """The stream's packets with content, in decoding order, up to the first read error (a damaged tail).
+
+    Raises:
+        VideoRejected: timeout, MAX_SECONDS after the first one was asked for, what the caller did with them included.
+    """
     packets = container.demux(stream)
+    deadline = time.monotonic() + MAX_SECONDS
     while True:
         try:
             packet = next(packets, None)
@@ -168,6 +202,9 @@ def media_packets(container: InputContainer, stream: VideoStream) -> Iterator[av
             return
         if packet is None:
             return
+        if time.monotonic() > deadline:
+            path = container.name.removeprefix("file:")
+            raise VideoRejected(RejectReason.TIMEOUT, f"{path} is not read or decoded after {MAX_SECONDS:.0f} s")
         if packet.size:
             yield packet
 
@@ -176,54 +213,81 @@ def read_index(path: str) -> FrameIndex:
     """Lists the frames of the file by reading it once.
 
     Raises:
-        VideoRejected: see `open_video`; also no_frames, no_timestamps, too_large (above MAX_FRAMES).
+        VideoRejected: see `open_video`; also no_frames, no_timestamps, too_large (above MAX_FRAMES), timeout.
     """
     with (
         open_video(path) as (container, stream),
         rejecting(RejectReason.NO_TIMESTAMPS, f"{path} has a damaged list of frames"),
     ):
-        packets = list(_packets(container, stream, path))
-        shown = [p for p in packets if p.shown]
+        packets = _list_packets(container, stream, path)
+        shown = int(packets.shown.sum())
         if not shown:
             raise VideoRejected(RejectReason.NO_FRAMES, f"{path} has a video stream without frames")
-        timed = {p.pts: p for p in shown if p.pts != NO_TIME}
+        times, ticks = packets.pts, _distinct(packets.pts, packets.shown)
         # AVI stores no presentation times: those that FFmpeg makes up follow the decoding order.
-        by_order = container.format.name == "avi" or 2 * len(timed) < len(shown)
+        by_order = container.format.name == "avi" or 2 * len(ticks) < shown
         if by_order:
-            timed = {p.dts: p for p in shown if p.dts != NO_TIME}
-            if len(timed) < len(shown):
+            times, ticks = packets.dts, _distinct(packets.dts, packets.shown)
+            if len(ticks) < shown:
                 raise VideoRejected(RejectReason.NO_TIMESTAMPS, f"{path} does not say when its frames are shown")
-        ticks = np.array(sorted(timed), dtype=np.int64)
         tick = float(stream.time_base)
+        duration = (int(ticks[-1]) - int(ticks[0])) * tick
+        if not duration <= MAX_DURATION:
+            told = f"{path} has frames {duration:g} s apart; the limit is {MAX_DURATION:g}"
+            raise VideoRejected(RejectReason.NO_TIMESTAMPS, told)
         if not np.all(np.diff((ticks - ticks[0]) * tick) > 0):
             raise VideoRejected(RejectReason.NO_TIMESTAMPS, f"{path} has frame times that cannot be told apart")
+        last = int(packets.duration[np.flatnonzero(packets.shown & (times == ticks[-1]))[-1]])
         return FrameIndex(
             ticks=ticks,
             tick=tick,
-            last_duration=_last_duration(timed[int(ticks[-1])], ticks, tick, stream),
+            last_duration=_last_duration(last, ticks, tick, stream),
             by_order=by_order,
-            pts=np.array([p.pts for p in packets], dtype=np.int64),
-            dts=np.array([p.dts for p in packets], dtype=np.int64),
-            key=np.array([p.key for p in packets], dtype=bool),
+            pts=packets.pts,
+            dts=packets.dts,
+            key=packets.key,
             codec=stream.codec_context.codec.canonical_name,
             container=container.format.name,
         )
 
 
-def _last_duration(last: _Packet, ticks: np.ndarray, tick: float, stream: VideoStream) -> float:
-    if last.duration > 0:
-        return last.duration * tick
+def _distinct(times: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    return np.unique(times[shown & (times != NO_TIME)])
+
+
+def _last_duration(last: int, ticks: np.ndarray, tick: float, stream: VideoStream) -> float:
+    if 0 < last * tick <= MAX_DURATION:
+        return last * tick
     if len(ticks) > 1:
         return float(np.median(np.diff(ticks))) * tick
     return 1 / float(stream.average_rate) if stream.average_rate else 0.0
 
 
-@lru_cache(maxsize=64)
-def _cached_index(path: str, size: int, modified_ns: int) -> FrameIndex:
-    return read_index(path)
+class _IndexCache:
+    """The lists of frames asked for last, with FRAMES_KEPT frames together at most."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, int, int], FrameIndex] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, path: str, size: int, modified_ns: int) -> FrameIndex:
+        key = (path, size, modified_ns)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        index = read_index(path)
+        with self._lock:
+            self._kept[key] = index
+            while sum(len(kept.pts) for kept in self._kept.values()) > FRAMES_KEPT:
+                self._kept.popitem(last=False)
+        return index
+
+
+_indexes = _IndexCache()
 
 
 def frame_index(path: str) -> FrameIndex:
     """`read_index`, remembered while the file does not change."""
     status = check_file(path)
-    return _cached_index(os.path.abspath(path), status.st_size, status.st_mtime_ns)
+    return _indexes.get(os.path.abspath(path), status.st_size, status.st_mtime_ns)

@@ -18,7 +18,14 @@ from av.container import InputContainer
 from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
-from videossr_verl.video.container import NO_TIME, FrameIndex, frame_index, media_packets, open_video
+from videossr_verl.video.container import (
+    NO_TIME,
+    FrameIndex,
+    check_pixels,
+    frame_index,
+    media_packets,
+    open_video,
+)
 from videossr_verl.video.probe import first_frame, quarter_turns
 from videossr_verl.video.rejected import RejectReason, VideoRejected, rejecting
 
@@ -93,6 +100,7 @@ def _pyav(path: str, index: FrameIndex, wanted: list[int], size: tuple[int, int]
     for ranges, skip in passes:
         for number, frame in _decode_ranges(path, index, ranges, missing, skip):
             missing.remove(number)
+            check_pixels(path, frame.width, frame.height)  # sizes may change within a file
             with rejecting(RejectReason.UNDECODABLE, f"{path} has a frame that cannot be turned into RGB"):
                 picture = _upright(frame, size, reformatter)
             yield number, picture
@@ -102,7 +110,8 @@ def _pyav(path: str, index: FrameIndex, wanted: list[int], size: tuple[int, int]
 
 def _ranges(index: FrameIndex, wanted: list[int]) -> list[tuple[int, int]]:
     """The packets (first, last), in decoding order, that the wanted frames need: from key frame to frame."""
-    position = {pts: p for p, pts in enumerate(index.pts.tolist())}
+    positions = np.flatnonzero(np.isin(index.pts, index.ticks[wanted])).tolist()
+    position = {int(index.pts[p]): p for p in positions}
     keys = np.flatnonzero(index.key & (index.pts != NO_TIME))
     ranges: list[tuple[int, int]] = []
     for packet in sorted(position[int(index.ticks[number])] for number in wanted):

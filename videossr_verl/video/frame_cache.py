@@ -14,6 +14,7 @@ from __future__ import annotations
 import fcntl
 import json
 import logging
+import math
 import os
 import tempfile
 import threading
@@ -38,6 +39,7 @@ SUFFIX = ".frames"
 # together may be over it by P of them.
 WEIGH_EVERY = 1 / 64
 TOLD_EVERY = 1000  # requests
+ID_DIGITS = 16  # of a content id
 ABANDONED = 3600.0  # seconds after which a half-written file belongs to nobody
 
 
@@ -86,20 +88,23 @@ class FrameCache:
         status = path.stat()
         state = [str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         note = self._folder / "ids" / blake2b(json.dumps(state).encode(), digest_size=16).hexdigest()
-        try:
-            return note.read_text()
-        except OSError:
-            identity = content_id(path)
-            self._store(note, identity.encode())
-            return identity
+        with suppress(OSError), open(note, "rb") as file:
+            identity = file.read(ID_DIGITS + 1)
+            if len(identity) == ID_DIGITS and set(identity) <= set(b"0123456789abcdef"):
+                return identity.decode()
+        identity = content_id(path)
+        self._store(note, identity.encode())
+        return identity
 
     def _read(self, name: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+        expected = math.prod(shape)
         try:
-            data = name.read_bytes()
+            with open(name, "rb") as file:
+                data = file.read(expected + 5)  # one too many tells a longer file, whatever its length
         except OSError:
             return None
         pixels, checksum = memoryview(data)[:-4], data[-4:]
-        if len(pixels) != int(np.prod(shape)) or zlib.crc32(pixels).to_bytes(4, "little") != checksum:
+        if len(pixels) != expected or zlib.crc32(pixels).to_bytes(4, "little") != checksum:
             self._count("damaged")
             logger.warning("frame cache: %s is damaged and is made again", name)
             return None

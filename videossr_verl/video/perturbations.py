@@ -77,6 +77,23 @@ def retime(times: Sequence[float], clock: Sequence[float], start: int, stop: int
     return times[0] + position * ((times[-1] - times[0]) / position[-1])
 
 
+# Beyond these no `draw` goes, and what `apply` needs in memory or time would have no end.
+_RANGES = {"factor": (1, 10), "speed": (0.01, 100), "radius": (0, 4), "sigma": (0, 255), "seed": (0, 2**63 - 1)}
+
+
+def check_params(params: Params, length: int) -> None:
+    """ValueError for parameters, of a segment of `length` frames, that no `draw` gives."""
+    ranges = _RANGES | {"holds": (1, length)}
+    for key, value in params.items():
+        if key == "order":
+            valid = isinstance(value, list) and len(value) == length and set(value) == set(range(length))
+        else:
+            low, high = ranges.get(key, (0, 0))
+            valid = isinstance(value, int | float) and low <= value <= high
+        if not valid:
+            raise ValueError(f"a change of {length} frames cannot have {key} {str(value)[:80]}")
+
+
 def letterbox(frames: np.ndarray, height: int, width: int) -> np.ndarray:
     """Frames (T, h, w, 3) fitted into (T, height, width, 3): aspect kept, centred, black around."""
     scale = min(height / frames.shape[1], width / frames.shape[2])
@@ -117,8 +134,12 @@ def _saturate(frames: np.ndarray, params: Params) -> np.ndarray:
 
 
 def _noise(frames: np.ndarray, params: Params) -> np.ndarray:
-    noise = np.random.Generator(np.random.PCG64(params["seed"])).standard_normal(frames.shape, np.float32)
-    return np.clip(frames + params["sigma"] * noise, 0, 255).round().astype(np.uint8)
+    rng = np.random.Generator(np.random.PCG64(params["seed"]))
+    out = np.empty_like(frames)
+    for frame, noisy in zip(frames, out, strict=True):  # one by one: as floats all of them need 16 times the memory
+        noise = rng.standard_normal(frame.shape, np.float32)
+        noisy[:] = np.clip(frame + params["sigma"] * noise, 0, 255).round()
+    return out
 
 
 def _blur(frames: np.ndarray, params: Params) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import av
 
-from videossr_verl.video.container import check_pixels, frame_index, media_packets, open_video
+from videossr_verl.video.container import check_file, check_pixels, frame_index, media_packets, open_video
 from videossr_verl.video.rejected import RejectReason, VideoRejected, rejecting
 
 __all__ = ["RejectReason", "VideoInfo", "VideoRejected", "content_id", "probe", "quarter_turns"]
@@ -71,7 +71,13 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
 
 
 def content_id(path: str | os.PathLike[str]) -> str:
-    """16 hex digits of BLAKE2b over the file's bytes."""
+    """16 hex digits of BLAKE2b over the file's bytes.
+
+    Raises:
+        VideoRejected: there is no such file, or none that can be read (see `check_file`).
+        OSError: reading it fails in the middle.
+    """
+    check_file(os.fspath(path))
     digest = hashlib.blake2b(digest_size=8)
     with open(path, "rb") as file:
         while chunk := file.read(1 << 20):

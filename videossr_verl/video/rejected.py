@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 
+LONGEST = 1000  # characters of a message
+
 
 class RejectReason(StrEnum):
     """The reasons, in the order in which they are checked."""
 
+    BAD_ROW = "bad_row"
+    OUTSIDE_DATA_ROOT = "outside_data_root"
     MISSING = "missing"
     NOT_A_FILE = "not_a_file"
     UNREADABLE = "unreadable"
@@ -20,6 +24,7 @@ class RejectReason(StrEnum):
     NO_FRAMES = "no_frames"
     NO_TIMESTAMPS = "no_timestamps"
     UNDECODABLE = "undecodable"
+    TIMEOUT = "timeout"
     EXTREME_SHAPE = "extreme_shape"
     TOO_SHORT = "too_short"
     TOO_FEW_FRAMES = "too_few_frames"
@@ -39,7 +44,12 @@ class VideoRejected(ValueError):
         self.detail = detail
 
     def __str__(self) -> str:
-        return f"{self.detail} [{self.reason.value}]"
+        """One printable line of bounded length: names of files may hold anything, even a terminal's commands."""
+        detail = self.detail
+        if len(detail) > LONGEST:
+            detail = f"{detail[: LONGEST // 2]}...{detail[-LONGEST // 2 :]}"
+        shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in detail)
+        return f"{shown} [{self.reason.value}]"
 
 
 @contextmanager

@@ -64,8 +64,14 @@ def place_shapes(frame: np.ndarray, shape: str, count: int, rng: np.random.Gener
 
 
 def draw_shapes(frame: np.ndarray, shape: str, placements: Sequence[Sequence[float]]) -> None:
-    """Draw filled, anti-aliased instances of `shape` into `frame` (H, W, 3) uint8, C-contiguous, in place."""
+    """Draw filled, anti-aliased instances of `shape` into `frame` (H, W, 3) uint8, C-contiguous, in place.
+
+    ValueError for a placement that is out of range.
+    """
     for x, y, size, angle, *colour in placements:
+        inside = 0 <= x <= 1 and 0 <= y <= 1 and 0 < size <= 1 and abs(angle) <= 360
+        if not (inside and len(colour) == 3 and all(0 <= c <= 255 for c in colour)):
+            raise ValueError(f"a {shape} cannot be placed at {[x, y, size, angle, *colour][:8]}")
         radius = size * min(frame.shape[:2]) * _RADIUS[shape] - _SPREAD * _OUTER[shape]
         # Pixel i covers [i, i + 1) of the picture, and cv2 counts from pixel centres.
         centre = np.array([x * frame.shape[1], y * frame.shape[0]]) - 0.5
