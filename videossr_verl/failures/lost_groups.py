@@ -141,8 +141,8 @@ def explaining(stock: Callable[..., None]) -> Callable[..., None]:
             lost = _ledger(self).write(self.global_steps, ray.get(box.take.remote()))
             if not lost:
                 raise
-            said = [type(error).__name__, *str(error).strip().splitlines()[-1:]]
+            said = (str(error).strip() or type(error).__name__).splitlines()[-1]
             told = _ledger(self).told(lost)
-            raise RuntimeError(f"{': '.join(said)} ({len(lost)} groups were lost in this step: {told})") from error
+            raise RuntimeError(f"{said} ({len(lost)} groups were lost in this step: {told})") from error
 
     return fit
