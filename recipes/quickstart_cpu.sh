@@ -33,7 +33,7 @@ train=$run/$family-seed$seed
 mkdir -p "$train"
 
 stage="setting up"
-trap 'status=$?; [ $status = 0 ] || echo "quickstart stopped while $stage: see the message above${log:+ and $log}; the same command goes on from there" >&2' EXIT
+trap '[ $? = 0 ] || echo "quickstart stopped while $stage: see the message above${log:+ and $log}; the same command goes on from there" >&2' EXIT
 say() {
     stage=$1
     printf '\n== %s\n' "$1"

@@ -24,6 +24,7 @@ def install_in_verl() -> None:
     after_import("verl.trainer.ppo.v1.agent_loop_tq", _pixels_in_agent_loop)
     after_import("verl.utils.model", _pixels_in_model)
     after_import("transfer_queue", _pixels_in_transfer_queue)
+    after_import("verl.utils.skip.rollout_skip", _rollout_dump)
     after_import("verl.utils.tensordict_utils", _nested_position_ids)
     after_import("verl.workers.rollout.utils", _unexpanded_prompts)
     after_import("verl.trainer.ppo.v1.replay_buffer", _slow_polling)
@@ -91,6 +92,12 @@ def _pixels_in_transfer_queue(module: ModuleType) -> None:
     from videossr_verl.fixes import pixel_transfer
 
     pixel_transfer.apply_to_transfer_queue(module)
+
+
+def _rollout_dump(module: ModuleType) -> None:
+    from videossr_verl.fixes import rollout_dump
+
+    rollout_dump.apply(module)
 
 
 def _nested_position_ids(module: ModuleType) -> None:

@@ -1,0 +1,109 @@
+"""Waits until a Ray cluster has all its nodes, and nothing is left in it of an earlier run.
+
+A killed trainer's actors go within seconds, but a new one that is faster would take its TransferQueue for its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import socket
+import sys
+import time
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+ANSWER_SECONDS = 30.0
+
+
+def connect(address: str, deadline: float) -> None:
+    """Connects; raises ConnectionError when nobody answers before `deadline`.
+
+    We knock first: ray.init itself ends the process where nobody answers.
+    """
+    host, _, port = address.rpartition(":")
+    while True:
+        try:
+            if port.isdigit():
+                socket.create_connection((host, int(port)), 5).close()
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+            return
+        except OSError as error:  # ConnectionError is one
+            if time.monotonic() > deadline:
+                raise ConnectionError(f"no Ray cluster answers at '{address}': {error}") from error
+        time.sleep(1)
+
+
+def answering() -> dict[str, set[str]]:
+    """Node id -> its names, of nodes that run a task: Ray counts a dead one for up to half a minute."""
+    names = {n["NodeID"]: {n["NodeManagerAddress"], n["NodeManagerHostname"]} for n in ray.nodes() if n["Alive"]}
+    tasks = {}
+    for node in names:
+        here = NodeAffinitySchedulingStrategy(node, soft=False)
+        tasks[ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=here)(_nothing).remote()] = node
+    ready, _ = ray.wait(list(tasks), num_returns=len(tasks), timeout=ANSWER_SECONDS)
+    found = {}
+    for task in ready:
+        try:
+            ray.get(task)
+        except ray.exceptions.RayError:
+            continue
+        node = tasks[task]
+        found[node] = names[node] | {name.partition(".")[0] for name in names[node] if not name[0].isdigit()}
+    return found
+
+
+def _nothing() -> None:
+    """The task that a node answers with."""
+
+
+def leftovers() -> list[str]:
+    """What an earlier run still holds: named actors, CPUs, GPUs."""
+    actors = ray.util.list_named_actors(all_namespaces=True)
+    left = [f"actor {a['name']}" for a in actors if not a["name"].startswith("_ray_internal")]
+    total, free = ray.cluster_resources(), ray.available_resources()
+    for kind in ("CPU", "GPU"):
+        used = total.get(kind, 0) - free.get(kind, 0)
+        left += [f"{used:g} {kind}s"] if used > 1e-3 else []
+    return left
+
+
+def main() -> int:
+    """Command line; exit code 2 and one sentence where the cluster does not become ready."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("nodes", type=int, help="number of nodes")
+    parser.add_argument("seconds", type=float, help="how long to wait")
+    parser.add_argument("hosts", nargs="*", help="the nodes' host names or addresses, to name the missing ones")
+    args = parser.parse_args()
+    deadline = time.monotonic() + args.seconds
+    said = None
+    try:
+        connect(os.environ.get("RAY_ADDRESS", "auto"), deadline)
+        while True:
+            there = answering()
+            left = leftovers() if len(there) >= args.nodes else []
+            if len(there) >= args.nodes and not left:
+                print(f"launch: {len(there)} of {args.nodes} nodes are there", flush=True)
+                return 0
+            names = set().union(*there.values())
+            missing = [host for host in args.hosts if host not in names and host.partition(".")[0] not in names]
+            state = f"{len(there)} of {args.nodes} nodes are there"
+            # Names that Ray does not know by would all be "missing".
+            state += f", missing: {' '.join(missing)}" if len(missing) + len(there) == args.nodes else ""
+            state += f"; an earlier run still holds {', '.join(left)}" if left else ""
+            if time.monotonic() > deadline:
+                remedy = "stop it or start the cluster anew" if left else "see Ray's log on the missing ones"
+                raise TimeoutError(f"{state} after {args.seconds:g} s: {remedy}")
+            if state != said:
+                print(f"launch: {state}; waiting", flush=True)
+                said = state
+            time.sleep(1)
+    except (ConnectionError, TimeoutError) as error:
+        print(f"launch: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
