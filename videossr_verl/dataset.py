@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.json
 from omegaconf import DictConfig, ListConfig
+from tqdm import tqdm
 from verl.utils.dataset.rl_dataset import RLHFDataset
 
 from videossr_verl.adaptive.draws import AdaptiveDraws
@@ -133,8 +134,8 @@ class PretextDataset(RLHFDataset):
         """What a row must not ask for, or a video deleted after the build, is told now, and not during the run."""
         keys = self.prompt_key, self.video_key, self.image_key
         columns = [name for name in ("data_source", *keys) if name in self.dataframe.column_names]
-        rows = (row for row in self.dataframe.select_columns(columns) if is_pretext(row["data_source"]))
-        files = files_of(rows, *keys)
+        shown = tqdm(self.dataframe.select_columns(columns), "checking rows", unit="row", delay=3)
+        files = files_of((row for row in shown if is_pretext(row["data_source"])), *keys)
         if not files:
             return
         root = data_root(self.config)

@@ -20,7 +20,11 @@ from videossr_verl.video.decode import decode
 from videossr_verl.video.frame_cache import SUFFIX, FrameCache
 from videossr_verl.video.sampling import Clip
 
-ROOT = Path(videossr_verl.__file__).parent.parent
+REPOSITORY, INSTALLED = Path(__file__).parent.parent.parent, Path(videossr_verl.__file__).parent.parent
+ALLOWED = {  # each asks for it on purpose
+    ("remote_code.py", "trust_remote_code"),  # takes it from the config in place of verl's own True
+    ("rollout_dump.py", "weights_only"),  # reads a file that verl has written just before
+}
 
 
 class Canary:
@@ -148,7 +152,8 @@ DANGEROUS = ("trust_remote_code", "pickle.load", "torch.load", "allow_pickle=Tru
 
 @pytest.mark.parametrize("folder", ["videossr_verl", "data_preprocess", "reward_fns", "recipes", "hydra_plugins"])
 def test_nothing_of_ours_asks_for_it(folder):
-    files = [p for p in (ROOT / folder).rglob("*") if p.suffix in (".py", ".yaml", ".sh", ".jsonl")]
+    root = REPOSITORY if folder == "recipes" else INSTALLED
+    files = [p for p in (root / folder).rglob("*") if p.suffix in (".py", ".yaml", ".sh", ".jsonl")]
     assert files
-    found = {str(p): word for p in files for word in DANGEROUS if word in p.read_text(encoding="utf-8")}
-    assert found == {}
+    found = {(p.name, word) for p in files for word in DANGEROUS if word in p.read_text(encoding="utf-8")}
+    assert found <= ALLOWED

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,7 +100,8 @@ def test_larger_gpus_never_lose(plan_of):
 
 def recipe(script, *arguments, **environment):
     command = ["bash", str(RECIPES / script), *map(str, arguments)]
-    return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)
+    path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return subprocess.run(command, env=os.environ | path | environment, capture_output=True, text=True)
 
 
 def test_the_papers_run_fits_where_the_paper_ran_it(tmp_path):
