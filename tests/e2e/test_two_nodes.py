@@ -87,8 +87,6 @@ def settings(tiny_model, dataset_folder, tmp_path_factory):
         "actor_rollout_ref.actor.optim.weight_decay=0",
         "actor_rollout_ref.actor.optim.clip_grad=100",
         "actor_rollout_ref.actor.checkpoint.save_contents=[model,hf_model]",
-        "reward.num_workers=2",
-        "actor_rollout_ref.rollout.agent.num_workers=2",
         f"trainer.total_training_steps={STEPS}",
         "trainer.save_freq=1",
         "trainer.logger=[console,file]",
@@ -116,6 +114,8 @@ def two(train, settings, corpus_folder, dataset_folder, read_metrics, tmp_path_f
             # The cluster is there already.
             "ray_kwargs.ray_init.num_cpus=null",
             "ray_kwargs.ray_init.num_gpus=null",
+            "reward.num_workers=2",
+            "actor_rollout_ref.rollout.agent.num_workers=2",
             "actor_rollout_ref.rollout.agent.default_agent_loop=witnessed",
             f"actor_rollout_ref.rollout.agent.agent_loop_config_path={folder}/loops.yaml",
             f"reward.custom_reward_function.path={HERE}/witness.py",
