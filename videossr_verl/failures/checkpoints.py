@@ -16,7 +16,6 @@ from typing import Any
 
 import ray
 from omegaconf import DictConfig, open_dict
-from verl.trainer.ppo.checkpoint_callback import CheckpointCallback
 
 from videossr_verl.cluster_nodes import alive_nodes, on_node
 from videossr_verl.failures.fingerprint import write_fingerprint
@@ -27,6 +26,8 @@ MARKER = "latest_checkpointed_iteration.txt"  # verl's name
 
 def whole(stock: Callable[..., None]) -> Callable[..., None]:
     """Of the trainer's `_save_checkpoint`."""
+    # Here, because the nodes' tasks import this module, and verl takes seconds.
+    from verl.trainer.ppo.checkpoint_callback import CheckpointCallback
 
     def _save_checkpoint(self: Any) -> None:
         trainer = self.config.trainer
