@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+KNOCK_SECONDS = 5.0
+
+
+class NodeLeftError(RuntimeError):
+    """A node was gone before it had done what it was asked for."""
+
+
+def knock(address: str) -> None:
+    """Raises OSError where nobody answers at `address`: ray.init itself waits for minutes, then ends the process."""
+    host, _, port = address.rpartition(":")
+    if port.isdigit():  # others are "auto" and "local"
+        socket.create_connection((host, int(port)), KNOCK_SECONDS).close()
 
 
 def alive_nodes() -> list[dict[str, Any]]:
@@ -18,3 +32,14 @@ def on_node(node: dict[str, Any], function: Callable[..., Any], *arguments: Any)
     """Starts `function(*arguments)` on `node`, beside whatever runs there; never on another one."""
     here = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
     return ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=here)(function).remote(*arguments)
+
+
+def on_each_node(function: Callable[..., None], *arguments: Any) -> None:
+    """One node after the other; NodeLeftError where one leaves meanwhile, the function's own error where it fails."""
+    for node in alive_nodes():
+        try:
+            ray.get(on_node(node, function, *arguments))
+        except ray.exceptions.RayTaskError:
+            raise
+        except ray.exceptions.RayError as error:
+            raise NodeLeftError(f"node {node['NodeManagerAddress']} left the cluster") from error

@@ -8,26 +8,21 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import socket
 import sys
 import time
 
 import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from videossr_verl.cluster_nodes import alive_nodes, knock, on_node
 
 ANSWER_SECONDS = 30.0
 
 
 def connect(address: str, deadline: float) -> None:
-    """Connects; raises ConnectionError when nobody answers before `deadline`.
-
-    We knock first: ray.init itself ends the process where nobody answers.
-    """
-    host, _, port = address.rpartition(":")
+    """Connects; raises ConnectionError when nobody answers before `deadline`."""
     while True:
         try:
-            if port.isdigit():
-                socket.create_connection((host, int(port)), 5).close()
+            knock(address)
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
             return
         except OSError as error:  # ConnectionError is one
@@ -38,11 +33,7 @@ def connect(address: str, deadline: float) -> None:
 
 def answering() -> dict[str, set[str]]:
     """Node id -> its names, of nodes that run a task: Ray counts a dead one for up to half a minute."""
-    names = {n["NodeID"]: {n["NodeManagerAddress"], n["NodeManagerHostname"]} for n in ray.nodes() if n["Alive"]}
-    tasks = {}
-    for node in names:
-        here = NodeAffinitySchedulingStrategy(node, soft=False)
-        tasks[ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=here)(_nothing).remote()] = node
+    tasks = {on_node(node, _nothing): node for node in alive_nodes()}
     ready, _ = ray.wait(list(tasks), num_returns=len(tasks), timeout=ANSWER_SECONDS)
     found = {}
     for task in ready:
@@ -50,8 +41,8 @@ def answering() -> dict[str, set[str]]:
             ray.get(task)
         except ray.exceptions.RayError:
             continue
-        node = tasks[task]
-        found[node] = names[node] | {name.partition(".")[0] for name in names[node] if not name[0].isdigit()}
+        address, host = tasks[task]["NodeManagerAddress"], tasks[task]["NodeManagerHostname"]
+        found[tasks[task]["NodeID"]] = {address, host, host if host[:1].isdigit() else host.partition(".")[0]}
     return found
 
 

@@ -24,22 +24,29 @@ SMALL = (
 )
 
 
-def _environment(**changes):
-    # Ray and vLLM choose thread counts for themselves; pytest's own settings must not leak into them.
-    kept = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS" and not k.startswith("VLLM_")}
-    kept |= {"VERL_PLATFORM": "cpu", "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
-    return kept | {k: str(v) for k, v in changes.items()}
+@pytest.fixture(scope="session")
+def environment():
+    """(**changes) -> variables of a run on CPU, with this environment's programs."""
+
+    def make(**changes):
+        # Ray and vLLM choose thread counts for themselves; pytest's own settings must not leak into them.
+        kept = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS" and not k.startswith(("VLLM_", "RAY_"))}
+        kept |= {"VERL_PLATFORM": "cpu", "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
+        kept["PATH"] = f"{Path(sys.executable).parent}:{kept['PATH']}"
+        return kept | {k: str(v) for k, v in changes.items()}
+
+    return make
 
 
 @pytest.fixture(scope="session")
-def quickstart():
+def quickstart(environment):
     """(run folder, *arguments, **environment) -> the finished process of recipes/quickstart_cpu.sh."""
 
-    def run(folder, *arguments, **environment):
+    def run(folder, *arguments, **changes):
         command = ["bash", str(ROOT / "recipes" / "quickstart_cpu.sh"), *map(str, arguments)]
         return subprocess.run(
             command,
-            env=_environment(**{"RUN": folder, "STEPS": 2} | environment),
+            env=environment(**{"RUN": folder, "STEPS": 2} | changes),
             capture_output=True,
             text=True,
             timeout=900,
@@ -52,25 +59,23 @@ TRAIN = (sys.executable, "-m", "verl.trainer.main_ppo", "--config-name", "videos
 
 
 @pytest.fixture(scope="session")
-def train():
+def train(environment):
     """(folder to run in, *Hydra overrides, **environment) -> the finished process of verl's own entry point."""
 
-    def run(folder, *overrides, **environment):
-        environment = _environment(VERL_FILE_LOGGER_PATH=folder / "metrics.jsonl", **environment)
-        return subprocess.run(
-            [*TRAIN, *overrides], cwd=folder, env=environment, capture_output=True, text=True, timeout=900
-        )
+    def run(folder, *overrides, **changes):
+        env = environment(VERL_FILE_LOGGER_PATH=folder / "metrics.jsonl", **changes)
+        return subprocess.run([*TRAIN, *overrides], cwd=folder, env=env, capture_output=True, text=True, timeout=900)
 
     return run
 
 
 @pytest.fixture(scope="session")
-def start_training():
+def start_training(environment):
     """As `train`, for those who look while it runs -> the process; keywords go to it."""
 
     def start(folder, *overrides, **how):
-        environment = _environment(VERL_FILE_LOGGER_PATH=folder / "metrics.jsonl")
-        return subprocess.Popen([*TRAIN, *overrides], cwd=folder, env=environment, **how)
+        env = environment(VERL_FILE_LOGGER_PATH=folder / "metrics.jsonl")
+        return subprocess.Popen([*TRAIN, *overrides], cwd=folder, env=env, **how)
 
     return start
 

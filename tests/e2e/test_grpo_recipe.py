@@ -1,8 +1,6 @@
 """recipes/grpo.sh on CPU with a tiny model: the choices reach verl, and micro batches by tokens give an update."""
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import torch
@@ -11,7 +9,7 @@ from safetensors.torch import load_file
 RECIPE = Path(__file__).parent.parent.parent / "recipes" / "grpo.sh"
 
 
-def test_an_update_by_names(tiny_model, dataset_folder, corpus_folder, read_metrics, tmp_path):
+def test_an_update_by_names(tiny_model, dataset_folder, corpus_folder, environment, read_metrics, tmp_path):
     small = (
         "data.train_batch_size=4",
         "data.max_prompt_length=256",
@@ -29,14 +27,15 @@ def test_an_update_by_names(tiny_model, dataset_folder, corpus_folder, read_metr
         "actor_rollout_ref.actor.ppo_max_token_len_per_gpu=600",
         "actor_rollout_ref.ref.log_prob_max_token_len_per_gpu=600",
     )
-    kept = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS" and not k.startswith("VLLM_")}
-    kept |= {"VERL_PLATFORM": "cpu", "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
-    kept |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "MODEL": str(tiny_model)}
-    kept |= {"CONFIG": "videossr_grpo_cpu", "RUN": str(tmp_path / "run")}
     choices = ["model=qwen2_5_vl_7b", f"data={dataset_folder}", "cluster=1x1", "option=dynamic_batch,frozen_vision"]
     finished = subprocess.run(
         ["bash", str(RECIPE), str(corpus_folder), *choices, *small],
-        env=kept | {"VERL_FILE_LOGGER_PATH": str(tmp_path / "metrics.jsonl")},
+        env=environment(
+            MODEL=tiny_model,
+            CONFIG="videossr_grpo_cpu",
+            RUN=tmp_path / "run",
+            VERL_FILE_LOGGER_PATH=tmp_path / "metrics.jsonl",
+        ),
         cwd=tmp_path,
         capture_output=True,
         text=True,

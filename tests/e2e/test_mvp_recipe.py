@@ -1,9 +1,7 @@
 """recipes/mvp.sh as on a cluster, but with a tiny model: raw videos, preset mvp, one GRPO step."""
 
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,13 +10,6 @@ import pytest
 from videossr_verl.tiny.generated_videos import generate_videos
 
 RECIPE = Path(__file__).parent.parent.parent / "recipes" / "mvp.sh"
-
-
-@pytest.fixture(scope="module")
-def environment():
-    kept = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS" and not k.startswith("VLLM_")}
-    kept |= {"VERL_PLATFORM": "cpu", "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
-    return kept | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
 
 def test_from_raw_videos_to_an_update(tiny_model, environment, read_metrics, tmp_path):
@@ -43,15 +34,14 @@ def test_from_raw_videos_to_an_update(tiny_model, environment, read_metrics, tmp
     )
     finished = subprocess.run(
         ["bash", str(RECIPE), str(tmp_path / "videos"), *small],
-        env=environment
-        | {
-            "MODEL": str(tiny_model),
-            "CONFIG": "videossr_grpo_cpu",
-            "EMBEDDING": "built_in",
-            "GPUS": "1",
-            "RUN": str(tmp_path / "run"),
-            "VERL_FILE_LOGGER_PATH": str(tmp_path / "metrics.jsonl"),
-        },
+        env=environment(
+            MODEL=tiny_model,
+            CONFIG="videossr_grpo_cpu",
+            EMBEDDING="built_in",
+            GPUS=1,
+            RUN=tmp_path / "run",
+            VERL_FILE_LOGGER_PATH=tmp_path / "metrics.jsonl",
+        ),
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -8,7 +8,8 @@ from omegaconf import OmegaConf
 from ray.cluster_utils import Cluster
 from verl.trainer.ppo.v1.trainer_base import PPOTrainer
 
-from videossr_verl.failures.checkpoints import MARKER, PARTIAL, on_each_node, publish, remove_older, whole, write_marker
+from videossr_verl.cluster_nodes import NodeLeftError, on_each_node
+from videossr_verl.failures.checkpoints import MARKER, PARTIAL, publish, remove_older, whole, write_marker
 
 
 def write(steps, step, content="weights"):
@@ -63,12 +64,12 @@ def test_the_marker_changes_in_one_step(tmp_path, monkeypatch):
     ("keep", "left"), [(None, [5, 10, 100, 15, 20]), (1, [100, 20]), (2, [100, 15, 20]), (9, [5, 10, 100, 15, 20])]
 )
 def test_the_newest_below_this_step_stay(tmp_path, keep, left):
-    """A later step, of a run that was started again from an earlier one, is not this run's to delete."""
-    for step in (5, 10, 15, 20, 100):
+    """Not to be deleted: a later step, of a run that began anew from an earlier one, and what users put there."""
+    for step in (5, 10, 15, 20, 100, "5_best"):
         write(tmp_path, step)
         publish(tmp_path, f"global_step_{step}")
     remove_older(tmp_path, 20, keep)
-    assert names(tmp_path) == sorted(f"global_step_{step}" for step in left)
+    assert names(tmp_path) == sorted(f"global_step_{step}" for step in [*left, "5_best"])
 
 
 def test_each_node_has_its_own_disk(tmp_path):
@@ -91,6 +92,43 @@ def test_each_node_has_its_own_disk(tmp_path):
     finally:
         ray.shutdown()
         cluster.shutdown()
+
+
+def test_a_node_that_leaves_meanwhile_is_named(tmp_path):
+    """Two nodes kill each other; Ray counts the second one, which is asked after its death, as there."""
+    ray.shutdown()
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    nodes = [cluster.add_node(num_cpus=1, env_vars={"DISK": str(tmp_path / name)}) for name in ("a", "b")]
+    raylets = [node.all_processes["raylet"][0].process.pid for node in nodes]
+    pids = {str(tmp_path / "a"): raylets[1], str(tmp_path / "b"): raylets[0]}
+
+    def kill_the_other(pids):
+        import os
+        import signal
+
+        if other := pids.get(os.environ.get("DISK")):
+            os.kill(other, signal.SIGKILL)
+
+    try:
+        ray.init(address=cluster.address, log_to_driver=False)
+        with pytest.raises(NodeLeftError, match=r"^node [\d.]+ left the cluster$"):
+            on_each_node(kill_the_other, pids)
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+
+
+def test_what_fails_on_a_node_keeps_its_name():
+    def read_nothing():
+        Path("nowhere").read_text()
+
+    ray.shutdown()
+    ray.init(num_cpus=1, log_to_driver=False)
+    try:
+        with pytest.raises(FileNotFoundError):
+            on_each_node(read_nothing)
+    finally:
+        ray.shutdown()
 
 
 def test_verl_still_needs_it():

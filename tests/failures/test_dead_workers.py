@@ -86,6 +86,30 @@ def test_a_trainer_that_waits_for_ever_is_ended(tmp_path, where):
         assert "DeadWorkerError: worker died: " in finished.stderr[finished.stderr.index("Traceback") :]
 
 
+def test_the_dead_worker_is_the_reason_of_what_it_caused(worker):
+    gone = worker("gone")
+
+    def fit(self, manager):
+        ray.kill(gone)
+        raise RuntimeError("Connection closed by peer")
+
+    with pytest.raises(dead_workers.DeadWorkerError, match=r"^gone died: ") as raised:
+        dead_workers.watching(fit)(None, None)
+    assert str(raised.value.__cause__) == "Connection closed by peer"
+
+
+def test_any_other_error_stays_as_it_is(worker, monkeypatch):
+    monkeypatch.setattr(dead_workers, "NOTICE", 0.5)
+    alive = worker("alive")
+
+    def fit(self, manager):
+        raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        dead_workers.watching(fit)(None, None)
+    ray.kill(alive)
+
+
 def test_a_run_that_ends_by_itself_is_not_touched():
     ended = []
     dead_workers.watching(lambda self, manager: ended.append(manager))(None, "manager")

@@ -97,6 +97,8 @@ def test_a_worker_reports_and_fails_as_before():
         "trajectory": {"validate": False},
         "raw_prompt": [{"role": "user", "content": [{"type": "text"}, {"type": "video", "video": "b.mp4"}]}],
     }
+    # Messages of other data sets and agents.
+    prompt["raw_prompt"] += [{"role": "assistant", "tool_calls": []}, {"role": "tool", "content": ["text", None]}]
     with pytest.raises(VideoRejected):
         asyncio.run(lost_groups.reporting(stock)(None, {}, **prompt))
     assert ray.get(open_mailbox(MAILBOX).take.remote()) == [

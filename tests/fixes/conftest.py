@@ -10,7 +10,9 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import numpy as np
 import pytest
+import ray
 import torch
+import transfer_queue
 import verl  # noqa: F401  (loads the plugin)
 from verl.utils import hf_processor
 
@@ -75,3 +77,13 @@ def video():
         return frames, metadata
 
     return make
+
+
+@pytest.fixture(scope="module")
+def queue():
+    """A TransferQueue in a Ray of its own."""
+    ray.init(num_cpus=8, include_dashboard=False, logging_level="ERROR")
+    transfer_queue.init()
+    yield transfer_queue
+    transfer_queue.close()
+    ray.shutdown()

@@ -6,7 +6,6 @@ import uuid
 import pytest
 import ray
 import torch
-import transfer_queue
 from PIL import Image
 from verl.experimental.agent_loop.agent_loop import AgentLoopOutput
 from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopWorkerTQ
@@ -18,15 +17,6 @@ from videossr_verl.prompt_pixels import PromptPixels
 from videossr_verl.shared_videos import SharedVideos
 
 TEXT = "<|vision_start|><|video_pad|><|vision_end|>"
-
-
-@pytest.fixture(scope="module")
-def queue():
-    ray.init(num_cpus=8, include_dashboard=False, logging_level="ERROR")
-    transfer_queue.init()
-    yield transfer_queue
-    transfer_queue.close()
-    ray.shutdown()
 
 
 class Worker(AgentLoopWorkerTQ.__ray_actor_class__):

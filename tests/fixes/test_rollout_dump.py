@@ -1,9 +1,7 @@
 """Rollouts that `skip.rollout_tq` wrote down, through a real TransferQueue: another run gets them with their pixels."""
 
 import pytest
-import ray
 import torch
-import transfer_queue
 from omegaconf import OmegaConf
 from transfer_queue import KVBatchMeta
 from verl.utils.model import extract_multi_modal_inputs
@@ -16,15 +14,6 @@ from videossr_verl.prompt_pixels import PromptPixels
 
 ROLLOUTS = 3
 MEAN, STD = (100.0, 110.0, 120.0), (50.0, 60.0, 70.0)
-
-
-@pytest.fixture
-def queue():
-    ray.init(num_cpus=8, include_dashboard=False, logging_level="ERROR")
-    transfer_queue.init()
-    yield transfer_queue
-    transfer_queue.close()
-    ray.shutdown()
 
 
 @pytest.fixture

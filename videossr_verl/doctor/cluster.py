@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 
 from videossr_verl.doctor.checks import Asked, check_machine
@@ -11,20 +10,19 @@ from videossr_verl.errors import BadInput
 
 CLOCK_SECONDS = 2.0  # of difference that logs and lock files still bear
 WAIT_SECONDS = 120.0
-KNOCK_SECONDS = 5.0
 
 
 def check_cluster(address: str, asked: Asked) -> dict[str, list[Finding]]:
     """Node -> findings. BadInput where there is no cluster at `address`."""
     import ray
 
-    from videossr_verl.cluster_nodes import alive_nodes, on_node
+    from videossr_verl.cluster_nodes import alive_nodes, knock, on_node
 
     if not ray.is_initialized():
-        _knock(address)
         try:
+            knock(address)
             ray.init(address=address, log_to_driver=False)
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise BadInput(f"no Ray cluster at '{address}': {str(error).splitlines()[0]}") from error
     tasks = {}
     for node in alive_nodes():
@@ -39,17 +37,6 @@ def check_cluster(address: str, asked: Asked) -> dict[str, list[Finding]]:
             told = f"no answer: {type(error).__name__}: {str(error).strip().splitlines()[0]}"
             found[name] = [failure("node", told, "see Ray's logs on it; is this package installed there?")]
     return found
-
-
-def _knock(address: str) -> None:
-    """Ray itself waits for minutes where nobody answers, and then ends the process."""
-    host, _, port = address.rpartition(":")
-    if not port.isdigit():  # "auto", "local"
-        return
-    try:
-        socket.create_connection((host, int(port)), KNOCK_SECONDS).close()
-    except OSError as error:
-        raise BadInput(f"no Ray cluster at '{address}': {error.strerror or error}") from error
 
 
 def _on_node(asked: Asked) -> tuple[list[Finding], float]:

@@ -14,10 +14,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import ray
 from omegaconf import DictConfig, open_dict
 
-from videossr_verl.cluster_nodes import alive_nodes, on_node
+from videossr_verl.cluster_nodes import on_each_node
 from videossr_verl.failures.fingerprint import write_fingerprint
 
 PARTIAL = ".partial"
@@ -35,6 +34,7 @@ def whole(stock: Callable[..., None]) -> Callable[..., None]:
             stock(self)  # Megatron still writes when this returns
             return
         steps, name = Path(trainer.default_local_dir), f"global_step_{self.global_steps}"
+        # Where nodes share the disk, the first one does it, and the others find it done.
         on_each_node(_clear, steps)
         callback = self.checkpoint_callback
         # The folder that users are told of must be the final one; verl would also delete older ones too early.
@@ -54,12 +54,6 @@ def whole(stock: Callable[..., None]) -> Callable[..., None]:
         )
 
     return _save_checkpoint
-
-
-def on_each_node(function: Callable[..., None], *arguments: Any) -> None:
-    """One node after the other: where they share the disk, the first one does it, and the others find it done."""
-    for node in alive_nodes():
-        ray.get(on_node(node, function, *arguments))
 
 
 @contextmanager
@@ -111,8 +105,9 @@ def write_marker(steps: Path, step: int) -> None:
 
 def remove_older(steps: Path, step: int, keep: int | None) -> None:
     """Deletes this disk's checkpoints of steps below `step` but for the newest `keep - 1`."""
-    numbers = sorted(int(path.name.rpartition("_")[2]) for path in steps.glob("global_step_*") if path.is_dir())
-    older = [number for number in numbers if number < step]
+    names = [path.name.removeprefix("global_step_") for path in steps.glob("global_step_*") if path.is_dir()]
+    # A folder that somebody put there, global_step_100_best, stays.
+    older = sorted(int(name) for name in names if name.isdecimal() and int(name) < step)
     if keep is None or not older:
         return
     (steps / PARTIAL).mkdir(exist_ok=True)

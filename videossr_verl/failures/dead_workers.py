@@ -1,7 +1,8 @@
 """A worker that dies ends the run, with its name: verl 0.9.1 restarts none, and may wait for its answers for ever.
 
 Groups of an agent-loop worker that is gone (its node left, or memory ran out) stay "running" in verl's replay buffer.
-Workers are watched from a thread beside the trainer.
+Workers are watched from a thread beside the trainer. Where the trainer fails before, what it says is often of another
+worker, that lost its connection to the dead one.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
 
@@ -19,19 +21,30 @@ from ray.exceptions import RayActorError
 
 logger = logging.getLogger(__name__)
 
-PERIOD = 5.0  # seconds between two looks
+PERIOD = 2.0  # seconds between two looks
+NOTICE = 10.0  # seconds that a trainer which failed waits for them
 GRACE = 30.0  # seconds for the trainer to end by an error of its own, and again for the one that it is given
+
+
+class DeadWorkerError(RuntimeError):
+    """The run cannot go on without this worker."""
 
 
 def watching(stock: Callable[..., None]) -> Callable[..., None]:
     """Of the trainer's `fit`."""
 
     def fit(self: Any, agent_loop_manager: Any) -> None:
-        done = threading.Event()
-        arguments = named_actors(), done, threading.get_ident()
+        done, death = threading.Event(), Future()
+        arguments = named_actors(), done, death, threading.get_ident()
         threading.Thread(target=_watch, args=arguments, daemon=True, name="dead workers").start()
         try:
             stock(self, agent_loop_manager)
+        except DeadWorkerError:
+            raise
+        except Exception as error:
+            with suppress(TimeoutError):
+                raise DeadWorkerError(death.result(NOTICE)) from error
+            raise
         finally:
             done.set()
 
@@ -47,12 +60,13 @@ def named_actors() -> dict[str, Any]:
     return actors
 
 
-def _watch(actors: Mapping[str, Any], done: threading.Event, trainer: int) -> None:
+def _watch(actors: Mapping[str, Any], done: threading.Event, death: Future[str], trainer: int) -> None:
     died = first_death(actors, done)
     if died is None:
         return
     reason = f"{died}; verl replaces no worker: the same command goes on from the last whole checkpoint"
     logger.error("DeadWorkerError: %s", reason)
+    death.set_result(reason)
     if not done.wait(GRACE):
         _raise_in(trainer, reason)  # it waits for what will never come
     if not done.wait(GRACE):
@@ -60,11 +74,12 @@ def _watch(actors: Mapping[str, Any], done: threading.Event, trainer: int) -> No
 
 
 def _raise_in(thread: int, reason: str) -> None:
-    class DeadWorkerError(RuntimeError):  # Python takes a class here, and makes the exception without arguments
-        def __str__(self) -> str:
-            return reason
+    class Died(DeadWorkerError):  # Python takes a class here, and makes the exception without arguments
+        def __init__(self, said: str = reason) -> None:
+            super().__init__(said)
 
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(DeadWorkerError))
+    Died.__name__ = Died.__qualname__ = DeadWorkerError.__name__
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(Died))
 
 
 def first_death(actors: Mapping[str, Any], done: threading.Event) -> str | None:

@@ -41,8 +41,8 @@ def reporting(stock: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _report(prompt: Mapping[str, Any], error: Exception) -> dict[str, Any]:
-    contents = [message["content"] for message in prompt["raw_prompt"] if isinstance(message["content"], list)]
-    items = [item for content in contents for item in content if item.get("type") in ("video", "image")]
+    contents = [message.get("content") for message in prompt["raw_prompt"]]
+    items = [item for content in contents if isinstance(content, list) for item in content if isinstance(item, dict)]
     named = [item.get("video") or item.get("image") for item in items]
     return {
         "group": str(prompt["uid"]),
