@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Creates a virtual environment with a pinned stack and installs this package into it as a wheel. Quick when nothing
-# changed. Called by setup_cpu.sh and setup_lmms.sh.
+# changed. Called by setup_cpu.sh, setup_gpu.sh and setup_lmms.sh.
 #   bash recipes/environment.sh FOLDER CONSTRAINTS EXTRAS     EXTRAS: of pyproject.toml, with commas
 #   PYTHON=python3.11                        the interpreter that makes it
 #   TORCH_INDEX=URL                          where torch 2.13.0+cpu comes from, if pip does not find it by itself
@@ -15,8 +15,10 @@ fail() {
     exit 2
 }
 
-command -v "$python" > /dev/null || fail "no $python on this machine: install Python 3.11, or set PYTHON to it"
-[ -d "$folder" ] || "$python" -m venv "$folder" || fail "cannot create $folder: install the venv module of $python"
+if [ ! -d "$folder" ]; then
+    command -v "$python" > /dev/null || fail "no $python on this machine: install Python 3.11, or set PYTHON to it"
+    "$python" -m venv "$folder" || fail "cannot create $folder: install the venv module of $python"
+fi
 
 # The stack, and the package, are installed anew only when what they are made from has changed.
 want=$(cat "$constraints" pyproject.toml | sha256sum | cut -d' ' -f1)

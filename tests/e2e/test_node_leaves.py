@@ -136,6 +136,6 @@ def test_it_was_started_again_once_from_its_checkpoint_with_a_reason(run):
     assert len(restarts) == 1
     saved, reason = restarts[0]
     assert int(saved) >= 1
-    assert re.match(r"(ray|videossr_verl)\.\S*(DeadWorkerError|NodeLeftError|ActorDiedError)", reason)
+    assert re.match(r"(ray|videossr_verl)\.\S*(DeadWorker|NodeLeft|ActorDied|ActorUnavailable)Error", reason)
     assert f"global_step_{saved}" in said
     assert said.count("2 of 2 nodes are there") == 2

@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError
+from ray.exceptions import ActorUnavailableError, RayActorError
 
 logger = logging.getLogger(__name__)
 
@@ -93,6 +93,8 @@ def first_death(actors: Mapping[str, Any], done: threading.Event) -> str | None:
             name = asked.pop(reference)
             try:
                 ray.get(reference)
+            except ActorUnavailableError:
+                continue  # the network: Ray says later whether it died
             except RayActorError as error:
                 return f"{name} died: {' '.join(str(error).split())[:500]}"
     return None
