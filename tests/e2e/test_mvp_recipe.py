@@ -69,11 +69,11 @@ def test_from_raw_videos_to_an_update(tiny_model, environment, read_metrics, tmp
     ],
 )
 def test_wrong_input_is_one_sentence_and_code_2(folder, changes, sentence, tiny_model, environment, tmp_path):
-    changes = {name: str(tiny_model) if value == "MODEL" else value for name, value in changes.items()}
+    changes = {name: tiny_model if value == "MODEL" else value for name, value in changes.items()}
     command = ["bash", str(RECIPE), folder]
     finished = subprocess.run(
         command,
-        env=environment | {"RUN": str(tmp_path / "run")} | changes,
+        env=environment(RUN=tmp_path / "run", **changes),
         cwd=tmp_path,
         capture_output=True,
         text=True,

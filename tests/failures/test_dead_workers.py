@@ -59,6 +59,18 @@ def test_a_busy_worker_is_not_dead(worker):
     assert first_death({"busy": busy}, done) is None
 
 
+def test_one_that_nobody_needs_any_more_is_not_dead(worker):
+    gone, alive = worker("gone"), worker("alive")
+    actors = named_actors()
+    del gone
+    done = threading.Event()
+    threading.Timer(2, done.set).start()
+    assert first_death(actors, done) is None
+    with pytest.raises(ray.exceptions.ActorDiedError, match=dead_workers.UNUSED):
+        ray.get(actors["gone"].__ray_ready__.remote())
+    ray.kill(alive)
+
+
 WAITS = {"in Python": "while True: time.sleep(0.01)", "outside": "threading.Event().wait()"}
 
 

@@ -25,6 +25,8 @@ PERIOD = 2.0  # seconds between two looks
 NOTICE = 10.0  # seconds that a trainer which failed waits for them
 GRACE = 30.0  # seconds for the trainer to end by an error of its own, and again for the one that it is given
 
+UNUSED = "all references to the actor were removed"  # Ray's cause of an end that nobody can be waiting for
+
 
 class DeadWorkerError(RuntimeError):
     """The run cannot go on without this worker."""
@@ -85,8 +87,9 @@ def _raise_in(thread: int, reason: str) -> None:
 def first_death(actors: Mapping[str, Any], done: threading.Event) -> str | None:
     """Name and cause of the first of `actors` that dies; None once `done` is set. A busy one is not dead."""
     asked: dict[ray.ObjectRef, str] = {}
+    watched = set(actors)
     while not done.wait(PERIOD):
-        for name in set(actors) - set(asked.values()):
+        for name in watched - set(asked.values()):
             asked[actors[name].__ray_ready__.remote()] = name
         answered, _ = ray.wait(list(asked), num_returns=len(asked), timeout=0)
         for reference in answered:
@@ -96,5 +99,8 @@ def first_death(actors: Mapping[str, Any], done: threading.Event) -> str | None:
             except ActorUnavailableError:
                 continue  # the network: Ray says later whether it died
             except RayActorError as error:
+                if UNUSED in str(error):
+                    watched.remove(name)
+                    continue
                 return f"{name} died: {' '.join(str(error).split())[:500]}"
     return None

@@ -1,6 +1,7 @@
 """Repairs of verl 0.9.1, vLLM 0.28.0 and transformers 5.10.4 that video prompts need, on any device.
 
-Without some of them the rollout and the trainer see different prompts, without an error; without fused_output_layer and
+Without some of them the rollout and the trainer see different prompts, without an error; without saved_weights the old
+log-probs of separate_async may be those of newer weights; without fused_output_layer and
 text_only_rows a run ends with an error; without frozen_vision and remote_code a setting does nothing; without the
 others (repeated_media, repeated_positions, pixel_transfer, slow_polling) all is right and slow. One file each; a file
 can be deleted when its test in tests/fixes says that the library no longer needs it.
@@ -34,6 +35,7 @@ def install_in_verl() -> None:
     after_import("verl.experimental.reward_loop.reward_loop", _remote_code)
     after_import("verl.workers.engine_workers", _frozen_vision_in_workers)
     after_import("verl.workers.engine.fsdp.transformer_impl", _frozen_vision_in_engine)
+    after_import("verl.utils.fsdp_utils", _saved_weights)
 
 
 @functools.cache
@@ -140,6 +142,12 @@ def _frozen_vision_in_engine(module: ModuleType) -> None:
     from videossr_verl.fixes import frozen_vision
 
     frozen_vision.apply_to_engine(module)
+
+
+def _saved_weights(module: ModuleType) -> None:
+    from videossr_verl.fixes import saved_weights
+
+    saved_weights.apply(module)
 
 
 def _remote_code(module: ModuleType) -> None:
