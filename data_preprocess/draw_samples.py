@@ -33,13 +33,13 @@ class DrawSettings:
         seed: of the dataset.
         subsets: by name.
         embeddings: what each embedding that a task asks for is (see `describe_embedding`), by name.
-        embedding_folder: where embeddings are kept; no sample depends on it.
+        embedding_folder: where embeddings are kept, None: nowhere; no sample depends on it.
     """
 
     seed: int
     subsets: Mapping[str, Subset]
     embeddings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    embedding_folder: str = ""
+    embedding_folder: str | None = None
 
 
 def draw_samples(

@@ -18,17 +18,20 @@ MAX_BYTES = 2**28  # of one clip's vectors: 4096 frames of 16,384 numbers
 
 
 def cached_embeddings(
-    folder: str, clip: Clip, frames: np.ndarray, embedding: str, what: Mapping[str, str]
+    folder: str | None, clip: Clip, frames: np.ndarray, embedding: str, what: Mapping[str, str]
 ) -> np.ndarray:
     """(T, D) float32 embeddings of the clip's frames, from `folder` if they are there, else put there.
 
     Args:
+        folder: None keeps nothing.
         frames: (T, H, W, 3) uint8.
         embedding: name, see `videossr_verl.video.embedding`.
         what: its description: vectors of other weights are not found.
 
     A folder that cannot be used costs time, nothing else.
     """
+    if folder is None:
+        return embed(frames, embedding)
     name = digest("embeddings", clip.content_id, list(clip.times), list(frames.shape), dict(what))
     path = Path(folder, name[:2], f"{name[2:]}.npy")
     if (vectors := _stored(path, len(frames))) is not None:

@@ -53,3 +53,12 @@ def test_a_damaged_file_or_no_folder_only_costs_time(calls, tmp_path):
     (tmp_path / "file").write_text("")
     assert cached_embeddings(str(tmp_path / "file"), clip(), frames, "x", {}).shape == (3, 3)
     assert len(calls) == 3
+
+
+def test_nothing_is_kept_unless_asked_for(calls, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frames = np.ones((3, 8, 8, 3), np.uint8)
+    for _ in range(2):
+        assert cached_embeddings(None, clip(), frames, "x", {}).shape == (3, 3)
+    assert len(calls) == 2
+    assert not list(tmp_path.rglob("*"))
