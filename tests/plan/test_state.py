@@ -70,6 +70,20 @@ def test_an_adapter_has_the_only_gradients(plan_of):
     assert adapter.host.sleeping == 8 * 2 * (adapter.parameters.total - adapter.parameters.adapter)
 
 
+def test_separate_async_saves_two_versions(plan_of):
+    """tests/e2e/test_grpo_recipe.py trains with them; the config's are fp32."""
+    plan = plan_of("qwen3_vl_32b", "2x8", "h200", "+option=[separate_async]")
+    assert plan.host.saved == pytest.approx(2 * 4 * plan.parameters.total / 2, rel=1e-6)
+    one = plan_of(
+        "qwen3_vl_32b", "2x8", "h200", "+option=[separate_async]", "trainer.v1.separate_async.parameter_sync_step=1"
+    )
+    assert one.host.saved == plan.host.saved / 2
+    bypass = plan_of(
+        "qwen3_vl_32b", "2x8", "h200", "+option=[separate_async]", "algorithm.rollout_correction.bypass_mode=true"
+    )
+    assert bypass.host.saved == plan_of("qwen3_vl_32b", "2x8", "h200").host.saved == 0
+
+
 def test_the_reference_waits_in_host_memory(plan_of):
     """verl gives a model that is only run FSDP2's offload policy, in the fp32 of the config."""
     assert plan_of().host.reference == pytest.approx(4 * 8_767_123_696, rel=1e-6)

@@ -20,6 +20,7 @@ class Host:
 
     Attributes:
         actor: weights, gradients and optimizer that wait for the GPU. reference: the reference policy's weights.
+        saved: the actor's weights of other versions, for old log-probs (separate_async).
         sleeping: vLLM's weights while it sleeps, which only a run with an adapter keeps.
         media: of a step, all prompts at once: frames in Ray's object store, patches in TransferQueue, and their making.
         loading: more than that for a while, when the checkpoint is read.
@@ -27,6 +28,7 @@ class Host:
 
     actor: int
     reference: int
+    saved: int
     sleeping: int
     media: int
     loading: int
@@ -34,7 +36,7 @@ class Host:
     @property
     def lasting(self) -> int:
         """All that is there in a step."""
-        return self.actor + self.reference + self.sleeping + self.media
+        return self.actor + self.reference + self.saved + self.sleeping + self.media
 
 
 def plan_host(run: Run, shape: ModelShape, parameters: Parameters, prompt: Prompt) -> Host:
@@ -58,6 +60,7 @@ def plan_host(run: Run, shape: ModelShape, parameters: Parameters, prompt: Promp
     return Host(
         actor=actor * run.gpus_per_node,
         reference=reference * run.gpus_per_node,
+        saved=run.saved_weights * state.weights * run.gpus_per_node,
         sleeping=sleeping * run.gpus_per_node,
         media=-(-run.prompts * in_flight // run.nodes),
         loading=readers * base * engine.stored,

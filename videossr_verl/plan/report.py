@@ -78,6 +78,7 @@ def _host(plan: Plan) -> str:
     parts = {
         "actor": host.actor,
         "reference": host.reference,
+        "weights of old log-probs": host.saved,
         "sleeping vLLM": host.sleeping,
         "pixels of a step": host.media,
     }

@@ -56,7 +56,11 @@ class Rollout:
 
 @dataclass(frozen=True)
 class Run:
-    """A run's settings. `prompts` of `rollouts` answers a step; lengths in tokens; `fused` is a backend or None."""
+    """A run's settings.
+
+    `prompts` of `rollouts` answers a step; lengths in tokens; `fused` is a backend or None; `saved_weights` are the
+    versions of the actor that wait in host memory for old log-probs (separate_async).
+    """
 
     model: str
     nodes: int
@@ -77,6 +81,7 @@ class Run:
     compiled_entropy: bool
     entropy_in_update: bool
     freezes_vision: bool
+    saved_weights: int
     update: MicroBatch
     log_prob: MicroBatch
     reference_log_prob: MicroBatch
@@ -142,6 +147,7 @@ def read_settings(config: Any) -> Run:
         compiled_entropy=bool(ask(f"{actor}.fsdp_config.use_torch_compile")),
         entropy_in_update=bool(ask(f"{actor}.calculate_entropy", False) or ask(f"{actor}.entropy_coeff", 0)),
         freezes_vision=bool(ask(f"{actor}.freeze_vision_tower", False)),
+        saved_weights=_saved_weights(ask),
         update=_micro_batch(ask, actor, "ppo_", "use_dynamic_bsz"),
         log_prob=_micro_batch(ask, rollout, "log_prob_", "log_prob_use_dynamic_bsz"),
         reference_log_prob=_micro_batch(ask, "actor_rollout_ref.ref", "log_prob_", "log_prob_use_dynamic_bsz"),
@@ -173,6 +179,14 @@ class _Asker:
         if isinstance(value, bool) or not isinstance(value, int) or (value < 1 and value != default):
             raise BadInput(f"{key} is {value}, must be a whole number of at least 1")
         return value
+
+
+def _saved_weights(ask: _Asker) -> int:
+    computed = not ask("algorithm.rollout_correction.bypass_mode", False)
+    if ask("trainer.v1.trainer_mode", "sync") != "separate_async" or not computed:
+        return 0
+    # Those that answered; and for the second and further updates the current ones, while they take their place.
+    return min(ask.number("trainer.v1.separate_async.parameter_sync_step", 1), 2)
 
 
 def _engine(ask: _Asker, part: str) -> Engine:
