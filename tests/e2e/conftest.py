@@ -30,7 +30,7 @@ def environment():
 
     def make(**changes):
         # Ray and vLLM choose thread counts for themselves; pytest's own settings must not leak into them.
-        kept = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS" and not k.startswith(("VLLM_", "RAY_"))}
+        kept = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS" and not k.startswith("VLLM_")}
         kept |= {"VERL_PLATFORM": "cpu", "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
         kept["PATH"] = f"{Path(sys.executable).parent}:{kept['PATH']}"
         return kept | {k: str(v) for k, v in changes.items()}

@@ -124,7 +124,12 @@ def _alive(pid):
 def _started(environment, tmp_path, text, **variables):
     variables = {"RUN": tmp_path, "RESTART_PAUSE": 0} | variables
     command = ["bash", str(SUPERVISE), "bash", "-c", COUNT + text]
-    return subprocess.Popen(command, env=environment(**variables), stdout=subprocess.PIPE, text=True)
+    # Where these tests run in the background SIGINT is ignored, and a shell cannot trap what it was told to ignore.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(command, env=environment(**variables), stdout=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
