@@ -10,6 +10,7 @@ extras=gpu
 for extra in "$@"; do extras+=",$extra"; done
 bash recipes/environment.sh .venv constraints/gpu.txt "$extras"
 export MAX_JOBS=${MAX_JOBS:-8}
+echo "setup: flash-attn (seconds with a wheel or when it is there, else its build)"
 .venv/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints/gpu.txt \
     --no-build-isolation flash-attn || {
     echo "setup: flash-attn did not build; all else is in .venv: install CUDA 13's nvcc (CUDA_HOME names its folder) and do this again" >&2
