@@ -101,6 +101,7 @@ def run(variables, tiny_model, dataset_folder, corpus_folder):
         with (folder / f"{arguments[0]}.log").open("a") as log:
             return subprocess.Popen(
                 ["bash", str(RAY), *arguments],
+                cwd=folder,
                 env=variables | changes,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -136,6 +137,8 @@ def test_it_was_started_again_once_from_its_checkpoint_with_a_reason(run):
     assert len(restarts) == 1
     saved, reason = restarts[0]
     assert int(saved) >= 1
-    assert re.match(r"(ray|videossr_verl)\.\S*(DeadWorker|NodeLeft|ActorDied|ActorUnavailable)Error", reason)
+    # The last is what the other rank says, where Ray takes longer than that to miss the node.
+    known = r"(ray|videossr_verl)\.\S*(DeadWorker|NodeLeft|ActorDied|ActorUnavailable)Error|RuntimeError: .* by peer"
+    assert re.match(known, reason)
     assert f"global_step_{saved}" in said
     assert said.count("2 of 2 nodes are there") == 2

@@ -11,6 +11,7 @@ import ctypes
 import logging
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
@@ -22,7 +23,8 @@ from ray.exceptions import ActorUnavailableError, RayActorError
 logger = logging.getLogger(__name__)
 
 PERIOD = 2.0  # seconds between two looks
-NOTICE = 10.0  # seconds that a trainer which failed waits for them
+LOST = 2  # looks in a row at which the network does not reach a worker, so that one blink of it is none
+NOTICE = 15.0  # seconds that a trainer which failed waits for them
 GRACE = 30.0  # seconds for the trainer to end by an error of its own, and again for the one that it is given
 
 UNUSED = "all references to the actor were removed"  # Ray's cause of an end that nobody can be waiting for
@@ -85,9 +87,12 @@ def _raise_in(thread: int, reason: str) -> None:
 
 
 def first_death(actors: Mapping[str, Any], done: threading.Event) -> str | None:
-    """Name and cause of the first of `actors` that dies; None once `done` is set. A busy one is not dead."""
+    """Name and cause of the first of `actors` that dies or stays out of reach; None once `done` is set.
+
+    A busy one is not dead.
+    """
     asked: dict[ray.ObjectRef, str] = {}
-    watched = set(actors)
+    watched, unreached = set(actors), Counter()
     while not done.wait(PERIOD):
         for name in watched - set(asked.values()):
             asked[actors[name].__ray_ready__.remote()] = name
@@ -96,8 +101,11 @@ def first_death(actors: Mapping[str, Any], done: threading.Event) -> str | None:
             name = asked.pop(reference)
             try:
                 ray.get(reference)
-            except ActorUnavailableError:
-                continue  # the network: Ray says later whether it died
+                unreached[name] = 0
+            except ActorUnavailableError as error:
+                unreached[name] += 1
+                if unreached[name] == LOST:
+                    return f"{name} is out of reach: {' '.join(str(error).split())[:500]}"
             except RayActorError as error:
                 if UNUSED in str(error):
                     watched.remove(name)
