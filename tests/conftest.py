@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import socket
 from fractions import Fraction
 from pathlib import Path
 
@@ -213,3 +214,16 @@ def dataset_folder(corpus_folder, tmp_path_factory):
 def tiny_model():
     """The warm-started Qwen2.5-VL checkpoint that ships with the recipes."""
     return Path(__file__).parent.parent / "recipes" / "tiny" / "qwen2_5_vl"
+
+
+@pytest.fixture(scope="session")
+def two_free_ports():
+    """() -> two ports that nobody listens on."""
+
+    def find():
+        with socket.socket() as one, socket.socket() as other:
+            one.bind(("127.0.0.1", 0))
+            other.bind(("127.0.0.1", 0))
+            return one.getsockname()[1], other.getsockname()[1]
+
+    return find

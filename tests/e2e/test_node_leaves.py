@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -40,12 +39,9 @@ def until(condition, process):
 
 
 @pytest.fixture(scope="module")
-def variables(tmp_path_factory):
+def variables(two_free_ports, tmp_path_factory):
     """Of a cluster of its own on this machine."""
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        port, client = one.getsockname()[1], other.getsockname()[1]
+    port, client = two_free_ports()
     sockets = tempfile.mkdtemp(prefix="ray")  # short: Ray keeps sockets there
     kept = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS" and not k.startswith(("VLLM_", "RAY_"))}
     yield kept | {

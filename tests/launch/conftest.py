@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -72,12 +71,9 @@ def running():
 
 
 @pytest.fixture
-def cluster(tmp_path):
+def cluster(two_free_ports, tmp_path):
     """Variables of a cluster of its own on this machine; a worker needs another RAY_START."""
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        port, client = one.getsockname()[1], other.getsockname()[1]
+    port, client = two_free_ports()
     folder = tempfile.mkdtemp(prefix="ray")  # short: Ray keeps sockets there
     yield {
         "RUN": tmp_path / "run",
