@@ -1,4 +1,4 @@
-"""The benchmarks that the README quotes run, on few rounds and rows; their figures are not judged here."""
+"""The benchmarks that the READMEs quote run, on few rounds and rows; their figures are not judged here."""
 
 import subprocess
 import sys
@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+from videossr_verl.plan.shapes import model_shape
+
+ROOT = Path(__file__).parent.parent
+BENCHMARKS = ROOT / "benchmarks"
+MICRO = "actor_rollout_ref.{}_micro_batch_size_per_gpu=2"
 
 
 @pytest.mark.parametrize(
@@ -17,6 +21,14 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
             ["| 2 | CPU s |", "| 2 | MB in flight |", "| 2 | MB of pixels |"],
         ),
         (["startup.py", "--rows", "50"], ["| CPU s |", "| wall s |"]),
+        (
+            [
+                *("actor.py", "--model", "qwen2_5_vl_7b", "--model-folder", ROOT / "recipes" / "tiny" / "qwen2_5_vl"),
+                *("--config-name", "videossr_grpo_cpu", "--prompt-tokens", "160", "--answer-tokens", "8"),
+                *(MICRO.format(part) for part in ("actor.ppo", "ref.log_prob", "rollout.log_prob")),
+            ],
+            [f"| qwen2_5_vl_7b | {part} | 2 x 168 |" for part in ("reference forward", "old log-probs", "update")],
+        ),
     ],
 )
 def test_it_prints_its_table(command, lines):
@@ -26,3 +38,18 @@ def test_it_prints_its_table(command, lines):
     assert run.returncode == 0, run.stderr[-2000:]
     for line in lines:
         assert line in run.stdout
+
+
+@pytest.mark.parametrize("name", ["Qwen/Qwen2.5-VL-7B-Instruct", "Qwen/Qwen3-VL-8B-Instruct"])
+def test_a_prompt_is_as_long_as_asked_and_nearly_all_video(name, monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    from lone_rank import write_model
+    from long_video_rows import make_rows
+
+    write_model(model_shape(name), tmp_path)
+    rows, prompt = make_rows(str(tmp_path), 2048, 16, 3)
+    assert prompt.tokens == 2048
+    assert 0.75 * 2048 < prompt.vision_tokens == prompt.patches / 4
+    assert rows["input_ids"].offsets().diff().tolist() == [2064] * 3
+    assert [positions.shape for positions in rows["position_ids"].unbind()] == [(4, 2064)] * 3
+    assert rows["prompts"].offsets().diff().tolist() == [2048] * 3

@@ -2,25 +2,14 @@
 
 import pytest
 import torch
+import transformers
 from peft import LoraConfig, get_peft_model
-from transformers import (
-    Qwen2_5_VLConfig,
-    Qwen2_5_VLForConditionalGeneration,
-    Qwen3VLConfig,
-    Qwen3VLForConditionalGeneration,
-    Qwen3VLMoeConfig,
-    Qwen3VLMoeForConditionalGeneration,
-)
 
 from videossr_verl.errors import BadInput
+from videossr_verl.plan.hf_config import hf_config
 from videossr_verl.plan.parameters import Lora, count_parameters
 from videossr_verl.plan.shapes import known_models, model_shape
 
-CLASSES = {
-    "qwen2_5_vl": (Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration),
-    "qwen3_vl": (Qwen3VLConfig, Qwen3VLForConditionalGeneration),
-    "qwen3_vl_moe": (Qwen3VLMoeConfig, Qwen3VLMoeForConditionalGeneration),
-}
 # As the hub shows them for the checkpoints' files.
 PUBLISHED = {
     "Qwen/Qwen2.5-VL-3B-Instruct": 3_754_622_976,
@@ -34,29 +23,10 @@ PUBLISHED = {
 }
 
 
-def config_of(shape):
-    text, vision = shape.text, shape.vision
-    words = {"hidden_size": text.hidden, "intermediate_size": text.intermediate, "num_hidden_layers": text.layers}
-    words |= {"num_attention_heads": text.heads, "num_key_value_heads": text.kv_heads, "vocab_size": text.vocab}
-    words |= {"max_position_embeddings": text.max_positions, "tie_word_embeddings": text.tied}
-    if shape.family != "qwen2_5_vl":
-        words["head_dim"] = text.head_dim
-    if text.experts:
-        words |= {"num_experts": text.experts, "num_experts_per_tok": text.experts_per_token}
-        words |= {"moe_intermediate_size": text.expert_intermediate}
-    tower = {"hidden_size": vision.hidden, "intermediate_size": vision.intermediate, "depth": vision.depth}
-    tower |= {"out_hidden_size": text.hidden, "patch_size": vision.patch, "num_heads": 16}
-    if vision.deepstack:
-        tower |= {
-            "deepstack_visual_indexes": list(range(vision.deepstack)),
-            "num_position_embeddings": vision.positions,
-        }
-    return CLASSES[shape.family][0](text_config=words, vision_config=tower, tie_word_embeddings=text.tied)
-
-
 def real_model(shape):
     with torch.device("meta"):
-        model = CLASSES[shape.family][1](config_of(shape))
+        config = hf_config(shape)
+        model = getattr(transformers, config.architectures[0])(config)
         model.tie_weights()
     return model
 
@@ -99,7 +69,7 @@ def test_an_adapter(name, exclude):
 @pytest.mark.parametrize("name", ["Qwen/Qwen2.5-VL-3B-Instruct", "Qwen/Qwen3-VL-4B-Instruct", known_models()[-1]])
 def test_a_folder_says_the_same_as_the_table(name, tmp_path):
     shape = model_shape(name)
-    config_of(shape).save_pretrained(tmp_path)
+    hf_config(shape).save_pretrained(tmp_path)
     found = model_shape(str(tmp_path))
     assert (found.family, found.text, found.vision) == (shape.family, shape.text, shape.vision)
 
