@@ -5,8 +5,9 @@
 #   MAX_RESTARTS=3     restarts without a new checkpoint in between; with a new one the count begins anew
 #   RESTART_PAUSE=30   seconds before a restart, twice as long before each further one
 #   DRY_RUN=1          only print the command
-# It is not started again after wrong input (exit code 2, or a BadInput that ended verl), nor when it was told to stop:
-# TERM, INT and HUP go to all of COMMAND's processes, which have 60 seconds to end.
+# It is not started again after wrong input (exit code 2, or a BadInput that ended verl), nor where more videos are lost
+# than data.max_lost_share, nor when it was told to stop: TERM, INT and HUP go to all of COMMAND's processes, which have
+# 60 seconds to end.
 set -euo pipefail
 
 fail() {
@@ -86,10 +87,11 @@ last_error() {
     plain=$(sed -E 's/\x1b\[[0-9;]*m//g; s/^\([^()]* pid=[0-9]+[^()]*\) *//' "$log" | grep -a '[^[:space:]]' | tail -n 20000) || true
     line=$(grep -aE '^([A-Za-z_]+\.)*[A-Za-z_]*(Error|Exception|BadInput)(\([A-Za-z]+\))?(:|$)' <<< "$plain" | tail -n 1) \
         || line=$(tail -n 1 <<< "$plain")
-    echo "${line:0:300}"
+    echo "${line:0:1000}"
 }
-wrong_input() { # verl itself ends with 1 where a task raised BadInput; lines of tasks begin with (Name pid=...)
-    [ "$code" = 2 ] || grep -qaE '^(ray\.exceptions\.RayTaskError\(BadInput\)|videossr_verl\.errors\.BadInput): ' "$log"
+wrong_input() { # verl itself ends with 1 where a task raised these; lines of tasks begin with (Name pid=...)
+    local final='BadInput|TooManyLostGroupsError'
+    [ "$code" = 2 ] || grep -qaE "^(ray\.exceptions\.RayTaskError\(($final)\)|videossr_verl\.[a-z_.]+\.($final)): " "$log"
 }
 
 number=1 restarts=0 fruitless=0

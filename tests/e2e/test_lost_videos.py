@@ -90,7 +90,7 @@ def test_the_counter_and_the_list_agree(run):
 def test_too_many_end_the_run_and_say_which(run):
     _, broken, log, code, metrics = run
     assert code != 0
-    (said,) = {line for line in log.splitlines() if "TooManyLostGroups: " in line and "more than" in line}
+    (said,) = {line for line in log.splitlines() if "TooManyLostGroupsError: " in line and "more than" in line}
     assert "more than data.max_lost_share=0.15 of 10 batches: " in said
     assert any(video in said for video in broken)
     assert max(metrics) < 20

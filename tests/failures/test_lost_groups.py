@@ -8,8 +8,16 @@ import pytest
 import ray
 from omegaconf import OmegaConf
 
+from videossr_verl.errors import BadInput
 from videossr_verl.failures import lost_groups
-from videossr_verl.failures.lost_groups import FILE, MAILBOX, WINDOW, Ledger, TooManyLostGroups
+from videossr_verl.failures.lost_groups import (
+    FILE,
+    MAILBOX,
+    WINDOW,
+    Ledger,
+    TooManyLostGroupsError,
+    max_lost_share,
+)
 from videossr_verl.mailbox import open_mailbox
 from videossr_verl.video.rejected import RejectReason, VideoRejected
 
@@ -60,10 +68,17 @@ def test_a_share_above_the_limit_ends_the_run_with_the_list(tmp_path):
     ledger = Ledger(tmp_path, groups=4, max_share=0.1)
     assert ledger.after_step(1, [lost(f"a{i}") for i in range(4)])["training/lost_share"] == pytest.approx(0.1)
     with pytest.raises(
-        TooManyLostGroups, match=r"5 groups were lost within 2 steps, more than data.max_lost_share=0.1"
+        TooManyLostGroupsError, match=r"5 groups were lost within 2 steps, more than data.max_lost_share=0.1"
     ):
         ledger.after_step(2, [lost("b", reason="b.mp4 is broken")])
     assert len(lines(tmp_path)) == 5
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, "many", True, float("nan")])
+def test_a_limit_that_is_no_share_is_refused(share):
+    assert max_lost_share({"max_lost_share": 1}) == 1
+    with pytest.raises(BadInput, match=r"data\.max_lost_share is .*, must be between 0"):
+        max_lost_share({"max_lost_share": share})
 
 
 def test_old_losses_are_forgotten_but_counted(tmp_path):

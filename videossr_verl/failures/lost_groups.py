@@ -15,6 +15,7 @@ from typing import Any
 
 import ray
 
+from videossr_verl.errors import BadInput
 from videossr_verl.mailbox import open_mailbox
 
 MAILBOX = "videossr_lost_groups"
@@ -23,7 +24,7 @@ WINDOW = 10  # batches over which the share is taken
 SHOWN = 10  # groups in an error message
 
 
-class TooManyLostGroups(RuntimeError):
+class TooManyLostGroupsError(RuntimeError):
     """The run cannot go on, because too few of its groups can be answered."""
 
 
@@ -67,7 +68,7 @@ class Ledger:
         self._so_far = 0
 
     def after_step(self, step: int, reports: list[dict[str, Any]]) -> dict[str, float]:
-        """Writes the step's losses down and returns its metrics; TooManyLostGroups above the limit."""
+        """Writes the step's losses down and returns its metrics; TooManyLostGroupsError above the limit."""
         lost = self.write(step, reports)
         training = [group for group in lost if not group["validation"]]
         self._recent.append(training)
@@ -75,7 +76,7 @@ class Ledger:
         recent = [group for batch in self._recent for group in batch]
         share = len(recent) / (WINDOW * self._groups)
         if share > self._max_share:
-            raise TooManyLostGroups(
+            raise TooManyLostGroupsError(
                 f"{len(recent)} groups were lost within {len(self._recent)} steps, more than data.max_lost_share="
                 f"{self._max_share:g} of {WINDOW} batches: {self.told(recent)}"
             )
@@ -104,8 +105,11 @@ class Ledger:
 
 
 def max_lost_share(data: Mapping[str, Any]) -> float:
-    """`data.max_lost_share`, in [0, 1]."""
-    return float(data.get("max_lost_share", 0.05))
+    """`data.max_lost_share`; BadInput outside [0, 1]."""
+    share = data.get("max_lost_share", 0.05)
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise BadInput(f"data.max_lost_share is {share}, must be between 0 (none may be lost) and 1 (all may)")
+    return float(share)
 
 
 def _ledger(trainer: Any) -> Ledger:
