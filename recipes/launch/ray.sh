@@ -5,7 +5,8 @@
 #                        COMMAND under supervise.sh, and stops Ray when it is done; without COMMAND only starts Ray
 #   RUN=FOLDER bash recipes/launch/ray.sh worker ADDRESS[:PORT]      on each other, before or after the head; ends with it
 #   NODES=2 bash recipes/launch/ray.sh run COMMAND...    on a cluster that is there: waits for its nodes, asks
-#                        `videossr doctor` whether each is fit, and runs COMMAND once
+#                        `videossr doctor` whether each is fit, and runs COMMAND once; exit code 75 where the cluster
+#                        is not ready, after which supervise.sh tries again
 # COMMAND is e.g.: bash recipes/grpo.sh /data/videos model=qwen3_vl_8b cluster=2x8
 #   RUN                  the run's folder, on a disk that all nodes share (checkpoints are written by every node)
 #   HOSTS="a b"          the nodes' names, so that missing ones can be named
@@ -159,7 +160,10 @@ print(json.dumps({"runtime_env": {"env_vars": {k: v for k, v in os.environ.items
         export RAY_JOB_CONFIG_JSON_ENV_VAR=$passed RAY_OVERRIDE_JOB_RUNTIME_ENV=1
     fi
     "${wait[@]}"
-    [ -n "${SKIP_DOCTOR:-}" ] || "${doctor[@]}" || [ $? = 1 ] || fail "the doctor found failures: mend them, or set SKIP_DOCTOR=1"
+    [ -n "${SKIP_DOCTOR:-}" ] || "${doctor[@]}" || [ $? = 1 ] || {
+        echo "launch: the doctor found failures: mend them, or set SKIP_DOCTOR=1" >&2
+        exit 75 # of a node that has just come back they may pass
+    }
     exec "$@"
 }
 

@@ -62,7 +62,7 @@ def leftovers() -> list[str]:
 
 
 def main() -> int:
-    """Command line; exit code 2 and one sentence where the cluster does not become ready."""
+    """Command line; one sentence and exit code 75 (try again later) where the cluster does not become ready."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("nodes", type=int, help="number of nodes")
     parser.add_argument("seconds", type=float, help="how long to wait")
@@ -93,7 +93,7 @@ def main() -> int:
             time.sleep(1)
     except (ConnectionError, TimeoutError) as error:
         print(f"launch: {error}", file=sys.stderr)
-        return 2
+        return os.EX_TEMPFAIL
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """recipes/launch/ray.sh: what it would do, and a head with a worker on this machine."""
 
+import os
 import shlex
 import signal
 import socket
@@ -122,7 +123,7 @@ def test_a_node_that_does_not_come_is_named(environment, launch, cluster, runnin
         until(lambda: "Ray runtime started" in (tmp_path / "head.log").read_text(), 240)
         variables = cluster | {"NODES": 2, "HOSTS": f"{socket.gethostname()} absent", "WAIT_NODES": 5}
         finished = launch("ray.sh", "run", "true", RAY_ADDRESS=f"127.0.0.1:{cluster['PORT']}", **variables)
-        assert finished.returncode == 2
+        assert finished.returncode == os.EX_TEMPFAIL
         assert "1 of 2 nodes are there, missing: absent after 5 s" in finished.stderr
     finally:
         head.terminate()
