@@ -13,6 +13,7 @@ HERE = Path(__file__).parent
 RECIPE = HERE.parent.parent / "recipes" / "grpo.sh"
 SMALL = (
     "data.train_batch_size=4",
+    "data.parity=off",
     "data.max_prompt_length=256",
     "data.max_response_length=12",
     "actor_rollout_ref.rollout.n=4",

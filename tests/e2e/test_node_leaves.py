@@ -75,6 +75,7 @@ def run(variables, tiny_model, dataset_folder, corpus_folder):
         f"data.val_files={dataset_folder}/test.parquet",
         f"data.data_root={corpus_folder}",
         "data.train_batch_size=4",
+        "data.parity=off",
         "data.max_prompt_length=256",
         "data.max_response_length=12",
         f"actor_rollout_ref.model.path={tiny_model}",

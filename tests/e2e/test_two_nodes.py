@@ -148,7 +148,6 @@ def one(two, train, settings, corpus_folder, read_metrics, tmp_path_factory):
         *settings,
         f"trainer.default_local_dir={folder}/steps",
         f"data.data_root={corpus_folder}",
-        "data.parity=off",
         "trainer.val_before_train=false",
         "trainer.test_freq=-1",
         RAY_ADDRESS="local",
