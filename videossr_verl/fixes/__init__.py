@@ -2,7 +2,8 @@
 
 Without some of them the rollout and the trainer see different prompts, without an error; without saved_weights the old
 log-probs of separate_async may be those of newer weights; without fused_output_layer and
-text_only_rows a run ends with an error; without frozen_vision and remote_code a setting does nothing; without the
+text_only_rows a run ends with an error; without rollout_dump the rollouts that a run wrote down cannot be used
+again; without frozen_vision and remote_code a setting does nothing; without the
 others (repeated_media, repeated_positions, pixel_transfer, slow_polling) all is right and slow. One file each; a file
 can be deleted when its test in tests/fixes says that the library no longer needs it.
 """
