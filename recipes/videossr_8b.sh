@@ -47,5 +47,8 @@ settings=(
     actor_rollout_ref.rollout.enable_chunked_prefill=false
     # vLLM then wants room for a whole prompt in a batch.
     actor_rollout_ref.rollout.max_num_batched_tokens=10240
+    # The script's "disable mm preprocessor cache": each answer prepares its prompt's video again. Answers are the same
+    # without this line, and cost less.
+    +actor_rollout_ref.rollout.engine_kwargs.vllm.mm_processor_cache_gb=0
 )
 RUN=$run exec bash "$(dirname "${BASH_SOURCE[0]}")/grpo.sh" "$videos" "${settings[@]}" "$@"

@@ -21,11 +21,15 @@ STEPS, BATCH = 3, 4
 
 
 @pytest.fixture(scope="module")
-def run(train, tiny_model, dataset_folder, corpus_folder, tmp_path_factory):
-    """{phase: what the killed run left}, after the last of them a run to the end; the folder."""
-    folder = tmp_path_factory.mktemp("killed")
-    (folder / "killed").mkdir()
-    settings = (
+def folder(tmp_path_factory):
+    """Of all the runs."""
+    return tmp_path_factory.mktemp("killed")
+
+
+@pytest.fixture(scope="module")
+def settings(folder, tiny_model, dataset_folder, corpus_folder):
+    """Overrides of all the runs."""
+    return (
         f"data.train_files={dataset_folder}/train.parquet",
         f"data.val_files={dataset_folder}/test.parquet",
         f"data.data_root={corpus_folder}",
@@ -44,6 +48,12 @@ def run(train, tiny_model, dataset_folder, corpus_folder, tmp_path_factory):
         f"trainer.default_local_dir={folder}/steps",
         f"trainer.rollout_data_dir={folder}/rollouts",
     )
+
+
+@pytest.fixture(scope="module")
+def run(train, settings, folder):
+    """The folder, and {phase: what the killed run left}; after the last of them a run to the end."""
+    (folder / "killed").mkdir()
     left = {}
     hook = {"PYTHONPATH": Path(__file__).parent / "killed_at", "KILL_FOLDER": folder / "killed"}
     for phase in PHASES:
@@ -99,24 +109,21 @@ def test_each_step_has_the_rows_of_an_uninterrupted_run(run, batches, dataset_fo
         assert answered == {key: 4 * n for key, n in Counter(r["reward_model"]["ground_truth"] for r in batch).items()}
 
 
-def test_another_data_set_is_refused(run, train, dataset_folder, corpus_folder, tiny_model, tmp_path):
-    """Before any worker starts."""
-    table = pq.read_table(dataset_folder / "train.parquet")
-    pq.write_table(table.slice(4), tmp_path / "train.parquet")
-    finished = train(
-        tmp_path,
-        f"data.train_files={tmp_path}/train.parquet",
-        f"data.val_files={dataset_folder}/test.parquet",
-        f"data.data_root={corpus_folder}",
-        "data.train_batch_size=4",
-        "data.max_prompt_length=256",
-        "actor_rollout_ref.actor.ppo_mini_batch_size=4",
-        f"actor_rollout_ref.model.path={tiny_model}",
-        f"trainer.default_local_dir={run[0]}/steps",
-    )
+def test_another_data_set_is_refused_unless_it_is_wanted(run, train, settings, dataset_folder, tmp_path):
+    """Before any worker starts; with the flag the run goes on, on the new rows."""
+    table = pq.read_table(dataset_folder / "train.parquet").slice(4)
+    pq.write_table(table, tmp_path / "train.parquet")
+    changed = (*settings, f"data.train_files={tmp_path}/train.parquet", f"trainer.total_training_steps={STEPS + 1}")
+    finished = train(tmp_path, *changed)
     assert finished.returncode != 0
     said = finished.stdout + finished.stderr
     then = json.loads((run[0] / "steps" / "global_step_3" / "training_data.json").read_text())["fingerprint"]
     assert f"its fingerprint was {then} and is " in said
     assert "set data.resume_with_changed_data=true" in said
     assert "actor and ref model engine initialized" not in said
+    finished = train(tmp_path, *changed, "data.resume_with_changed_data=true")
+    assert finished.returncode == 0, finished.stdout[-3000:] + finished.stderr[-3000:]
+    assert marker(run[0] / "steps") == STEPS + 1
+    written = json.loads((run[0] / "steps" / f"global_step_{STEPS + 1}" / "training_data.json").read_text())
+    assert written["rows"] == table.num_rows
+    assert written["fingerprint"] != then

@@ -73,15 +73,6 @@ def test_a_second_run_reuses_what_is_there(run, quickstart, small):
     assert "lead over blind" in again.stdout
 
 
-def test_more_steps_go_on_where_the_run_stopped(run, quickstart, small, read_metrics):
-    more = quickstart(run[0], *small, STEPS=4)
-    assert more.returncode == 0, more.stdout[-3000:] + more.stderr[-2000:]
-    assert "step 3/4" in more.stdout
-    assert "step 0 -> 4" in more.stdout
-    records = read_metrics(*(run[0] / "qwen2_5_vl-seed1" / "metrics").glob("*.jsonl"))
-    assert sorted(step for step, values in records.items() if "actor/grad_norm" in values) == [1, 2, 3, 4]
-
-
 def test_a_missing_folder_is_one_sentence(quickstart, tmp_path):
     finished = quickstart(tmp_path, "no/such/folder")
     assert finished.returncode == 2
