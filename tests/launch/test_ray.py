@@ -76,13 +76,18 @@ def test_a_dry_run_of_a_worker(launch):
         (["worker"], {}, "give the head's address"),
         (["worker", "127.0.0.1:1"], {"WAIT_NODES": 0}, "no head answers at 127.0.0.1:1 after 0 s"),
         (["run"], {}, "give the command to run"),
-        (["run", "true"], {"RAY_ADDRESS": "127.0.0.1:1", "WAIT_NODES": 0}, "no Ray cluster answers at '127.0.0.1:1'"),
     ],
 )
 def test_wrong_use(launch, arguments, variables, message):
     finished = launch("ray.sh", *arguments, **variables)
     assert finished.returncode == 2
     assert message in finished.stderr
+
+
+def test_a_cluster_that_does_not_answer_is_asked_again_later(launch):
+    finished = launch("ray.sh", "run", "true", RAY_ADDRESS="127.0.0.1:1", WAIT_NODES=0)
+    assert finished.returncode == os.EX_TEMPFAIL
+    assert "no Ray cluster answers at '127.0.0.1:1'" in finished.stderr
 
 
 def test_a_port_in_use(launch, tmp_path):
