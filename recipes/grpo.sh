@@ -5,10 +5,12 @@
 #   data      videossr, mvp, videossr_mvp: built if not there yet; or the path of a folder of `videossr build`,
 #             with a slash in it (default videossr)
 #   cluster   1x1, 1x8, 2x8, 4x8, 8x8: nodes x GPUs; of a Ray cluster that has been started (default 1x8)
-#   option    lora, frozen_vision, dynamic_batch, filter_groups, colocate_async, separate_async, ulysses
+#   option    lora, frozen_vision, dynamic_batch, filter_groups, colocate_async, separate_async (one node more), ulysses
 #   --plan    only tell what memory the run needs, and refuse one that does not fit: builds nothing, starts nothing
 #   --gpu G   for --plan: a100-40g, a100-80g, h100, h200, b200, l40s, rtx4090 or a number of GiB
 #             (default: this machine's, else h100)
+#   --host-memory GIB   for --plan: a node's own memory (default: this machine's if --gpu is; else the plan only tells
+#             what a node needs)
 #   RUN=runs/$data-$model      where data set and checkpoints go
 #   MODEL=FOLDER               the weights are there, not on the hub
 #   EMBEDDING=NAME             of masked video prediction: a CLIP folder or hub name, or built_in
@@ -33,7 +35,7 @@ videos=$(cd "$1" && pwd)
 shift
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-model=qwen3_vl_8b data=videossr cluster=1x8 option='' plan='' gpu=() overrides=()
+model=qwen3_vl_8b data=videossr cluster=1x8 option='' plan='' hardware=() overrides=()
 while (($#)); do
     case "$1" in
     model=*) model=${1#*=} ;;
@@ -41,17 +43,17 @@ while (($#)); do
     cluster=*) cluster=${1#*=} ;;
     option=*) option=${1#*=} ;;
     --plan) plan=1 ;;
-    --gpu=*) gpu=(--gpu "${1#*=}") ;;
-    --gpu)
-        (($# > 1)) || fail "--gpu needs a name, e.g. --gpu h100"
-        gpu=(--gpu "$2")
+    --gpu=* | --host-memory=*) hardware+=("$1") ;;
+    --gpu | --host-memory)
+        (($# > 1)) || fail "$1 needs a value, e.g. --gpu h100 --host-memory 1500"
+        hardware+=("$1=$2")
         shift
         ;;
     *) overrides+=("$1") ;;
     esac
     shift
 done
-[ -n "$plan" ] || ((${#gpu[@]} == 0)) || fail "--gpu goes with --plan"
+[ -n "$plan" ] || ((${#hardware[@]} == 0)) || fail "${hardware[0]%%=*} goes with --plan"
 choice() { # group, name: exits where there is no such file
     [ -f "$here/config/$1/$2.yaml" ] && return
     local known
@@ -61,6 +63,9 @@ choice() { # group, name: exits where there is no such file
 choice base_model "$model"
 choice cluster "$cluster"
 for name in ${option//,/ }; do choice option "$name"; done
+both() { [[ ",$option," == *",$1,"* && ",$option," == *",$2,"* ]]; }
+! both colocate_async separate_async || fail "colocate_async and separate_async are two trainers: give one of them"
+! both lora separate_async || fail "with separate_async verl sends the nodes that only answer no adapter: leave out lora"
 preset=$data
 if [[ "$data" == */* ]]; then
     [ -f "$data/train.parquet" ] || [ -n "${DRY_RUN:-}" ] || fail "'$data' holds no train.parquet: give a folder of videossr build"
@@ -101,7 +106,7 @@ settings=(
     "trainer.experiment_name=$(basename "$run")"
 )
 if [ -n "$plan" ]; then
-    do_it videossr plan "${configs[@]}" --preset "${preset:-videossr_mvp}" "${gpu[@]}" "${settings[@]}" "${overrides[@]}"
+    do_it videossr plan "${configs[@]}" --preset "${preset:-videossr_mvp}" "${hardware[@]}" "${settings[@]}" "${overrides[@]}"
 else
     do_it python -m verl.trainer.main_ppo "${configs[@]}" "${settings[@]}" "${overrides[@]}"
 fi

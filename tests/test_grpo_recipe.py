@@ -1,14 +1,26 @@
-"""recipes/grpo.sh: every choice composes, passes verl's own checks, and says what it does."""
+"""recipes/grpo.sh: every choice composes, passes verl's own checks, is planned, and says what it does."""
 
 import os
 import shlex
 import subprocess
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 from verl.utils.config import validate_config
+from verl.utils.tensordict_utils import get_tensordict
+from verl.workers.engine.utils import prepare_micro_batches
+
+from videossr_verl.plan.estimate import make_plan
+from videossr_verl.plan.gpus import find_gpu
+from videossr_verl.plan.prompts import prompts_of_preset
+from videossr_verl.plan.report import report
+from videossr_verl.plan.run_settings import read_settings
+from videossr_verl.plan.shapes import model_shape
+from videossr_verl.plan.verdict import problems
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 CONFIG = RECIPES / "config"
@@ -38,8 +50,28 @@ def test_the_choices_of_the_issue_are_there():
     assert {"1x8", "2x8", "4x8"} <= set(names("cluster"))
 
 
+def planned(config, data, gpu="h200", **changes):
+    run = replace(read_settings(config), **changes)
+    shape = model_shape(run.model)
+    return make_plan(run, shape, prompts_of_preset(data, shape), find_gpu(gpu))
+
+
+def cut_as_verl_does(config, gpus):
+    """What a GPU gets at once goes through verl's own cutting into micro batches, which asserts that it divides."""
+    actor, rollout, v1 = config.actor_rollout_ref.actor, config.actor_rollout_ref.rollout, config.trainer.v1
+    taken = config.data.train_batch_size // v1[v1.trainer_mode].get("parameter_sync_step", 1)
+    log_prob = rollout.log_prob_micro_batch_size_per_gpu, config.actor_rollout_ref.ref.log_prob_micro_batch_size_per_gpu
+    asked = [(actor.ppo_mini_batch_size, actor.ppo_micro_batch_size_per_gpu), *((taken, size) for size in log_prob)]
+    for prompts, size in asked:
+        answers, rest = divmod(prompts * rollout.n * actor.ulysses_sequence_parallel_size, gpus)
+        assert rest == 0
+        rows = {"input_ids": torch.zeros(answers, 1)}
+        settings = {"use_dynamic_bsz": False, "micro_batch_size_per_gpu": size}
+        assert len(prepare_micro_batches(get_tensordict(rows, settings))[0]) == answers // size
+
+
 @pytest.mark.parametrize("model", names("base_model"))
-def test_every_model_data_set_and_cluster_passes_verls_checks(model):
+def test_every_model_data_set_and_cluster_passes_verls_checks_and_is_planned(model):
     for data, cluster in product(names("dataset"), names("cluster")):
         config = composed(f"+base_model={model}", f"+dataset={data}", f"+cluster={cluster}")
         validate_config(config, use_reference_policy=True, use_critic=False)
@@ -49,6 +81,13 @@ def test_every_model_data_set_and_cluster_passes_verls_checks(model):
         assert rollout.tensor_model_parallel_size in (1, 4, 8)
         assert config.data.max_prompt_length == (2048 if data == "mvp" else 8192)
         assert config.actor_rollout_ref.model.path.startswith("Qwen/Qwen")
+        for gpu in ("h100", "h200"):
+            plan = planned(config, data, gpu)
+            wrong = problems(plan)
+            assert all("GiB" in reason or "divide" in reason for reason in wrong)
+            # From one node of 80 GB on, every model's own settings do.
+            assert not wrong or cluster == "1x1", (data, cluster, gpu, wrong)
+            assert f"of {plan.gpu.memory / 2**30:.1f}" in report(plan)
 
 
 @pytest.mark.parametrize("option", names("option"))
@@ -65,6 +104,11 @@ def test_every_option_with_every_model(option):
             assert config.actor_rollout_ref.rollout.checkpoint_engine.backend != "naive"
         longest = config.data.max_prompt_length + config.data.max_response_length
         assert not actor.use_dynamic_bsz or actor.ppo_max_token_len_per_gpu >= longest
+        for nodes, gpus in (map(int, cluster.split("x")) for cluster in names("cluster")):
+            if gpus == 8:
+                assert problems(planned(config, "videossr", nodes=nodes)) == []
+            if not actor.use_dynamic_bsz and (nodes * gpus) % actor.ulysses_sequence_parallel_size == 0:
+                cut_as_verl_does(config, nodes * gpus)
 
 
 def test_options_go_together():
@@ -122,6 +166,7 @@ def test_the_papers_run(tmp_path):
     assert not actor.fsdp_config.param_offload
     assert (rollout.tensor_model_parallel_size, rollout.gpu_memory_utilization) == (1, 0.6)
     assert not rollout.enable_chunked_prefill
+    assert rollout.engine_kwargs.vllm.mm_processor_cache_gb == 0
     assert (config.trainer.nnodes, config.trainer.n_gpus_per_node, config.trainer.total_epochs) == (1, 8, 1)
 
 
@@ -132,6 +177,8 @@ def test_the_papers_run(tmp_path):
         ([".", "model=gpt"], "unknown base_model 'gpt': give one of qwen2_5_vl_32b"),
         ([".", "cluster=3x7"], "unknown cluster '3x7': give one of 1x1 1x8"),
         ([".", "option=lora,magic"], "unknown option 'magic': give one of colocate_async"),
+        ([".", "option=separate_async,lora,colocate_async"], "are two trainers: give one of them"),
+        ([".", "option=lora,separate_async"], "sends the nodes that only answer no adapter: leave out lora"),
         ([".", "data=./nothing"], "'./nothing' holds no train.parquet"),
         ([".", "data=nothing"], "unknown dataset 'nothing': give one of mvp videossr videossr_mvp"),
     ],

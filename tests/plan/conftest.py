@@ -1,5 +1,6 @@
 """A plan of recipes/config's choices, as grpo.sh would ask for it."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -15,16 +16,36 @@ CONFIG = Path(__file__).parent.parent.parent / "recipes" / "config"
 
 
 @cache
-def settings_of(model, cluster, data, overrides):
-    choices = (f"+base_model={model}", f"+dataset={data}", f"+cluster={cluster}")
-    return read_settings(compose_config(str(CONFIG), "videossr_grpo", choices + overrides))
+def config_of(model="qwen3_vl_8b", cluster="1x8", *overrides):
+    choices = (f"+base_model={model}", "+dataset=videossr", f"+cluster={cluster}")
+    return compose_config(str(CONFIG), "videossr_grpo", choices + overrides)
+
+
+@cache
+def settings_of(*choices):
+    return read_settings(config_of(*choices))
+
+
+@pytest.fixture(scope="session")
+def config():
+    return config_of()
 
 
 @pytest.fixture(scope="session")
 def plan_of():
-    def plan(model="qwen3_vl_8b", cluster="1x8", gpu="h100", *overrides, data="videossr"):
-        run = settings_of(model, cluster, data, overrides)
+    def plan(model="qwen3_vl_8b", cluster="1x8", gpu="h100", *overrides):
+        run = settings_of(model, cluster, *overrides)
         shape = model_shape(run.model)
-        return make_plan(run, shape, prompts_of_preset(data, shape), find_gpu(gpu))
+        return make_plan(run, shape, prompts_of_preset("videossr", shape), find_gpu(gpu))
 
     return plan
+
+
+@pytest.fixture(scope="session")
+def planned_again():
+    """(plan, node_memory=..., **changed settings) -> the plan of a run that differs so, without composing it anew."""
+
+    def again(plan, node_memory=None, **changes):
+        return make_plan(replace(plan.run, **changes), plan.shape, plan.prompts, plan.gpu, node_memory)
+
+    return again

@@ -43,7 +43,7 @@ def test_every_preset_has_prompts_for_every_model(name):
 def test_stored_rows(dataset_folder, tiny_model):
     file = f"{dataset_folder}/train.parquet"
     shape = model_shape(str(tiny_model))
-    prompts = prompts_of_rows(file, shape)
+    prompts = prompts_of_rows([file], shape)
     rows = pq.read_table(file).to_pylist()
     assert prompts.source.startswith(f"{len(rows)} rows of ")
     assert prompts.typical.tokens <= prompts.longest.tokens
@@ -51,12 +51,20 @@ def test_stored_rows(dataset_folder, tiny_model):
     assert prompts.longest.frame_bytes == prompts.longest.patch_bytes > 0
 
 
+def test_all_stored_files_count(dataset_folder, tiny_model):
+    files, shape = [f"{dataset_folder}/{name}.parquet" for name in ("test", "train")], model_shape(str(tiny_model))
+    each = [prompts_of_rows([file], shape) for file in files]
+    prompts = prompts_of_rows(files, shape)
+    assert prompts.source == f"{sum(pq.read_metadata(file).num_rows for file in files)} rows of {files[0]} and 1 more"
+    assert prompts.longest.tokens == max(one.longest.tokens for one in each)
+
+
 def test_stored_rows_are_not_counted_for_another_family(dataset_folder):
-    assert not prompts_of_rows(f"{dataset_folder}/train.parquet", EIGHT).counted
+    assert not prompts_of_rows([f"{dataset_folder}/train.parquet"], EIGHT).counted
 
 
 def test_no_rows(tmp_path):
     with pytest.raises(BadInput, match="does not exist"):
-        prompts_of_rows(str(tmp_path / "none.parquet"), EIGHT)
+        prompts_of_rows([str(tmp_path / "none.parquet")], EIGHT)
     with pytest.raises(BadInput, match="unknown preset 'none'"):
         prompts_of_preset("none", EIGHT)

@@ -14,8 +14,8 @@ node. Builds nothing, starts nothing, needs neither GPU nor network. Through the
   bash recipes/grpo.sh /data/videos model=qwen3_vl_8b cluster=1x8 --plan --gpu h100
   videossr plan --gpu 80 actor_rollout_ref.model.path=Qwen/Qwen3-VL-8B-Instruct trainer.nnodes=1
 
-Prompt lengths are those of data.train_files where it is there, else a preset's. Activations are an estimate that no
-GPU has confirmed. Exit code: 0 it fits, 2 it does not (the last line tells what, and what to change) or wrong input.
+Prompt lengths are those of data.train_files where they are there, else a preset's. Activations are an estimate. Exit
+code: 0 it fits, 2 it does not (the last line tells what, and what to change) or wrong input.
 """
 
 
@@ -25,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("overrides", metavar="OVERRIDE", nargs="*", help="of the config, as verl takes them")
     text = "a100-40g, a100-80g, h100, h200, b200, l40s, rtx4090 or a number of GiB (default: this machine's, else h100)"
     add("--gpu", metavar="NAME", help=text)
+    text = "a node's own memory (default: this machine's where --gpu is this machine's too, else it is not judged)"
+    add("--host-memory", metavar="GIB", help=text)
     add("--preset", metavar="NAME", default="videossr", help="of the data set, before it is built (default videossr)")
     add("--config-name", metavar="NAME", default="videossr_grpo", help="Hydra config (default videossr_grpo)")
     add("--config-dir", metavar="DIR", help="folder of more Hydra configs")
@@ -35,26 +37,28 @@ def run(args: argparse.Namespace) -> None:
     from pathlib import Path
 
     from videossr_verl.plan.estimate import make_plan
-    from videossr_verl.plan.gpus import find_gpu
+    from videossr_verl.plan.gpus import DEFAULT, find_gpu, gpu_here
+    from videossr_verl.plan.host import node_memory
     from videossr_verl.plan.prompts import prompts_of_preset, prompts_of_rows
     from videossr_verl.plan.remedies import find_remedy
-    from videossr_verl.plan.report import report
+    from videossr_verl.plan.report import machines, report, summary
     from videossr_verl.plan.run_settings import compose_config, read_settings
     from videossr_verl.plan.shapes import model_shape
     from videossr_verl.plan.verdict import problems
 
-    gpu = find_gpu(args.gpu)
+    here = None if args.gpu else gpu_here()
+    gpu, memory = here or find_gpu(args.gpu or DEFAULT), node_memory(args.host_memory, here=here is not None)
     config_dir = str(Path(args.config_dir).resolve()) if args.config_dir else None
     settings = read_settings(compose_config(config_dir, args.config_name, args.overrides))
     shape = model_shape(settings.model)
-    built = settings.train_file and Path(settings.train_file).is_file()
-    prompts = prompts_of_rows(settings.train_file, shape) if built else prompts_of_preset(args.preset, shape)
-    plan = make_plan(settings, shape, prompts, gpu)
+    files = settings.train_files
+    built = files and all(Path(file).is_file() for file in files)
+    prompts = prompts_of_rows(files, shape) if built else prompts_of_preset(args.preset, shape)
+    plan = make_plan(settings, shape, prompts, gpu, memory)
     print(report(plan), end="")
     wrong = problems(plan)
     if wrong:
         remedy = find_remedy(plan)
-        change = f"it fits with {remedy}" if remedy else "no setting known here makes it fit: take more or larger GPUs"
-        where = f"{settings.nodes} x {settings.gpus_per_node} {gpu.name}"
-        raise BadInput(f"{shape.name} cannot run on {where}: {wrong[0]}; {change}")
-    print(f"it fits: at most {plan.peak.total / gpu.memory:.0%} of each {gpu.name}")
+        change = f"it fits with {remedy}" if remedy else "no setting known here makes it fit"
+        raise BadInput(f"{shape.name} cannot run on {machines(plan)}: {wrong[0]}; {change}")
+    print(summary(plan))

@@ -1,7 +1,7 @@
 """What a forward and backward pass keeps on a GPU, bytes: estimates.
 
 Counted from transformers' layers under bf16 with flash-attention: tests/plan/test_activations.py compares them with
-what torch's own accounting says of the real layers. No GPU has confirmed them: allocators and kernels add to them.
+what torch's own accounting says of the real layers, and with what one rank took on an H200.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from videossr_verl.plan.parameters import Parameters
 from videossr_verl.plan.shapes import ModelShape
 
+_PIXEL = 4  # bytes of a patch's number: normalised on the GPU, in fp32, and there until its micro batch ends
 _FUSED_CHUNK = 512  # tokens that verl's fused kernel turns into logits at once
 _FUSED_COPIES = 5  # of a chunk's logits in fp32: softmax, one-hot, gradients
 _EAGER_ENTROPY = 12  # bytes a logit: fp32 logits, softmax and product
@@ -26,7 +27,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Activations:
-    """Bytes: what waits for the backward pass, one layer at work, and the logits with what their loss needs."""
+    """Bytes: what stays during a micro batch, one layer at work, and the logits with what their loss needs."""
 
     kept: int
     layer: int
@@ -86,6 +87,7 @@ def update_activations(
         layer = max(load.tokens * working_in_layer(shape), load.patches * patch)
     kept += load.tokens * 8 * text.hidden  # the last norm and the loss's input
     kept += load.tokens * 2 * text.hidden * vision.deepstack
+    kept += _pixels(shape, load)
     return Activations(kept, layer, _logits(shape, parameters, load, fused, entropy, backward=True))
 
 
@@ -94,7 +96,7 @@ def inference_activations(
 ) -> Activations:
     """Of a forward pass alone, as for the old policy's and the reference's log-probabilities."""
     text, vision = shape.text, shape.vision
-    kept = load.tokens * 4 * text.hidden + load.tokens * 2 * text.hidden * vision.deepstack
+    kept = load.tokens * 4 * text.hidden + load.tokens * 2 * text.hidden * vision.deepstack + _pixels(shape, load)
     wide = text.experts_per_token * (text.expert_intermediate * 3 + text.hidden) if text.experts else 0
     layer = load.tokens * 2 * (4 * text.hidden + max(wide, 3 * text.intermediate))
     tower = load.patches * 2 * (8 * vision.hidden + 3 * vision.intermediate)
@@ -104,6 +106,10 @@ def inference_activations(
 def entropy_bytes(*, wanted: bool, compiled: bool) -> int:
     """Bytes a logit that an entropy needs: none where it is compiled to a sum that never writes its terms."""
     return _EAGER_ENTROPY if wanted and not compiled else 0
+
+
+def _pixels(shape: ModelShape, load: Load) -> int:
+    return load.patches * shape.vision.patch_values * _PIXEL
 
 
 def _logits(shape: ModelShape, parameters: Parameters, load: Load, fused: bool, entropy: int, *, backward: bool) -> int:

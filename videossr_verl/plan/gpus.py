@@ -31,14 +31,12 @@ class Gpu:
     memory: int
 
 
-def find_gpu(name: str | None) -> Gpu:
-    """The GPU called `name`, one of `name` GiB if it is a number, or for None this machine's (h100 where it has none).
+def find_gpu(name: str) -> Gpu:
+    """The GPU called `name`, or one of `name` GiB if it is a number.
 
     Raises:
         BadInput: neither a known name nor a number of GiB above 0.
     """
-    if name is None:
-        return _here() or find_gpu(DEFAULT)
     plain = name.lower().replace("h100-80g", "h100")
     if plain in KNOWN:
         return Gpu(plain, int(KNOWN[plain] * GIB))
@@ -48,8 +46,8 @@ def find_gpu(name: str | None) -> Gpu:
     return Gpu(f"{float(number[1]):g} GiB GPU", int(float(number[1]) * GIB))
 
 
-def _here() -> Gpu | None:
-    """The first GPU that nvidia-smi shows, without what the driver keeps."""
+def gpu_here() -> Gpu | None:
+    """This machine's first GPU that nvidia-smi shows, without what the driver keeps; None where there is none."""
     if not shutil.which("nvidia-smi"):
         return None
     command = ["nvidia-smi", "--query-gpu=name,memory.total,memory.reserved", "--format=csv,noheader,nounits"]

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from videossr_verl.plan.shapes import ModelShape, TextShape, VisionShape
 
-_CHANNELS = 3
-
 
 @dataclass(frozen=True)
 class Lora:
@@ -49,11 +47,6 @@ class Parameters:
         """Those with a gradient: all but the frozen ones, or with LoRA the adapter's."""
         return self.adapter or self.total - self.frozen
 
-    @property
-    def largest_unit(self) -> int:
-        """Of the largest part that FSDP2 gathers at once, the root aside."""
-        return max(self.layer, self.embedding) if self.root < self.embedding else self.layer
-
 
 def count_parameters(shape: ModelShape, lora: Lora | None = None, *, freezes_vision: bool = False) -> Parameters:
     """The counts of a model, equal to those of transformers' class of it (and of PEFT's adapter on it)."""
@@ -64,8 +57,7 @@ def count_parameters(shape: ModelShape, lora: Lora | None = None, *, freezes_vis
     block = _matrices(_block_linears(shape)) + _block_rest(shape)
     mergers = _matrices(_merger_linears(shape)) + _merger_rest(shape)
     positions = vision.positions * vision.hidden
-    patches = _CHANNELS * vision.temporal_patch * vision.patch**2 * vision.hidden
-    stem = patches + (0 if shape.family == "qwen2_5_vl" else vision.hidden)
+    stem = vision.patch_values * vision.hidden + (0 if shape.family == "qwen2_5_vl" else vision.hidden)
     root = stem + mergers + text.hidden + (embedding + positions if text.tied else 0)
     tower = stem + positions + vision.depth * block + mergers
     return Parameters(

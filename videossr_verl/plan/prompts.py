@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from data_preprocess.presets import load_preset
 from videossr_verl.dataset_folder import read_rows
 from videossr_verl.errors import BadInput
-from videossr_verl.plan.shapes import ModelShape
+from videossr_verl.plan.shapes import COLOURS, ModelShape
 from videossr_verl.video.size import target_size
 
 # A common source, for presets: the build has not looked at the videos yet.
@@ -20,7 +20,6 @@ SOURCE = (720, 1280)
 QUESTION_TOKENS = 300
 TOKENS_OF_A_TIME = 10
 _PROCESSORS = {"qwen2_5_vl": "Qwen2_5_VLProcessor", "qwen3_vl": "Qwen3VLProcessor", "qwen3_vl_moe": "Qwen3VLProcessor"}
-_CHANNELS = 3
 
 
 @dataclass(frozen=True)
@@ -70,16 +69,17 @@ def prompts_of_preset(name: str, shape: ModelShape) -> Prompts:
     return Prompts(f"preset {name}, a 16:9 source", *by_tokens, counted=False)
 
 
-def prompts_of_rows(file: str, shape: ModelShape) -> Prompts:
-    """Of a parquet file of `videossr build`. BadInput where there is none, or none of its rows."""
-    rows = read_rows(file)
+def prompts_of_rows(files: Sequence[str], shape: ModelShape) -> Prompts:
+    """Of parquet files of `videossr build`. BadInput where one is missing, or none has rows."""
+    rows = [row for file in files for row in read_rows(file)]
     if not rows:
-        raise BadInput(f"'{file}' holds no rows: build it with videossr build")
+        raise BadInput(f"'{files[0]}' holds no rows: build it with videossr build")
     counts = [_counted(row, shape) for row in rows]
     prompts = [_of_row(row, count, shape) for row, count in zip(rows, counts, strict=True)]
     prompts.sort(key=lambda prompt: prompt.tokens)
     middle, last = prompts[len(prompts) // 2], prompts[-1]
-    return Prompts(f"{len(rows)} rows of {file}", middle, last, counted=all(counts))
+    named = files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
+    return Prompts(f"{len(rows)} rows of {named}", middle, last, counted=all(counts))
 
 
 def _shown(subset: Any) -> tuple[int, int]:
@@ -101,8 +101,8 @@ def _prompt(shape: ModelShape, steps: int, frames: int, pixels: int) -> Prompt:
         tokens=written + steps * per_step,
         vision_tokens=steps * per_step,
         patches=patches,
-        frame_bytes=frames * pixels * _CHANNELS,
-        patch_bytes=patches * _CHANNELS * vision.temporal_patch * vision.patch**2,
+        frame_bytes=frames * pixels * COLOURS,
+        patch_bytes=patches * vision.patch_values,
     )
 
 

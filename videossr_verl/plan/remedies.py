@@ -37,7 +37,7 @@ def _fits(plan: Plan, chosen: tuple[Remedy, ...]) -> bool:
     run = plan.run
     for remedy in chosen:
         run = remedy.apply(run)
-    return not problems(make_plan(run, plan.shape, plan.prompts, plan.gpu))
+    return not problems(make_plan(run, plan.shape, plan.prompts, plan.gpu, plan.node_memory))
 
 
 def _remedies(plan: Plan) -> Iterator[Remedy]:
@@ -51,6 +51,7 @@ def _remedies(plan: Plan) -> Iterator[Remedy]:
     if run.fused:
         text = "actor_rollout_ref.model.use_fused_kernels=false"
         yield Remedy("fused", text, lambda r: replace(r, fused=None))
+    yield from _batches(run)
     yield from _micro_batches(run)
     for share in (0.5, 0.4, 0.3, 0.7, 0.8, 0.85):
         yield _of_rollout("share", f"{_ROLLOUT}.gpu_memory_utilization={share}", utilization=share)
@@ -67,8 +68,19 @@ def _of_rollout(kind: str, text: str, **changes: float) -> Remedy:
     return Remedy(kind, text, lambda run: replace(run, rollout=replace(run.rollout, **changes)))
 
 
+def _batches(run: Run) -> Iterator[Remedy]:
+    if run.answering:
+        whole = run.answering.sync_step * run.mini_batch
+        if run.prompts != whole:
+            yield Remedy("batch", f"data.train_batch_size={whole}", lambda r: replace(r, prompts=whole))
+    elif run.mini_batch > run.prompts:
+        text = f"actor_rollout_ref.actor.ppo_mini_batch_size={run.prompts}"
+        yield Remedy("batch", text, lambda r: replace(r, mini_batch=r.prompts))
+
+
 def _micro_batches(run: Run) -> Iterator[Remedy]:
-    for samples in (size for size in (4, 2, 1) if size < (run.update.samples or 0)):
+    largest = max(micro.samples or 0 for micro in (run.update, run.log_prob, run.reference_log_prob))
+    for samples in (size for size in (4, 2, 1) if size < largest):
         one = MicroBatch(samples, None)
         text = f"actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu={samples}"
         text += f" {_ROLLOUT}.log_prob_micro_batch_size_per_gpu={samples}"
@@ -77,12 +89,16 @@ def _micro_batches(run: Run) -> Iterator[Remedy]:
 
 
 def _offloads(run: Run) -> Iterator[Remedy]:
-    if not run.actor.always_offloaded:
-        engine = replace(run.actor, param_offload=True, optimizer_offload=True)
-        text = f"{_FSDP}.param_offload=true {_FSDP}.optimizer_offload=true"
-        yield Remedy("offload", text, lambda r: replace(r, actor=engine))
-        whole = replace(run.actor, always_offloaded=True)
-        yield Remedy("offload", f"{_FSDP}.offload_policy=true", lambda r: replace(r, actor=whole))
+    moved = f"{_FSDP}.param_offload={{0}} {_FSDP}.optimizer_offload={{0}}"
+    if run.actor.always_offloaded:
+        stays = replace(run.actor, always_offloaded=False, param_offload=False, optimizer_offload=False)
+        text = f"{_FSDP}.offload_policy=false {moved.format('false')}"
+        yield Remedy("offload", text, lambda r: replace(r, actor=stays))
+    else:
+        waits = replace(run.actor, param_offload=True, optimizer_offload=True)
+        yield Remedy("offload", moved.format("true"), lambda r: replace(r, actor=waits))
+        always = replace(run.actor, always_offloaded=True)
+        yield Remedy("offload", f"{_FSDP}.offload_policy=true", lambda r: replace(r, actor=always))
 
 
 def _without_ulysses(run: Run) -> Run:

@@ -12,6 +12,7 @@ import yaml
 from videossr_verl.errors import BadInput
 
 FAMILIES = ("qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe")
+COLOURS = 3
 _TABLE = Path(__file__).parent / "models.yaml"
 
 
@@ -50,6 +51,11 @@ class VisionShape:
     def factor(self) -> int:
         """Height and width of a frame are multiples of it, pixels."""
         return self.patch * self.merge
+
+    @property
+    def patch_values(self) -> int:
+        """Numbers in a patch: a square of `temporal_patch` frames, in all colours."""
+        return COLOURS * self.temporal_patch * self.patch**2
 
 
 @dataclass(frozen=True)

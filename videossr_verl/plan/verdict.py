@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from videossr_verl.plan.estimate import Phase, Plan
+from videossr_verl.plan.batches import batch_problems
+from videossr_verl.plan.estimate import Plan
 from videossr_verl.plan.gpus import GIB
 
 _ROLLOUT = "actor_rollout_ref.rollout"
 _WHERE = {
     "rollout": "while vLLM answers",
+    "validation": "while vLLM answers in a validation",
     "log-probs": "while log-probabilities are computed",
     "backward": "in an update's backward pass",
     "optimizer": "in the optimizer's step",
     "sync": "while vLLM gets the new weights",
+    "answering": "while vLLM answers on nodes of its own",
 }
 
 
 def problems(plan: Plan) -> list[str]:
     """Why the run cannot start or would end for want of memory: one clause each, the most basic first."""
-    return [*_parallel(plan), *_lengths(plan), *_memory(plan), *_cache(plan)]
+    return [*_parallel(plan), *batch_problems(plan.run), *_lengths(plan), *_memory(plan), *_cache(plan), *_host(plan)]
 
 
 def notes(plan: Plan) -> list[str]:
@@ -29,6 +32,10 @@ def notes(plan: Plan) -> list[str]:
     if 0.9 * plan.gpu.memory < peak.total <= plan.gpu.memory:
         said.append(
             f"tight: {peak.total / plan.gpu.memory:.0%} of the GPU {_WHERE[peak.name]}, and parts are estimates"
+        )
+    if plan.node_memory and 0.9 * plan.node_memory < plan.host.most <= plan.node_memory:
+        said.append(
+            f"tight: {plan.host.most / plan.node_memory:.0%} of a node's memory, without Ray, Python and the page cache"
         )
     if run.rollout.max_model_len is None and plan.rollout.max_model_len > run.prompt_length + run.answer_length:
         said.append(
@@ -41,18 +48,14 @@ def notes(plan: Plan) -> list[str]:
 def _parallel(plan: Plan) -> Iterator[str]:
     run, text = plan.run, plan.shape.text
     parts, group = run.sequence_parallel, run.rollout.group
-    if run.gpus % group:
+    if run.trainers_answer and run.gpus % group:
         yield f"{_ROLLOUT}: engines of {group} GPUs do not divide {run.gpus} GPUs"
+    if run.answering and run.answering.gpus % group:
+        yield f"{_ROLLOUT}: engines of {group} GPUs do not divide the {run.answering.gpus} GPUs that only answer"
     if text.heads % run.rollout.tensor_parallel:
         yield f"tensor_model_parallel_size {run.rollout.tensor_parallel} does not divide {text.heads} attention heads"
     if parts > 1:
         yield from _ulysses(plan)
-    samples, copies = run.prompts * run.rollouts, run.gpus // parts
-    if samples % copies:
-        yield f"{samples} answers a step do not divide among {copies} data-parallel GPUs"
-    elif run.update.samples and (samples // copies) % run.update.samples:
-        size = run.update.samples
-        yield f"ppo_micro_batch_size_per_gpu {size} does not divide the {samples // copies} answers of a GPU"
     if run.fused == "triton" and not text.tied:
         yield "fused kernels of impl_backend triton fail under fsdp2 where the output layer is not the embedding"
 
@@ -84,7 +87,7 @@ def _lengths(plan: Plan) -> Iterator[str]:
 def _memory(plan: Plan) -> Iterator[str]:
     peak = plan.peak
     if peak.total > plan.gpu.memory:
-        yield f"{_WHERE[peak.name]} a GPU needs {_gib(peak.total)}, {_largest_parts(peak)}"
+        yield f"{_WHERE[peak.name]} a GPU needs {_gib(peak.total)}, {_largest_parts(peak.parts)}"
 
 
 def _cache(plan: Plan) -> Iterator[str]:
@@ -102,9 +105,19 @@ def _cache(plan: Plan) -> Iterator[str]:
         )
 
 
-def _largest_parts(phase: Phase) -> str:
-    largest = sorted(phase.parts.items(), key=lambda part: -part[1])[:3]
-    return "most of it for " + ", ".join(f"{name} {_gib(size)}" for name, size in largest)
+def _host(plan: Plan) -> Iterator[str]:
+    host, memory = plan.host, plan.node_memory
+    if memory is None or host.most <= memory:
+        return
+    need, why = host.loading, "while the checkpoint is read"
+    if host.lasting > memory:
+        need, why = host.lasting, _largest_parts(host.parts)
+    yield f"a node has {_gib(memory)} of its own memory and needs {_gib(need)}, {why}"
+
+
+def _largest_parts(parts: Mapping[str, int]) -> str:
+    largest = sorted(parts.items(), key=lambda part: -part[1])[:3]
+    return "most of it for " + ", ".join(f"{name} {_gib(size)}" for name, size in largest if size)
 
 
 def _gib(size: int) -> str:
