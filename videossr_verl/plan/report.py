@@ -10,9 +10,9 @@ from videossr_verl.plan.run_settings import MicroBatch
 from videossr_verl.plan.verdict import notes
 
 _CAVEAT = """\
-Weights, gradients, optimizer, cached tokens and pixels are exact; the rest are estimates. Of two models one rank of the
-trainer was measured on an H200 and came within 7 % (benchmarks/README.md); vLLM was not. torch's allocator reserves up
-to a tenth more than an update needs: leave a tenth free."""
+Weights, gradients, optimizer and cached tokens are exact; the rest are estimates. Of two models one rank of the trainer
+was measured on an H200 and came within 7 % (recipes/README.md); vLLM was not. torch's allocator reserves up to a tenth
+more than an update needs: leave a tenth free."""
 
 
 def report(plan: Plan) -> str:
