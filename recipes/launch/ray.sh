@@ -11,7 +11,7 @@
 #   RUN                  the run's folder, on a disk that all nodes share (checkpoints are written by every node)
 #   HOSTS="a b"          the nodes' names, so that missing ones can be named
 #   WAIT_NODES=600       seconds to wait for nodes
-#   DATA_ROOT=FOLDER     the doctor looks for it on every node
+#   DATA_ROOT=FOLDER     the doctor looks for it on every node; '$NAME/videos' where each node has its own NAME
 #   SKIP_DOCTOR=1        without the doctor
 #   IP, PORT=6379        this node's address in the network of the nodes (default: Ray's guess), and the head's port
 #   RAY_START="--num-gpus 8 ..."   further options of `ray start`
@@ -145,6 +145,7 @@ do_run() {
     wait=(python "$here/wait_for_nodes.py" "$nodes" "$seconds" "${hosts[@]}")
     doctor=(videossr doctor --cluster "${RAY_ADDRESS:=auto}")
     [ -z "${DATA_ROOT:-}" ] || doctor+=(--data-root "$DATA_ROOT")
+    [ -z "${RUN:-}" ] || doctor+=(--run "$RUN")
     if [ -n "${DRY_RUN:-}" ]; then
         show "${wait[@]}"
         [ -n "${SKIP_DOCTOR:-}" ] || show "${doctor[@]}"

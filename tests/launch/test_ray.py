@@ -56,7 +56,8 @@ def test_a_dry_run_of_the_head(launch, tmp_path):
     assert [Path(word).name for word in supervised[:5]] == ["bash", "supervise.sh", "bash", "ray.sh", "run"]
     assert supervised[5:] == run == command
     assert wait[2:] == ["2", "600", "a", "b"]
-    assert doctor == ["videossr", "doctor", "--cluster", "10.0.0.1:6379", "--data-root", "/data/my videos"]
+    assert doctor[:4] == ["videossr", "doctor", "--cluster", "10.0.0.1:6379"]
+    assert doctor[4:] == ["--data-root", "/data/my videos", "--run", str(tmp_path)]
     assert not list(tmp_path.iterdir())
 
 

@@ -49,5 +49,5 @@ def test_each_nodes_commands(environment, tmp_path, rank):
     assert head[:3] == ["ray", "start", "--head"]
     assert [*address, "--port", "6379", "--num-gpus", "8"] == head[-6:]
     assert wait[2:] == ["2", "600", "10.0.0.1", "10.0.0.2"]
-    assert doctor[-2:] == ["--data-root", "/data/videos"]
+    assert doctor[-4:] == ["--data-root", "/data/videos", "--run", TASK["envs"]["RUN"]]
     assert run == ["bash", "-c", TASK["envs"]["COMMAND"]]

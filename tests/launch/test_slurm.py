@@ -63,7 +63,7 @@ def test_a_dry_run(launch, tmp_path):
     assert head[:3] == ["ray", "start", "--head"]
     assert supervised[-4:] == run == command
     assert wait[2:] == ["4", "600", "first", "other1", "other2", "other3"]
-    assert doctor[-2:] == ["--data-root", "/data/videos"]
+    assert doctor[-4:] == ["--data-root", "/data/videos", "--run", str(tmp_path)]
 
 
 def test_one_node_has_no_steps(launch, tmp_path):

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING, Any
 
 from videossr_verl.doctor.checks import Asked, check_machine
-from videossr_verl.doctor.findings import Finding, failure, ok, warning
+from videossr_verl.doctor.clock import Reading, clock_finding
+from videossr_verl.doctor.findings import Finding, failure
 from videossr_verl.errors import BadInput
 
-CLOCK_SECONDS = 2.0  # of difference that logs and lock files still bear
-WAIT_SECONDS = 120.0
+if TYPE_CHECKING:
+    import ray
+
+WAIT_SECONDS = 300.0  # for an answer; verl imports slowly from a shared disk that has not read it yet
+CLOCK_READINGS = 3
 
 
 def check_cluster(address: str, asked: Asked) -> dict[str, list[Finding]]:
@@ -24,28 +29,38 @@ def check_cluster(address: str, asked: Asked) -> dict[str, list[Finding]]:
             ray.init(address=address, log_to_driver=False)
         except (OSError, ValueError, RuntimeError) as error:
             raise BadInput(f"no Ray cluster at '{address}': {str(error).splitlines()[0]}") from error
-    tasks = {}
-    for node in alive_nodes():
-        name = f"{node['NodeManagerAddress']}/{node['NodeID'][:6]}"
-        tasks[name] = on_node(node, _on_node, asked), time.time()
-    found = {}
-    for name, (task, started) in tasks.items():
-        try:
-            findings, clock = ray.get(task, timeout=WAIT_SECONDS)
-            found[name] = [*findings, _clock(clock, started, time.time())]
-        except (ray.exceptions.RayError, TimeoutError) as error:
-            told = f"no answer: {type(error).__name__}: {str(error).strip().splitlines()[0]}"
-            found[name] = [failure("node", told, "see Ray's logs on it; is this package installed there?")]
-    return found
+    nodes = {f"{node['NodeManagerAddress']}/{node['NodeID'][:6]}": node for node in alive_nodes()}
+    tasks = {name: on_node(node, check_machine, asked) for name, node in nodes.items()}
+    return {name: _answer(nodes[name], task) for name, task in tasks.items()}
 
 
-def _on_node(asked: Asked) -> tuple[list[Finding], float]:
-    return check_machine(asked), time.time()
+def _answer(node: dict[str, Any], task: ray.ObjectRef) -> list[Finding]:
+    """What `check_machine` found on the node, and its clock; or why it says nothing."""
+    import ray
+
+    try:
+        findings = ray.get(task, timeout=WAIT_SECONDS)
+        # Now that a process for tasks runs there, a reading takes milliseconds.
+        readings = [_read_clock(node) for _ in range(CLOCK_READINGS)]
+    except ray.exceptions.RayTaskError as error:  # no check raises, so the task could not be loaded
+        told = f"cannot run this package: {str(error).strip().splitlines()[-1]}"
+        remedy = "start Ray there in the environment of recipes/setup_cpu.sh or setup_gpu.sh, which has it"
+        return [failure("node", told, remedy)]
+    except (ray.exceptions.RayError, TimeoutError) as error:
+        told = f"no answer: {type(error).__name__}: {str(error).strip().splitlines()[0]}"
+        return [failure("node", told, "see Ray's logs on it")]
+    return [*findings, clock_finding(readings)]
 
 
-def _clock(there: float, before: float, after: float) -> Finding:
-    """The node's clock was read between `before` and `after` of ours."""
-    apart = max(before - there, there - after, 0.0)
-    if apart > CLOCK_SECONDS:
-        return warning("clock", f"{apart:.0f} s apart from the head's", "run chrony or ntpd on every node")
-    return ok("clock", "agrees with the head's")
+def _read_clock(node: dict[str, Any]) -> Reading:
+    import ray
+
+    from videossr_verl.cluster_nodes import on_node
+
+    sent = time.time()
+    there = ray.get(on_node(node, _now), timeout=WAIT_SECONDS)
+    return Reading(sent, there, time.time())
+
+
+def _now() -> float:
+    return time.time()

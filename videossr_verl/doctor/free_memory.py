@@ -1,0 +1,44 @@
+"""How much memory this process can still get: the machine's, or what its container's limit leaves of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+# Of a control group: its limit, what it holds, and how memory.stat calls that part of it which the kernel gives back
+# on demand (files read long ago).
+V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+V2 = ("memory.max", "memory.current", "inactive_file")
+
+
+def free_memory(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
+    """Bytes: the least that the machine and the control groups which this process is in leave.
+
+    Args:
+        groups: where the control groups are mounted, of either version.
+        own: file that names this process's groups.
+    """
+    import psutil
+
+    return min((psutil.virtual_memory().available, *_left(groups, own)))
+
+
+def _left(groups: Path, own: Path) -> Iterator[int]:
+    """Bytes that each group which this process is in leaves; none of a group that has no limit or is not shown here."""
+    for line in own.read_text().splitlines() if own.is_file() else ():
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            mount, (limit, held, idle) = groups, V2
+        elif "memory" in controllers.split(","):
+            mount, (limit, held, idle) = groups / "memory", V1
+        else:
+            continue
+        folder = mount / path.lstrip("/")
+        # A container sees its own group as the root, whatever `own` calls it.
+        for group in (folder, *(above for above in folder.parents if above.is_relative_to(mount))):
+            try:
+                most, used = int((group / limit).read_text()), int((group / held).read_text())
+                stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+            except (OSError, ValueError):  # not there; "max"
+                continue
+            yield max(0, most - used + int(stat.get(idle, 0)))
