@@ -26,8 +26,9 @@ from lone_rank import join_cluster, make_worker, write_model
 from long_video_rows import make_rows
 from tensordict import TensorDict
 from verl.utils import tensordict_utils as tu
-from verl.utils.device import get_device_name, get_torch_device
+from verl.utils.device import get_torch_device
 
+from videossr_verl.errors import BadInput
 from videossr_verl.plan import trainer
 from videossr_verl.plan.activations import inference_activations
 from videossr_verl.plan.gpus import GIB
@@ -38,7 +39,6 @@ from videossr_verl.plan.shapes import ModelShape, model_shape
 
 RECIPES = str(Path(__file__).parent.parent / "recipes" / "config")
 HEADER = ("model", "pass", "micro batch", "s each", "s a step", "GiB at peak", "plan", "GiB reserved")
-ON_CPU = get_device_name() == "cpu"
 
 
 @dataclass(frozen=True)
@@ -56,29 +56,23 @@ def measure(run: Callable[[TensorDict], Any], rows: TensorDict, micro: int, **se
     for number in (micro, len(rows), len(rows)):
         batch = tu.index_select_tensor_dict(rows, list(range(number)))
         tu.assign_non_tensor(batch, temperature=1.0, **settings)
-        if not ON_CPU:
-            device.reset_peak_memory_stats()
-            device.synchronize()
+        device.reset_peak_memory_stats()
+        device.synchronize()
         start = time.perf_counter()
         run(batch)
-        if not ON_CPU:
-            device.synchronize()
+        device.synchronize()
         seconds.append(time.perf_counter() - start)
-    peaks = (0, 0) if ON_CPU else (device.max_memory_allocated(), device.max_memory_reserved())
-    return Measured(statistics.median(seconds[1:]), *peaks)
+    return Measured(statistics.median(seconds[1:]), device.max_memory_allocated(), device.max_memory_reserved())
 
 
 def passes(config: Any, rows: TensorDict, run: Run) -> Iterator[tuple[str, Measured]]:
     """Of one step, in their order."""
     forward = {"compute_loss": False, "calculate_entropy": False}
-    reference = make_worker(config, "ref")
-    yield (
-        "reference forward",
-        measure(reference.compute_ref_log_prob, rows, run.reference_log_prob.samples, **forward),
-    )
-    del reference
-    gc.collect()
-    if not ON_CPU:
+    if run.reference:
+        reference = make_worker(config, "ref").compute_ref_log_prob
+        yield "reference forward", measure(reference, rows, run.reference_log_prob.samples, **forward)
+        del reference
+        gc.collect()
         get_torch_device().empty_cache()
     actor = make_worker(config, "actor")
     forward["calculate_entropy"] = True
@@ -122,8 +116,10 @@ def print_model(name: str, args: argparse.Namespace) -> None:
             folder = scratch
         config = compose_config(RECIPES, args.config_name, [*choices, f"actor_rollout_ref.model.path={folder}"])
         run, shape = replace(read_settings(config), answer_length=args.answer_tokens), model_shape(folder)
-        join_cluster(run.gpus)
         size = run.update.samples
+        if None in (size, run.log_prob.samples, run.reference_log_prob.samples):
+            raise BadInput("micro batches by tokens (use_dynamic_bsz) are not measured: leave them out")
+        join_cluster(run.gpus)
         rows, prompt = make_rows(folder, args.prompt_tokens, args.answer_tokens, size * args.micro_batches)
         print(f"{name}: {prompt.tokens} tokens a prompt, {prompt.vision_tokens} of them video", file=sys.stderr)
         expected = planned(run, shape, prompt)
@@ -148,11 +144,14 @@ def main() -> None:
     parser.add_argument("--micro-batches", type=int, default=2, help="in a measured pass")
     parser.add_argument("overrides", nargs="*", metavar="HYDRA_OVERRIDE")
     args = parser.parse_args()
-    device = "CPU" if ON_CPU else get_torch_device().get_device_name()
+    device = get_torch_device().get_device_name()
     print(f"{device}, torch {torch.__version__}, one rank of {args.cluster}\n\n| {' | '.join(HEADER)} |")
     print("|" + " --- |" * len(HEADER), flush=True)
-    for name in args.model or ("qwen2_5_vl_7b", "qwen3_vl_8b"):
-        print_model(name, args)
+    try:
+        for name in args.model or ("qwen2_5_vl_7b", "qwen3_vl_8b"):
+            print_model(name, args)
+    except BadInput as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

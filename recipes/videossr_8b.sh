@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # The paper's run (VideoSSR, arXiv 2511.06281, section 4): Qwen3-VL-8B-Instruct on 30,000 samples, one epoch, 8 GPUs.
 #   bash recipes/videossr_8b.sh VIDEO_FOLDER [HYDRA_OVERRIDE...]
-#   RUN=runs/videossr_8b, MODEL, CONFIG, DRY_RUN, --plan, --gpu    as in recipes/grpo.sh
+#   RUN=runs/videossr_8b, MODEL, CONFIG, DRY_RUN, --plan, --gpu, --host-memory    as in recipes/grpo.sh
 # 12,000 groundings, 12,000 jigsaws, 6,000 countings from as many videos; the paper's come from LLaVA-Video-178K.
-# What is known to differ stands in recipes/README.md. Not run on a GPU yet.
+# What is known to differ stands in recipes/README.md. No whole step has run on GPUs yet.
 set -euo pipefail
 
 case "${1:-}" in
