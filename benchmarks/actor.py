@@ -43,7 +43,7 @@ HEADER = ("model", "pass", "micro batch", "s each", "s a step", "GiB at peak", "
 
 @dataclass(frozen=True)
 class Measured:
-    """Seconds of a whole pass (median of two), bytes of tensors at its worst moment, and of what torch reserved."""
+    """Seconds of a whole pass (mean of two), bytes of tensors at its worst moment, and of what torch reserved."""
 
     seconds: float
     allocated: int
@@ -62,7 +62,7 @@ def measure(run: Callable[[TensorDict], Any], rows: TensorDict, micro: int, **se
         run(batch)
         device.synchronize()
         seconds.append(time.perf_counter() - start)
-    return Measured(statistics.median(seconds[1:]), device.max_memory_allocated(), device.max_memory_reserved())
+    return Measured(statistics.mean(seconds[1:]), device.max_memory_allocated(), device.max_memory_reserved())
 
 
 def passes(config: Any, rows: TensorDict, run: Run) -> Iterator[tuple[str, Measured]]:

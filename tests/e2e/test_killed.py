@@ -9,12 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-PHASES = ("rollout", "agent", "server", "engine", "update", "checkpoint", "publish")
+PHASES = ("rollout", "agent", "server", "engine", "update", "trainer", "checkpoint", "publish")
 REASONS = {  # in the run's own words, where it still has any
     "agent": r"DeadWorkerError: agent_loop_worker_0_\w+ died: ",
     "server": r"ActorDiedError|DeadWorkerError: vllm_server_0_0",
     "engine": r"EngineDeadError",
     "update": r"ActorDiedError|ActorUnavailableError",
+    "trainer": r"ActorDiedError",
     "checkpoint": r"ActorDiedError|ActorUnavailableError",
 }
 STEPS, BATCH = 3, 4

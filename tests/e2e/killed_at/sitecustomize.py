@@ -6,6 +6,7 @@ KILL_AT, one of PLACES:
     server      the rollout server, while it answers
     engine      vLLM's engine below it
     update      an FSDP rank, right after the optimizer's step
+    trainer     the trainer's own process, while a rank is at that step
     checkpoint  an FSDP rank, with half of the optimizer's file written
     publish     the trainer, the checkpoint being in its place and the marker not yet changed
 KILL_FOLDER remembers the places that were done.
@@ -29,16 +30,27 @@ def _kill(place, *pids):
         os.kill(pid, signal.SIGKILL)
 
 
-def _rollout(trainer_base):
+def _note(name):
+    Path(os.environ["KILL_FOLDER"], name).write_text(str(os.getpid()))
+
+
+def _noted(name):
+    return int(Path(os.environ["KILL_FOLDER"], name).read_text())
+
+
+def _before_rollouts(trainer_base, act):
     def wrap(stock):
         def on_sample_begin(self):
-            if self.global_steps == STEP:
-                _kill("rollout", int(Path(os.environ["KILL_FOLDER"], "driver").read_text()))
+            act(self.global_steps)
             stock(self)
 
         return on_sample_begin
 
     replace_method(trainer_base.PPOTrainer, "on_sample_begin", wrap)
+
+
+def _rollout(trainer_base):
+    _before_rollouts(trainer_base, lambda step: step == STEP and _kill("rollout", _noted("driver")))
 
 
 def _agent(agent_loop):
@@ -78,16 +90,28 @@ def _engine(server_module):
     )
 
 
-def _update(transformer_impl):
+def _after_an_update(transformer_impl, act):
     def wrap(stock):
         def optimizer_step(self):
             result = stock(self)
-            _kill("update", os.getpid())
+            act()
             return result
 
         return optimizer_step
 
     replace_method(transformer_impl.FSDPEngine, "optimizer_step", wrap)
+
+
+def _update(transformer_impl):
+    _after_an_update(transformer_impl, lambda: _kill("update", os.getpid()))
+
+
+def _trainer(transformer_impl):
+    _after_an_update(transformer_impl, lambda: _kill("trainer", _noted("trainer_process")))
+
+
+def _note_the_trainer(trainer_base):
+    _before_rollouts(trainer_base, lambda step: _note("trainer_process"))
 
 
 def _checkpoint(manager):
@@ -117,19 +141,23 @@ def _impatient(dead_workers):
     dead_workers.GRACE = 5.0
 
 
+TRAINER, RANK = "verl.trainer.ppo.v1.trainer_base", "verl.workers.engine.fsdp.transformer_impl"
+SERVER = "verl.workers.rollout.vllm_rollout.vllm_async_server"
 PLACES = {
-    "rollout": ("verl.trainer.ppo.v1.trainer_base", _rollout),
-    "agent": ("verl.experimental.agent_loop.single_turn_agent_loop", _agent),
-    "server": ("verl.workers.rollout.vllm_rollout.vllm_async_server", _server),
-    "engine": ("verl.workers.rollout.vllm_rollout.vllm_async_server", _engine),
-    "update": ("verl.workers.engine.fsdp.transformer_impl", _update),
-    "checkpoint": ("verl.utils.checkpoint.fsdp_checkpoint_manager", _checkpoint),
-    "publish": ("videossr_verl.failures.checkpoints", _publish),
+    "rollout": {TRAINER: _rollout},
+    "agent": {"verl.experimental.agent_loop.single_turn_agent_loop": _agent},
+    "server": {SERVER: _server},
+    "engine": {SERVER: _engine},
+    "update": {RANK: _update},
+    "trainer": {TRAINER: _note_the_trainer, RANK: _trainer},
+    "checkpoint": {"verl.utils.checkpoint.fsdp_checkpoint_manager": _checkpoint},
+    "publish": {"videossr_verl.failures.checkpoints": _publish},
 }
 if os.environ.get("KILL_AT"):
     from videossr_verl.patching import after_import, replace_method
 
     if "verl.trainer.main_ppo" in sys.orig_argv:
-        Path(os.environ["KILL_FOLDER"], "driver").write_text(str(os.getpid()))
+        _note("driver")
     after_import("videossr_verl.failures.dead_workers", _impatient)
-    after_import(*PLACES[os.environ["KILL_AT"]])
+    for module, change in PLACES[os.environ["KILL_AT"]].items():
+        after_import(module, change)
