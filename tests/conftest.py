@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import hypothesis
 import numpy as np
 import pytest
 
@@ -17,6 +18,9 @@ from data_preprocess.build import BuildSettings, build
 from videossr_verl.tiny.generated_videos import generate_videos
 
 os.environ.setdefault("VERL_PLATFORM", "cpu")
+# No example fails for being slow: other tests run beside these.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 BITS = (3, 4)  # rows and columns of the blocks in which a generated frame shows its own number
 

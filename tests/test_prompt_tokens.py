@@ -65,7 +65,7 @@ def prompt_for(specs):
 
 @pytest.mark.parametrize("family", FAMILIES)
 @given(specs=st.lists(videos(), min_size=1, max_size=3))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_count_equals_the_processors_own(family, specs):
     processor, prompt = _processors[family], prompt_for(specs)
     counted = PromptTokenCounter(processor).count(prompt, [spec.to_row() for spec in specs])
@@ -79,7 +79,7 @@ def images(draw):
 
 @pytest.mark.parametrize("family", FAMILIES)
 @given(specs=st.lists(videos(), min_size=1, max_size=2), stills=st.lists(images(), min_size=1, max_size=4))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_count_with_images_between_and_after_videos(family, specs, stills):
     processor = _processors[family]
     prompt = prompt_for(specs)

@@ -61,7 +61,7 @@ def test_every_grouping_comes_out_right(lengths):
         assert _is_right(data, rows)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(1, 24), min_size=1, max_size=5), st.sampled_from([3, 4]))
 def test_any_lengths(lengths, num_axes):
     rows = _rows(lengths, num_axes)

@@ -83,7 +83,7 @@ def test_a_sampled_placeholder_is_named(qwen):
         _positions(qwen, [(VIDEO, 2), (TEXT, 1), (VIDEO, 1)], videos=[[2, 2, 2]], seconds=[1.0])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(1, 64), st.floats(0.01, 60))
 def test_time_steps_are_vllm_s_floor(qwen, num_grids, seconds):
     positions, _ = _positions(qwen, [(VIDEO, num_grids)], videos=[[num_grids, 2, 2]], seconds=[seconds])

@@ -44,7 +44,7 @@ def _trainer_seconds(processor, videos):
     return inputs["second_per_grid_ts"]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.lists(st.floats(0.02, 5), min_size=1, max_size=7), min_size=1, max_size=3))
 def test_both_sides_have_the_same_seconds(bf16_processor, processor, video, gaps_per_video):
     times = [np.cumsum([0.0, *gaps]).tolist() for gaps in gaps_per_video]

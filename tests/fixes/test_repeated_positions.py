@@ -42,7 +42,7 @@ def expand(family, processor, videos, texts):
 
 
 @pytest.mark.parametrize("family", ["qwen2_5_vl", "qwen3_vl"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data(), videos=VIDEOS)
 def test_equal_to_stock(family, processor, data, videos):
     qwen = processor(family)

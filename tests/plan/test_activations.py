@@ -1,12 +1,12 @@
 """Estimates against torch's own accounting: real layers of full width run without memory, and it adds up what is held.
 
 It says that no tensor was forgotten; what a GPU's kernels and allocator add is not in it. And against what one rank
-took on an H200 (benchmarks/README.md).
+took on an H200 (recipes/README.md).
 """
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.distributed._tools.mem_tracker import MemTracker
@@ -152,7 +152,6 @@ def both(load, **options):
     )
 
 
-@settings(deadline=None)
 @given(st.integers(1, 200_000), st.integers(0, 50_000), st.integers(0, 100_000), st.booleans(), st.booleans())
 def test_more_tokens_or_patches_never_take_less(tokens, more, patches, fused, checkpointing):
     options = {"fused": fused, "checkpointing": checkpointing}
@@ -163,7 +162,6 @@ def test_more_tokens_or_patches_never_take_less(tokens, more, patches, fused, ch
         assert less.logits <= larger.logits
 
 
-@settings(deadline=None)
 @given(st.integers(1, 200_000), st.integers(0, 100_000))
 def test_checkpointing_never_takes_more_and_an_inference_less(tokens, patches):
     update, inference = both(Load(tokens, patches))

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from videossr_verl.plan.gpus import find_gpu
@@ -30,7 +30,6 @@ def test_bytes_of_a_cached_token(plan_of, name, tensor, bytes_by_hand):
     assert kv_token_bytes(model_shape(name), rollout) == bytes_by_hand
 
 
-@settings(deadline=None)
 @given(st.sampled_from(known_models()), st.sampled_from([1, 2, 4, 8]), st.floats(0.1, 1.0))
 def test_the_parts_make_the_budget(plan_of, name, tensor, share):
     shape, gpu = model_shape(name), find_gpu("h200")

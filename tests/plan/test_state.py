@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoModelForImageTextToText
 
@@ -39,7 +39,6 @@ def test_one_step_of_adam_on_the_tiny_model():
     assert state.optimizer == size(moments)
 
 
-@settings(deadline=None)
 @given(models, gpus, gpus)
 def test_more_gpus_never_hold_more_each(shape, fewer, more):
     counts = count_parameters(shape)
@@ -48,7 +47,6 @@ def test_more_gpus_never_hold_more_each(shape, fewer, more):
     assert abs(small.weights * min(fewer, more) - counts.total * 4) < 4 * min(fewer, more)
 
 
-@settings(deadline=None)
 @given(st.sampled_from([(False, False), (True, False), (False, True), (True, True)]), st.booleans())
 def test_offloading_moves_bytes_to_the_host(plan_of, offloads, policy):
     plan = plan_of()
@@ -101,7 +99,6 @@ def test_gathered_is_less_than_the_whole_model(name):
     assert gathered(shape, counts, replace(ENGINE, reshard=False), training=False) == 2 * counts.total
 
 
-@settings(deadline=None)
 @given(st.integers(1, 8), st.integers(500, 9000), st.sampled_from([1, 2, 4]))
 def test_a_micro_batch(plan_of, samples, tokens, parallel):
     run = replace(plan_of().run, sequence_parallel=parallel)

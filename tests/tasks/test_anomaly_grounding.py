@@ -29,7 +29,7 @@ def test_preset_is_the_papers_training_mix():
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(PICTURE_CHANGES), st.integers(0, 2**32))
 def test_the_pictures_give_the_answer(clip, frames, name, seed):
     sample = draw(clip, frames, Difficulty((name,)), rng(seed))
@@ -47,7 +47,7 @@ def test_the_pictures_give_the_answer(clip, frames, name, seed):
     assert sample.question.startswith("<video>\n")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32))
 def test_shuffle_differs_at_both_borders(clip, frames, seed):
     sample = draw(clip, frames, Difficulty(("shuffle",)), rng(seed))
@@ -56,7 +56,7 @@ def test_shuffle_differs_at_both_borders(clip, frames, seed):
     assert (differs[0], differs[-1] + 1) == (transform_of(sample)["start"], transform_of(sample)["stop"])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32))
 def test_stutter_freezes_from_border_to_border(clip, frames, seed):
     sample = draw(clip, frames, Difficulty(("stutter_hold",)), rng(seed))
@@ -65,7 +65,7 @@ def test_stutter_freezes_from_border_to_border(clip, frames, seed):
     assert (frozen[0], frozen[-1] + 2) == (transform_of(sample)["start"], transform_of(sample)["stop"])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.sampled_from(["slow", "fast"]), st.integers(0, 2**32))
 def test_speed_changes_by_source_times_only(clip, frames, name, seed):
     sample = draw(clip, frames, Difficulty((name,)), rng(seed))

@@ -69,7 +69,7 @@ def cases(draw_):
     return difficulty, draw_(st.integers(0, 10**6)), draw_(st.integers(0, 10**6))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(cases())
 def test_the_label_answers_the_sample(clip_of, frames, case):
     difficulty, seed, scene = case
@@ -106,7 +106,7 @@ def test_the_label_answers_the_sample(clip_of, frames, case):
     assert all(reach[0] <= everything.index(d) <= reach[1] for d in distractors)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(cases())
 def test_what_is_shown(clip_of, frames, case):
     difficulty, seed, scene = case

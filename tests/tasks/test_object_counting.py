@@ -22,7 +22,7 @@ def drawn_of(sample):
     return sample.videos[0].transform["drawn"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from(["videossr", "hard"]), st.integers(0, 2**32))
 def test_the_answer_counts_what_is_drawn(clip, frames, preset, seed):
     sample = draw(clip, frames, PRESETS[preset], rng(seed))
@@ -35,7 +35,7 @@ def test_the_answer_counts_what_is_drawn(clip, frames, preset, seed):
     assert differs.tolist() == [entry["frame"] for entry in drawn_of(sample)]  # sorted, and no other frame
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from(["videossr", "hard"]), st.integers(0, 2**32))
 def test_frames_keep_their_distance(clip, frames, preset, seed):
     sample = draw(clip, frames, PRESETS[preset], rng(seed))

@@ -14,7 +14,7 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(3, 9), st.integers(0, 1), st.integers(0, 2**32))
 def test_the_answer_puts_the_clips_in_order(clip, frames, n, margin, seed):
     sample = draw(clip, frames, Difficulty(n, margin), rng(seed))

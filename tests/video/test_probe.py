@@ -136,7 +136,7 @@ def test_rejection_survives_pickling():
     assert (error.reason, error.detail) == (RejectReason.TOO_SHORT, "v.mp4 is too short")
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_no_other_error_for_mutated_files(kinds, tmp_path, data):
     name = data.draw(st.sampled_from(["b_frames.mp4", "vp9.webm", "mpeg4.avi", "open_gops.ts", "animation.gif"]))

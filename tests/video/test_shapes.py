@@ -24,7 +24,7 @@ def masks(shape, places, height, width):
     return np.array(out)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(SHAPES), st.integers(1, 4), st.sampled_from(SIZES), st.integers(0, 2**32))
 def test_instances_are_apart_and_inside(shape, count, size, seed):
     places = place_shapes(flat(*size), shape, count, np.random.default_rng(seed))
@@ -40,7 +40,7 @@ def test_instances_are_apart_and_inside(shape, count, size, seed):
         assert not (drawn & edge).any()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.sampled_from(SHAPES), st.integers(1, 4), st.integers(0, 2**32))
 def test_shapes_can_be_counted_in_the_picture(shape, count, seed):
     frame = flat(224, 224, 0)
@@ -118,7 +118,7 @@ def test_contrast_by_hand():
     assert contrast(split, (255, 0, 0), "square", place) > MIN_CONTRAST
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.sampled_from(SHAPES),
     st.integers(0, 255),
