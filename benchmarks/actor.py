@@ -144,6 +144,8 @@ def main() -> None:
     parser.add_argument("--micro-batches", type=int, default=2, help="in a measured pass")
     parser.add_argument("overrides", nargs="*", metavar="HYDRA_OVERRIDE")
     args = parser.parse_args()
+    if min(args.answer_tokens, args.micro_batches) < 1:
+        parser.error("--answer-tokens and --micro-batches must be at least 1")
     device = get_torch_device().get_device_name()
     print(f"{device}, torch {torch.__version__}, one rank of {args.cluster}\n\n| {' | '.join(HEADER)} |")
     print("|" + " --- |" * len(HEADER), flush=True)

@@ -6,6 +6,7 @@ import torch
 from tensordict import TensorDict
 from verl.utils import tensordict_utils as tu
 
+from videossr_verl.errors import BadInput
 from videossr_verl.parity import TrainerSide
 from videossr_verl.plan.prompts import Prompt
 from videossr_verl.shared_videos import SharedVideos
@@ -16,7 +17,7 @@ UNSURE = -12.0  # about the log-probability of a token to a model with random we
 
 
 def make_rows(folder: str, prompt_tokens: int, answer_tokens: int, rows: int) -> tuple[TensorDict, Prompt]:
-    """Random answers to a prompt of noise that fills `prompt_tokens`, for the model in `folder`."""
+    """Random answers to a prompt of noise that fills `prompt_tokens`, for `folder`'s model. BadInput if too few."""
     side = TrainerSide(folder)
     ids, videos = _prompt(side, prompt_tokens)
     generator = torch.Generator().manual_seed(0)
@@ -44,6 +45,10 @@ def _prompt(side: TrainerSide, tokens: int) -> tuple[list[int], SharedVideos]:
 
     written = len(ask(4, 4)[0]) - 16 * steps
     cells = (tokens - written) // steps
+    if cells < 4:
+        raise BadInput(
+            f"a prompt of {tokens} tokens has no room for {FRAMES} frames: give {written + 4 * steps} or more"
+        )
     rows = max(2, int(cells**0.5) // 2 * 2)
     ids, videos = ask(rows, cells // rows)
     # What no whole frame fills is text, before the turn's end.

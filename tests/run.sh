@@ -31,7 +31,7 @@ esac
 # other half: not more, as a run takes some 8 GB, and those with two rollout servers (two_nodes, grpo_recipe) should not
 # meet. Each side has a Ray of its own, in a folder with a short name, for sockets.
 beside=(tests/e2e/test_{killed,adaptive,grpo_recipe,lost_videos,node_leaves,quickstart}.py)
-scratch=$(mktemp -d /tmp/XXXXXX)
+scratch=$(mktemp -d /tmp/tests-XXXXXX)
 mkdir "$scratch/a" "$scratch/b"
 echo "tests: ${beside[*]} run beside the others, their output comes last: $scratch/log"
 RAY_TMPDIR=$scratch/a run .venv "${beside[@]}" > "$scratch/log" 2>&1 &
@@ -42,5 +42,5 @@ RAY_TMPDIR=$scratch/b run .venv --ignore tests/lmms "${beside[@]/#/--ignore=}" |
 RAY_TMPDIR=$scratch/b run_lmms tests/lmms || code=$?
 wait "$other" || code=$?
 cat "$scratch/log"
-[ "$code" != 0 ] || rm -rf "$scratch"
+[ "$code" != 0 ] || rm -rf "$scratch" # of a failure Ray's logs stay there
 exit "$code"
