@@ -27,8 +27,8 @@ import av
 import cv2
 import numpy as np
 
-from videossr_verl.video import container
-from videossr_verl.video.container import frame_index, open_video
+from videossr_verl.video import frame_index
+from videossr_verl.video.container import open_video
 from videossr_verl.video.decode import _upright, decode
 from videossr_verl.video.probe import probe
 from videossr_verl.video.sampling import ClipSettings, sample_clip
@@ -85,7 +85,7 @@ def work(path):
     info = probe(path)
     settings = ClipSettings()
     clip = sample_clip(info, str(path), settings)
-    numbers = frame_index(str(path)).nearest(np.array(clip.times)).tolist()
+    numbers = frame_index.frame_index(str(path)).nearest(np.array(clip.times)).tolist()
     settings = ClipSettings()
     return (
         clip.times,
@@ -163,14 +163,15 @@ def benchmark(path, rounds, methods):
     right = {}
     for _ in range(rounds):
         for name, method in methods.items():
-            container._indexes = container._IndexCache()  # every decode as if it were the file's first
+            frame_index._indexes = frame_index._IndexCache()  # every decode as if it were the file's first
             start = cpu_ms()
             frames = method(path, times, numbers, size)
             spent[name].append(cpu_ms() - start)
             if name not in right:
                 right[name] = right_frames(frames, numbers, reference(path, size, name))
     median = {name: statistics.median(values) for name, values in spent.items()}
-    print(f"{Path(path).stem}: {len(frame_index(str(path)).times)} frames, 48 wanted at {size[1]}x{size[0]}\n")
+    count = len(frame_index.frame_index(str(path)).times)
+    print(f"{Path(path).stem}: {count} frames, 48 wanted at {size[1]}x{size[0]}\n")
     print("| method | right frames | CPU ms, median | range | ratio to decord get_batch | peak extra MB |")
     print("|---|---|---|---|---|---|")
     for name, values in spent.items():

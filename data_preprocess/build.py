@@ -107,6 +107,7 @@ def build(settings: BuildSettings) -> dict[str, Any]:
     counters = _token_counters(settings.models)
     embeddings = _embeddings(preset, settings.ray_address)
     corpus = find_videos(settings.sources, settings.data_root)
+    _note_left_out(corpus)
     request = _request(settings, preset, corpus, [c.key for c in counters], embeddings)
     out = Path(settings.out)
     if (done := _finished(out, request)) is not None:
@@ -299,6 +300,16 @@ def _publish(folder: Path, out: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _note_left_out(corpus: Corpus) -> None:
+    if corpus.left_out:
+        named = [f"{len(files)} {suffix} ('{files[0]}')" for suffix, files in corpus.left_out_by_suffix().items()]
+        print(
+            f"note: {len(corpus.left_out)} files have no name of a video and are left out: {', '.join(named)}; a file "
+            "that is given by its own name or in @list.txt is read whatever its name",
+            file=sys.stderr,
+        )
 
 
 def _warn_of_bugs(rejected: list[Rejected]) -> None:

@@ -6,11 +6,11 @@ import glob
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from videossr_verl.errors import BadInput
-
-SUFFIXES = frozenset({".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv"})
+from videossr_verl.video.suffixes import VIDEO_SUFFIXES, has_video_suffix, suffix
 
 
 @dataclass(frozen=True)
@@ -21,15 +21,30 @@ class Corpus:
         root: the folder, as the user wrote it where possible; only `dataset.json` holds it.
         videos: paths relative to the root, with "/", sorted, each once.
         outside: likewise, links to files and folders that lead out of the root: training refuses to follow them.
+        left_out: likewise, files of the folders and globs whose names are not those of videos.
     """
 
     root: str
     videos: tuple[str, ...]
     outside: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def path(self, video: str) -> str:
         """Where the file is on this machine, absolute: workers elsewhere have another working folder."""
         return os.path.abspath(os.path.join(self.root, *video.split("/")))
+
+    def left_out_by_suffix(self) -> dict[str, list[str]]:
+        """The files that are left out, by the suffixes of their names."""
+        by_suffix: dict[str, list[str]] = {}
+        for name in self.left_out:
+            by_suffix.setdefault(suffix(name) or "no suffix", []).append(name)
+        return dict(sorted(by_suffix.items()))
+
+
+class _Found(Enum):
+    VIDEO = "video"
+    LINK_OUT = "link to a folder outside"
+    OTHER = "no name of a video"
 
 
 def find_videos(sources: Sequence[str], data_root: str | None = None) -> Corpus:
@@ -46,10 +61,11 @@ def find_videos(sources: Sequence[str], data_root: str | None = None) -> Corpus:
     """
     if data_root is not None and not os.path.isdir(data_root):
         raise BadInput(f"data root '{data_root}' is not a folder")
-    found, leaving = [], []
+    paths: dict[_Found, list[str]] = {kind: [] for kind in _Found}
     for source in sources:
-        for path, leads_out in _expand(source, data_root):
-            (leaving if leads_out else found).append(os.path.normpath(path))
+        for path, kind in _expand(source, data_root):
+            paths[kind].append(os.path.normpath(path))
+    found, leaving = paths[_Found.VIDEO], paths[_Found.LINK_OUT]
     everything = found + leaving
     if not everything:
         raise BadInput("no videos given")
@@ -66,7 +82,9 @@ def find_videos(sources: Sequence[str], data_root: str | None = None) -> Corpus:
         raise BadInput(f"video '{outside[0]}' lies outside the data root '{root}'; give a --data-root that holds all")
     links = {os.path.relpath(os.path.abspath(path), absolute_root) for path in leaving}
     links |= {v for v in videos if not _is_below(os.path.join(absolute_root, v), absolute_root)}
-    return Corpus(root, *(tuple(sorted(Path(v).as_posix() for v in names)) for names in (videos - links, links)))
+    left_out = {os.path.relpath(os.path.abspath(path), absolute_root) for path in paths[_Found.OTHER]} - videos
+    named = (videos - links, links, left_out)
+    return Corpus(root, *(tuple(sorted(Path(v).as_posix() for v in names)) for names in named))
 
 
 def _is_below(path: str, root: str) -> bool:
@@ -74,24 +92,24 @@ def _is_below(path: str, root: str) -> bool:
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 
-def _expand(source: str, data_root: str | None) -> list[tuple[str, bool]]:
-    """(path, whether it is a link to a folder outside) of each video, and of each such link."""
+def _expand(source: str, data_root: str | None) -> list[tuple[str, _Found]]:
+    """Each file that the source names, and each link in it that leads out."""
     if source.startswith("@"):
-        return [(path, False) for path in _read_list(source[1:])]
+        return [(path, _Found.VIDEO) for path in _read_list(source[1:])]
     path = os.path.expanduser(source)
     if os.path.isdir(path):
-        found = sorted(_videos_below(path, data_root or path))
-        if not found:
-            raise BadInput(f"folder '{source}' holds no video file ({' '.join(sorted(SUFFIXES))})")
+        found = list(_files_below(path, data_root or path))
+        if all(kind is _Found.OTHER for _, kind in found):
+            raise BadInput(f"folder '{source}' holds no video file ({' '.join(sorted(VIDEO_SUFFIXES))})")
         return found
     if os.path.exists(path):
-        return [(path, False)]
+        return [(path, _Found.VIDEO)]
     if not glob.has_magic(path):
         raise BadInput(f"'{source}' does not exist; give a folder, a glob, a video or @list.txt")
-    videos = sorted(p for p in glob.glob(path, recursive=True) if _is_video(p) and os.path.isfile(p))
-    if not videos:
+    found = [(p, _kind(p)) for p in glob.glob(path, recursive=True) if os.path.isfile(p)]
+    if all(kind is _Found.OTHER for _, kind in found):
         raise BadInput(f"glob '{source}' matches no video file")
-    return [(video, False) for video in videos]
+    return found
 
 
 def _read_list(name: str) -> list[str]:
@@ -109,7 +127,7 @@ def _read_list(name: str) -> list[str]:
     return videos
 
 
-def _videos_below(folder: str, root: str) -> Iterator[tuple[str, bool]]:
+def _files_below(folder: str, root: str) -> Iterator[tuple[str, _Found]]:
     """As `_expand`. No folder is entered twice: links may lead in circles, or meet in many ways."""
     seen, todo = set(), [folder]
     while todo:
@@ -124,9 +142,9 @@ def _videos_below(folder: str, root: str) -> Iterator[tuple[str, bool]]:
                 if _is_below(link, root):
                     todo.append(link)
                 else:
-                    yield link, True
-            yield from ((os.path.join(parent, name), False) for name in names if _is_video(name))
+                    yield link, _Found.LINK_OUT
+            yield from ((os.path.join(parent, name), _kind(name)) for name in names)
 
 
-def _is_video(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in SUFFIXES
+def _kind(name: str) -> _Found:
+    return _Found.VIDEO if has_video_suffix(name) else _Found.OTHER

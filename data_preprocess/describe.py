@@ -117,6 +117,7 @@ def describe(
             "usable": len(videos),
             "used": used,
             "not_used": dict(whole_videos),
+            "left_out_by_name": {suffix: len(files) for suffix, files in corpus.left_out_by_suffix().items()},
         },
         "num_prompt_tokens": {
             key: {"min": min(n), "mean": round(fmean(n), 1), "max": max(n)} for key, n in summary.tokens.items() if n

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from videossr_verl.errors import BadInput
+
 START_SECONDS = 300.0  # a worker imports NumPy, OpenCV and the decoder first
 CRASH_TRIES = 2  # a worker may also be killed from outside, e.g. for memory that another process wanted
 
@@ -48,6 +50,7 @@ def run_isolated(
         workers: number of processes, >= 1.
         timeout: seconds for one job; then its worker is killed.
     Raises:
+        BadInput: the function raised it: what is wrong concerns all jobs.
         RuntimeError: a worker process does not even start.
     """
     context = multiprocessing.get_context("spawn")  # no inherited threads, locks or GPU contexts
@@ -68,7 +71,7 @@ def run_isolated(
                 if crashed and worker.tries < CRASH_TRIES:
                     retry.append((worker.job, worker.tries))
                 else:
-                    yield worker.job, result
+                    yield worker.job, checked(result)
                 following = None if worker.process.exitcode is not None else _next(queue)
                 if following is None:
                     pool.remove(worker)
@@ -145,12 +148,21 @@ def _work(pipe: Connection, function: Callable[..., Any]) -> None:
             pipe.send(outcome(function, pipe.recv()))
 
 
+def checked(result: Any) -> Any:
+    """A result of `outcome`, unless it says that no other job can end well either."""
+    if isinstance(result, BadInput):
+        raise result
+    return result
+
+
 def outcome(function: Callable[..., Any], job: tuple) -> Any:
-    """function(*job) on one core, or the Failure that its exception means."""
+    """function(*job) on one core, or the Failure that its exception means; a BadInput is for `checked` to raise."""
     import cv2
 
     cv2.setNumThreads(1)
     try:
         return function(*job)
+    except BadInput as error:
+        return error
     except Exception as error:
         return Failure("internal_error", f"{type(error).__name__}: {error}")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from data_preprocess.isolated import CRASH_TRIES, Failure, outcome
+from data_preprocess.isolated import CRASH_TRIES, Failure, checked, outcome
 from videossr_verl.errors import BadInput
 
 POLL_SECONDS = 5.0
@@ -70,6 +70,6 @@ def _result(task: Any) -> Any:
     import ray
 
     try:
-        return ray.get(task)
+        return checked(ray.get(task))
     except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError) as error:
         return Failure("decoder_crashed", str(error).splitlines()[0])

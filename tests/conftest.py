@@ -65,15 +65,17 @@ def write_video(
     ticks: list[int] | None = None,
     rotation: int = 0,
     options: dict[str, str] | None = None,
+    container_options: dict[str, str] | None = None,
+    first: int = 0,
 ) -> Path:
-    """A video whose frame k shows the number k.
+    """A video whose frame k shows the number `first` + k.
 
     Args:
         size: (H, W) as stored.
         ticks: presentation times in milliseconds; even spacing by `fps` when None.
         rotation: degrees counterclockwise that players must turn it.
     """
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", container_options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=fps)
         stream.height, stream.width = size
         stream.pix_fmt = pix_fmt
@@ -84,9 +86,10 @@ def write_video(
         if rotation:
             stream.set_display_rotation(rotation)
         for number in range(frames):
-            picture = numbered_picture(number, *size)
+            picture = numbered_picture(first + number, *size)
             if rotation:
-                picture = np.rot90(numbered_picture(number, *(size[::-1] if rotation % 180 else size)), -rotation // 90)
+                upright = numbered_picture(first + number, *(size[::-1] if rotation % 180 else size))
+                picture = np.rot90(upright, -rotation // 90)
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             if ticks is not None:
                 frame.pts = ticks[number]

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Everything that must hold: ruff (lint and format), then pytest, on the installed wheel and the real stack.
-#   bash tests/run.sh                        all of it, tests/lmms in the environment that has lmms-eval
+#   bash tests/run.sh                        all of it, tests/lmms in the environment that has lmms-eval, and reading
+#                                            videos with the newest PyAV as well
 #   bash tests/run.sh -k name                any arguments go to pytest in the training environment
 #   bash tests/run.sh tests/lmms [ARGUMENT]  only those of lmms-eval
 set -euo pipefail
@@ -39,6 +40,7 @@ other=$!
 trap 'kill "$other" 2> /dev/null || true' EXIT
 code=0
 RAY_TMPDIR=$scratch/b run .venv --ignore tests/lmms "${beside[@]/#/--ignore=}" || code=$?
+bash tests/newest_av.sh || code=$?
 RAY_TMPDIR=$scratch/b run_lmms tests/lmms || code=$?
 wait "$other" || code=$?
 cat "$scratch/log"

@@ -13,7 +13,8 @@ from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any
 
-from videossr_verl.video.container import MAX_DURATION, MAX_PIXELS, MAX_SIDE
+from videossr_verl.video.container import MAX_PIXELS, MAX_SIDE
+from videossr_verl.video.frame_index import MAX_DURATION
 from videossr_verl.video.rejected import RejectReason, VideoRejected
 
 MAX_NAME = 4096  # bytes of a video's path, as on Linux

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from videossr_verl.video import decode as module
-from videossr_verl.video.container import frame_index
 from videossr_verl.video.decode import decode
+from videossr_verl.video.frame_index import frame_index
 from videossr_verl.video.probe import VideoRejected, probe
 
 # What decord misreads: these containers, and turned pictures whose width is no multiple of 32.

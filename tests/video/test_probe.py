@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from videossr_verl.video import container
+from videossr_verl.video import container, frame_index
 from videossr_verl.video.decode import decode
 from videossr_verl.video.probe import RejectReason, VideoRejected, probe
 
@@ -115,11 +115,11 @@ def test_null_byte_in_the_name():
 def test_too_large_pictures_and_too_many_frames(kinds, monkeypatch):
     monkeypatch.setattr(container, "MAX_PIXELS", 64 * 48 - 1)
     with pytest.raises(VideoRejected, match="64x48"):
-        container.read_index(str(kinds["short.mp4"]))
+        frame_index.read_index(str(kinds["short.mp4"]))
     monkeypatch.undo()
-    monkeypatch.setattr(container, "MAX_FRAMES", 9)
+    monkeypatch.setattr(frame_index, "MAX_FRAMES", 9)
     with pytest.raises(VideoRejected, match="more than 9 frames") as caught:
-        container.read_index(str(kinds["short.mp4"]))
+        frame_index.read_index(str(kinds["short.mp4"]))
     assert caught.value.reason is RejectReason.TOO_LARGE
 
 

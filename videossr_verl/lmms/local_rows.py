@@ -15,7 +15,7 @@ from typing import Any
 
 import datasets
 
-VIDEO_SUFFIXES = {".mp4", ".mkv", ".avi", ".webm", ".mov", ".m4v", ".mpg", ".gif"}
+from videossr_verl.video.suffixes import has_video_suffix
 
 
 def folder_of(benchmark: str) -> Path:
@@ -72,5 +72,5 @@ def video_of(benchmark: str, name: str) -> str:
 @cache
 def _videos(folder: str) -> dict[str, str]:
     """Videos in the folder by file name, and by name without ending."""
-    files = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
+    files = sorted(path for path in Path(folder).rglob("*") if has_video_suffix(path.name))
     return {path.stem: str(path) for path in files} | {path.name: str(path) for path in files}

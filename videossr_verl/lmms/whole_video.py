@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from videossr_verl.sample import VideoSpec
-from videossr_verl.video.container import check_pixels, frame_index
+from videossr_verl.video.container import check_pixels
+from videossr_verl.video.frame_index import frame_index
 from videossr_verl.video.probe import first_frame, quarter_turns
 from videossr_verl.video.rejected import RejectReason, VideoRejected
 
@@ -43,7 +44,8 @@ def whole_video(
     from qwen_vl_utils.vision_process import smart_nframes
 
     path = os.path.abspath(path)
-    index, first = frame_index(path), first_frame(path)
+    index = frame_index(path)
+    first = first_frame(path, index.stream)
     check_pixels(path, first.width, first.height)
     pts = np.asarray(index.times)
     pts = pts[(pts >= (start or 0.0)) & (pts <= (np.inf if end is None else end))]

@@ -18,16 +18,12 @@ from av.container import InputContainer
 from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
-from videossr_verl.video.container import (
-    NO_TIME,
-    FrameIndex,
-    check_pixels,
-    frame_index,
-    media_packets,
-    open_video,
-)
+from videossr_verl.errors import BadInput
+from videossr_verl.video.container import check_pixels, media_packets, open_video
+from videossr_verl.video.frame_index import INDEXED, FrameIndex, frame_index
 from videossr_verl.video.probe import first_frame, quarter_turns
-from videossr_verl.video.rejected import RejectReason, VideoRejected, rejecting
+from videossr_verl.video.rejected import RejectReason, VideoRejected, reading
+from videossr_verl.video.timelines import NO_TIME
 
 DEFAULT_BACKEND = "pyav"
 
@@ -71,8 +67,9 @@ def decode(
     for row, number in enumerate(index.nearest(asked).tolist()):
         rows.setdefault(number, []).append(row)
     frames = np.empty((len(asked), *size, 3), dtype=np.uint8)
-    for number, picture in BACKENDS[backend or DEFAULT_BACKEND](path, index, sorted(rows), size):
-        frames[rows.pop(number)] = picture
+    with reading(RejectReason.UNDECODABLE, f"{path} cannot be decoded"):
+        for number, picture in BACKENDS[backend or DEFAULT_BACKEND](path, index, sorted(rows), size):
+            frames[rows.pop(number)] = picture
     if rows:
         first = index.times[min(rows)]
         raise VideoRejected(
@@ -88,8 +85,9 @@ Pictures = Iterator[tuple[int, np.ndarray]]
 def _pyav(path: str, index: FrameIndex, wanted: list[int], size: tuple[int, int]) -> Pictures:
     """Yields (frame number, picture) for those of `wanted` that can be decoded.
 
-    First decodes only what the wanted frames need. Frames are recognised by their presentation time; those
-    that do not come out (a key frame from which one cannot start) get a second pass over the whole file.
+    First decodes only what the wanted frames need; those that do not come out (a key frame from which one cannot
+    start) get a second pass over the whole file. Frames are recognised by the packet that they come from, whose place
+    in the file stands in for its time: times may start again, or stand on two packets.
     """
     missing = set(wanted)
     reformatter = VideoReformatter()
@@ -101,20 +99,16 @@ def _pyav(path: str, index: FrameIndex, wanted: list[int], size: tuple[int, int]
         for number, frame in _decode_ranges(path, index, ranges, missing, skip):
             missing.remove(number)
             check_pixels(path, frame.width, frame.height)  # sizes may change within a file
-            with rejecting(RejectReason.UNDECODABLE, f"{path} has a frame that cannot be turned into RGB"):
-                picture = _upright(frame, size, reformatter)
-            yield number, picture
+            yield number, _upright(frame, size, reformatter)
         if not missing:
             return
 
 
 def _ranges(index: FrameIndex, wanted: list[int]) -> list[tuple[int, int]]:
     """The packets (first, last), in decoding order, that the wanted frames need: from key frame to frame."""
-    positions = np.flatnonzero(np.isin(index.pts, index.ticks[wanted])).tolist()
-    position = {int(index.pts[p]): p for p in positions}
     keys = np.flatnonzero(index.key & (index.pts != NO_TIME))
     ranges: list[tuple[int, int]] = []
-    for packet in sorted(position[int(index.ticks[number])] for number in wanted):
+    for packet in sorted(index.packet[wanted].tolist()):
         k = int(np.searchsorted(keys, packet, side="right")) - 1
         if k >= 0 and index.pts[packet] < index.pts[keys[k]]:
             k -= 1  # shown before its key frame, so it may also refer to the frames before that
@@ -130,13 +124,15 @@ def _decode_ranges(
     path: str, index: FrameIndex, ranges: list[tuple[int, int]], missing: set[int], skip: bool
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """Yields (number, frame) for frames in `missing`, which the caller shortens; stops when it is empty."""
-    with open_video(path) as (container, stream):
+    with open_video(path, index.stream) as (container, stream):
         context = stream.codec_context
+        number_of = {} if index.by_order else {int(index.packet[number]): number for number in missing}
         decoded = 0
         for position, packet in _feed(_numbered_packets(container, stream, index, ranges[0][0]), ranges):
-            if skip and packet is not None:
-                needed = index.number(int(index.pts[position])) in missing
-                context.skip_frame = "DEFAULT" if needed else "NONREF"
+            if packet is not None:
+                packet.pts = position
+                if skip:
+                    context.skip_frame = "DEFAULT" if number_of.get(position) in missing else "NONREF"
             try:
                 frames = context.decode(packet)
             except av.FFmpegError:
@@ -144,7 +140,7 @@ def _decode_ranges(
                     return  # nobody knows whether the next frame's number is off by one now
                 continue  # the packet is damaged; a wanted frame in it stays missing
             for frame in frames:
-                number = decoded if index.by_order else index.number(frame.pts)
+                number = decoded if index.by_order else number_of.get(frame.pts)
                 decoded += 1
                 if number in missing and not frame.is_corrupt:
                     yield number, frame
@@ -178,7 +174,7 @@ def _numbered_packets(
     """(position in decoding order, packet), from `first` or an earlier one on; nothing if seeking fails."""
     packets = media_packets(container, stream)
     position = 0
-    if first > 0 and index.container.startswith(("mov", "matroska")):  # these hold an index to seek by
+    if first > 0 and index.seekable:
         known = [int(t) for t in (index.pts[first], index.dts[first]) if t != NO_TIME]
         try:
             container.seek(min(known), stream=stream)
@@ -211,17 +207,23 @@ def _decord(path: str, index: FrameIndex, wanted: list[int], size: tuple[int, in
         import cv2
         import decord
     except ImportError as error:
-        raise ImportError("backend 'decord' needs `pip install decord`") from error
-    if not index.container.startswith(("mov", "matroska")):  # measured: shifted frames, no times, or no open
+        raise BadInput("the decoder 'decord' is not installed here: pip install decord") from error
+    if not index.container.startswith(INDEXED):  # measured: shifted frames, no times, or no open
         raise VideoRejected(
             RejectReason.UNDECODABLE,
             f"{path}: decord misreads '{index.container}' files; use the backend 'pyav'",
         )
+    if not index.seekable:
+        raise VideoRejected(
+            RejectReason.UNDECODABLE,
+            f"{path}: decord finds frames by their times, which start again here; use the backend 'pyav'",
+        )
     # decord turns the pictures of MP4 and MOV files itself, those of Matroska and WebM not.
-    turns = 0 if index.container.startswith("mov") else quarter_turns(first_frame(path))
+    film = first_frame(path, index.stream)
+    turns = 0 if index.container.startswith("mov") else quarter_turns(film)
     height, width = size if turns % 2 == 0 else size[::-1]
     decord.logging.set_level(decord.logging.QUIET)
-    with rejecting(RejectReason.UNDECODABLE, f"{path} cannot be read by decord; use the backend 'pyav'"):
+    with reading(RejectReason.UNDECODABLE, f"{path} cannot be read by decord; use the backend 'pyav'"):
         reader = decord.VideoReader(path, ctx=decord.cpu(0), num_threads=1)
         starts = reader.get_frame_timestamp(range(len(reader)))[:, 0]  # it counts from the first frame, too
         reader.seek(0)
@@ -237,6 +239,8 @@ def _decord(path: str, index: FrameIndex, wanted: list[int], size: tuple[int, in
             picture = shown.asnumpy()
             if picture.shape[2] != 3:
                 raise ValueError("it misreads turned pictures of this width")
+            if sorted(picture.shape[:2]) != sorted((film.height, film.width)):
+                raise ValueError("it shows another stream of the file")
             shrinks = picture.shape[0] >= height and picture.shape[1] >= width
             kernel = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
             yield number, np.rot90(cv2.resize(picture, (width, height), interpolation=kernel), turns)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import av
 
-from videossr_verl.video.container import check_file, check_pixels, frame_index, media_packets, open_video
-from videossr_verl.video.rejected import RejectReason, VideoRejected, rejecting
+from videossr_verl.video.container import check_file, check_pixels, media_packets, open_video
+from videossr_verl.video.frame_index import frame_index
+from videossr_verl.video.rejected import RejectReason, VideoRejected, reading
 
 __all__ = ["RejectReason", "VideoInfo", "VideoRejected", "content_id", "probe", "quarter_turns"]
 
@@ -51,11 +52,11 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
     """
     path = os.fspath(path)
     index = frame_index(path)
-    frame = first_frame(path)
+    frame = first_frame(path, index.stream)
     turns = quarter_turns(frame)
     width, height = (frame.width, frame.height) if turns % 2 == 0 else (frame.height, frame.width)
     check_pixels(path, width, height)
-    with rejecting(RejectReason.UNREADABLE, f"{path} cannot be read"):
+    with reading(RejectReason.UNREADABLE, f"{path} cannot be read"):
         identity = content_id(path)
     return VideoInfo(
         path=path,
@@ -90,12 +91,12 @@ def quarter_turns(frame: av.VideoFrame) -> int:
     return round(frame.rotation / 90) % 4
 
 
-def first_frame(path: str) -> av.VideoFrame:
-    """The first picture that can be decoded; VideoRejected(undecodable) when there is none near the start."""
+def first_frame(path: str, stream: int) -> av.VideoFrame:
+    """The stream's first picture that can be decoded; VideoRejected(undecodable) when there is none near the start."""
     undecodable = f"{path}: its first {FIRST_FRAME_PACKETS} packets hold no picture that can be decoded"
-    with open_video(path) as (container, stream), rejecting(RejectReason.UNDECODABLE, undecodable):
-        context = stream.codec_context
-        for number, packet in enumerate(media_packets(container, stream)):
+    with open_video(path, stream) as (container, film), reading(RejectReason.UNDECODABLE, undecodable):
+        context = film.codec_context
+        for number, packet in enumerate(media_packets(container, film)):
             if number == FIRST_FRAME_PACKETS:
                 break
             try:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 
+from videossr_verl.errors import BadInput
+
 LONGEST = 1000  # characters of a message
 
 
@@ -52,12 +54,33 @@ class VideoRejected(ValueError):
         return f"{shown} [{self.reason.value}]"
 
 
+class DecoderError(BadInput):
+    """The media library does not have the interface that this package calls: no video is at fault."""
+
+
 @contextmanager
 def rejecting(reason: RejectReason, detail: str) -> Iterator[None]:
-    """Turns any error of the body into VideoRejected: media libraries raise many types on damaged files."""
+    """Turns any error of the body into VideoRejected; for what is done with a row's own data."""
     try:
         yield
-    except VideoRejected:
+    except (VideoRejected, BadInput):
         raise
     except Exception as error:
         raise VideoRejected(reason, f"{detail}: {error}") from error
+
+
+@contextmanager
+def reading(reason: RejectReason, detail: str) -> Iterator[None]:
+    """As `rejecting`, around a media library, which raises many types on damaged files.
+
+    Raises:
+        DecoderError: for errors that no content of a file causes.
+    """
+    with rejecting(reason, detail):
+        try:
+            yield
+        except (AttributeError, ImportError, NameError, NotImplementedError, TypeError) as error:
+            raise DecoderError(
+                f"the decoder does not work as expected ({type(error).__name__}: {error}), so no video is judged: "
+                "install the versions in constraints/ of av and decord"
+            ) from error

@@ -1,0 +1,36 @@
+"""Which files of a folder are taken for videos: by their names, for every command alike.
+
+Everything that `container.CONTAINERS` opens, as recorders, players and data sets name it. A file with another name is
+still read where it is given by name. What is not a video after all is rejected when it is opened, with the reason.
+"""
+
+from __future__ import annotations
+
+import os
+
+_BY_CONTAINER = {
+    "mov": (".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2", ".f4v", ".ism", ".ismv", ".mj2", ".psp", ".lrv", ".insv"),
+    "matroska": (".mkv", ".mk3d", ".webm"),
+    "avi": (".avi", ".divx", ".amv"),
+    "mpegts": (".ts", ".tp", ".trp", ".mts", ".m2t", ".m2ts", ".tod"),
+    "mpeg": (".mpg", ".mpeg", ".mpe", ".m2p", ".mpv", ".vob", ".evo", ".dvd", ".mod"),
+    "asf": (".asf", ".wmv"),
+    "ogg": (".ogg", ".ogv", ".ogm", ".ogx"),
+    "rm": (".rm", ".rmvb"),
+    "dv": (".dv", ".dif"),
+    "flv": (".flv",),
+    "gif": (".gif",),
+    "nut": (".nut",),
+    "ivf": (".ivf",),
+}
+VIDEO_SUFFIXES = frozenset().union(*_BY_CONTAINER.values())
+
+
+def has_video_suffix(name: str) -> bool:
+    """Whether a file with this name is taken for a video."""
+    return suffix(name) in VIDEO_SUFFIXES
+
+
+def suffix(name: str) -> str:
+    """The lower-case suffix with its dot, or an empty text."""
+    return os.path.splitext(name)[1].lower()
