@@ -54,6 +54,20 @@ def decode(
         VideoRejected: undecodable, with the first time that is missing; or any reason of `frame_index`.
         ValueError: no times, a time that is not finite, or an unknown backend.
     """
+    frames, missing = decode_possible(path, times, size, backend)
+    if missing.any():
+        first = np.asarray(times, dtype=np.float64)[missing].min()
+        raise VideoRejected(
+            RejectReason.UNDECODABLE,
+            f"{os.fspath(path)}: the frame at {first:.3f} s cannot be decoded ({missing.sum()} of the asked frames missing)",
+        )
+    return frames
+
+
+def decode_possible(
+    path: str | os.PathLike[str], times: Sequence[float], size: tuple[int, int], backend: str | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `decode`, but a frame that cannot be decoded is no error: also returns bool (T,), which ones are missing."""
     path = os.fspath(path)
     if backend not in (None, *BACKENDS):
         raise ValueError(f"unknown decode backend '{backend}'; known ones: {', '.join(BACKENDS)}")
@@ -67,16 +81,12 @@ def decode(
     for row, number in enumerate(index.nearest(asked).tolist()):
         rows.setdefault(number, []).append(row)
     frames = np.empty((len(asked), *size, 3), dtype=np.uint8)
+    missing = np.ones(len(asked), dtype=bool)
     with reading(RejectReason.UNDECODABLE, f"{path} cannot be decoded"):
         for number, picture in BACKENDS[backend or DEFAULT_BACKEND](path, index, sorted(rows), size):
-            frames[rows.pop(number)] = picture
-    if rows:
-        first = index.times[min(rows)]
-        raise VideoRejected(
-            RejectReason.UNDECODABLE,
-            f"{path}: the frame at {first:.3f} s cannot be decoded ({len(rows)} of the asked frames missing)",
-        )
-    return frames
+            frames[rows[number]] = picture
+            missing[rows[number]] = False
+    return frames, missing
 
 
 Pictures = Iterator[tuple[int, np.ndarray]]

@@ -1,0 +1,98 @@
+"""Which videos show the same: copies in other bytes, cut, rescaled, or cropped by a few pixels.
+
+Two pictures are alike if at most MAX_DISTANCE of their 128 bits differ. Two videos are alike if at one shift in time at
+least MIN_SHARE of the pictures they then have in common are alike. Measured: `bash examples/look_alikes/make.sh`.
+
+All pairs are too many for a large corpus, so only those are compared that have half of the bits of either hash of one
+picture in common to the last bit; copies have so many pictures in common that one is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from tqdm import tqdm
+
+from videossr_verl.video.signature import WORDS, Signature
+
+MAX_DISTANCE = 24  # bits
+MIN_SHARE = 0.5
+MIN_OVERLAP = 0.3  # of the shorter video's pictures: a common title is no copy
+MIN_PICTURES = 3  # that must be in common, where a video has so many
+
+_PARTS = 4  # of a 64-bit hash, 16 bits each
+_NEIGHBOURS = 8  # of many videos with the same bits each is compared with so many, which makes a chain of all copies
+
+
+def group_look_alikes(signatures: Mapping[str, Signature]) -> dict[str, str]:
+    """For each content id the one that stands for its look-alikes, their first; itself where it has none.
+
+    Look-alikes of look-alikes are together. The order of `signatures` does not matter.
+    """
+    ids = sorted(signatures)
+    videos = [signatures[c] for c in ids]
+    pairs = _candidates(videos)
+    shown = tqdm(pairs.tolist(), "compare videos", unit="pair", delay=3)
+    alike = np.array([pair for pair in shown if are_alike(*(videos[i] for i in pair))], dtype=np.int64).reshape(-1, 2)
+    links = coo_array((np.ones(len(alike), bool), alike.T), shape=(len(ids), len(ids)))
+    _, group = connected_components(links, directed=False)
+    first: dict[int, str] = {}
+    return {c: first.setdefault(int(g), c) for c, g in zip(ids, group, strict=True)}
+
+
+def are_alike(one: Signature, other: Signature) -> bool:
+    """Whether two videos show the same, at any shift in time."""
+    if not len(one.places) or not len(other.places):
+        return False
+    distance = np.bitwise_count(one.hashes[:, None] ^ other.hashes[None]).sum(axis=-1, dtype=np.int64)
+    i, j = np.nonzero(distance <= MAX_DISTANCE)
+    shifts, found = np.unique(one.places[i] - other.places[j], return_counts=True)
+    shorter = min(len(one.places), len(other.places))
+    enough = max(MIN_OVERLAP * shorter, min(MIN_PICTURES, shorter))
+    for shift, count in zip(shifts.tolist(), found.tolist(), strict=True):
+        if count >= MIN_SHARE * enough and _in_common(one.places, other.places + shift, enough, count):
+            return True
+    return False
+
+
+def _in_common(one: np.ndarray, other: np.ndarray, enough: float, found: int) -> bool:
+    """Whether the time that both places (N,), (M,) cover has `enough` pictures, and `found` is MIN_SHARE of them."""
+    start, end = max(one[0], other[0]), min(one[-1], other[-1])
+    both = min(int(((places >= start) & (places <= end)).sum()) for places in (one, other))
+    return both >= enough and found >= MIN_SHARE * both
+
+
+def _candidates(videos: list[Signature]) -> np.ndarray:
+    """int64 (P, 2), each pair once and in order: places in `videos` of two that have a picture of like bits."""
+    if not videos:
+        return np.empty((0, 2), np.int64)
+    owner = np.repeat(np.arange(len(videos)), [len(video.places) for video in videos])
+    hashes = np.concatenate([video.hashes for video in videos])
+    found = [np.empty((0, 2), np.int64)]
+    for key in _keys(hashes):
+        order = np.lexsort((owner, key))
+        # Pictures of one video with the same bits count once.
+        new = np.ones(len(order), bool)
+        new[1:] = (np.diff(key[order]) != 0) | (np.diff(owner[order]) != 0)
+        order = order[new]
+        for step in range(1, min(_NEIGHBOURS, len(order) - 1) + 1):
+            one, other = order[:-step], order[step:]
+            same = key[one] == key[other]
+            if not same.any():
+                break
+            one, other = one[same], other[same]
+            near = np.bitwise_count(hashes[one] ^ hashes[other]).sum(axis=-1, dtype=np.int64) <= MAX_DISTANCE
+            found.append(np.unique(np.stack([owner[one[near]], owner[other[near]]], axis=1), axis=0))
+    return np.unique(np.concatenate(found), axis=0)
+
+
+def _keys(hashes: np.ndarray) -> Iterator[np.ndarray]:
+    """uint32 (N,): two of the four parts of one of the two hashes, for each way to choose them."""
+    parts = np.ascontiguousarray(hashes).view(np.uint16).reshape(-1, WORDS, _PARTS).astype(np.uint32)
+    for word in range(WORDS):
+        for i, j in combinations(range(_PARTS), 2):
+            yield parts[:, word, i] << 16 | parts[:, word, j]
