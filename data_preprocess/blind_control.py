@@ -17,7 +17,7 @@ from videossr_verl.errors import BadInput
 
 
 def swap_videos(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each row with the videos and images of another row of its task: other content, other answer, as many videos.
+    """Each row with the videos and images of another row of its task: no look-alikes, other answer, as many videos.
 
     Deterministic: within a task, the next row (cyclically) that qualifies. BadInput where there is none.
     """
@@ -27,8 +27,8 @@ def swap_videos(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         donor = next((other for other in others if _qualifies(row, other)), None)
         if donor is None:
             raise BadInput(
-                f"row {i} ({row['data_source']}) has no other sample of its task with another video and answer: "
-                "build more test samples or from more videos"
+                f"row {i} ({row['data_source']}) has no other sample of its task with another answer and a video that "
+                "looks different: build more test samples or from more videos"
             )
         extra_info = {**row["extra_info"], "num_prompt_tokens": donor["extra_info"]["num_prompt_tokens"]}
         swapped.append(
@@ -46,7 +46,7 @@ def swap_videos(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _qualifies(row: dict[str, Any], other: dict[str, Any]) -> bool:
     return (
         other["data_source"] == row["data_source"]
-        and other["extra_info"]["video_id"] != row["extra_info"]["video_id"]
+        and other["extra_info"]["look_alike_id"] != row["extra_info"]["look_alike_id"]
         and other["reward_model"]["ground_truth"] != row["reward_model"]["ground_truth"]
         and len(other["videos"]) == len(row["videos"])
         and len(other["images"]) == len(row["images"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -18,7 +19,7 @@ class Corpus:
     """Videos below a root.
 
     Attributes:
-        root: the folder, as the user wrote it where possible; only `dataset.json` holds it.
+        root: the folder, absolute, links as the user wrote them; only `dataset.json` holds it.
         videos: paths relative to the root, with "/", sorted, each once.
         outside: likewise, links to files and folders that lead out of the root: training refuses to follow them.
         left_out: likewise, files of the folders and globs whose names are not those of videos.
@@ -31,7 +32,7 @@ class Corpus:
 
     def path(self, video: str) -> str:
         """Where the file is on this machine, absolute: workers elsewhere have another working folder."""
-        return os.path.abspath(os.path.join(self.root, *video.split("/")))
+        return os.path.join(self.root, *video.split("/"))
 
     def left_out_by_suffix(self) -> dict[str, list[str]]:
         """The files that are left out, by the suffixes of their names."""
@@ -70,21 +71,29 @@ def find_videos(sources: Sequence[str], data_root: str | None = None) -> Corpus:
     if not everything:
         raise BadInput("no videos given")
     if data_root is None:
-        is_alike = len({os.path.isabs(p) for p in everything}) == 1
-        made_alike = everything if is_alike else [os.path.abspath(p) for p in everything]
-        root = os.path.commonpath([os.path.dirname(p) for p in made_alike]) or "."
+        root = os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in everything])
     else:
-        root = data_root
-    absolute_root = os.path.abspath(root)
-    videos = {os.path.relpath(os.path.abspath(path), absolute_root) for path in found}
+        root = os.path.abspath(data_root)
+    videos = {os.path.relpath(os.path.abspath(path), root) for path in found}
     outside = sorted(v for v in videos if v.split(os.sep)[0] == os.pardir)
     if outside:
         raise BadInput(f"video '{outside[0]}' lies outside the data root '{root}'; give a --data-root that holds all")
-    links = {os.path.relpath(os.path.abspath(path), absolute_root) for path in leaving}
-    links |= {v for v in videos if not _is_below(os.path.join(absolute_root, v), absolute_root)}
-    left_out = {os.path.relpath(os.path.abspath(path), absolute_root) for path in paths[_Found.OTHER]} - videos
+    links = {os.path.relpath(os.path.abspath(path), root) for path in leaving}
+    links |= {v for v in videos if not _is_below(os.path.join(root, v), root)}
+    left_out = {os.path.relpath(os.path.abspath(path), root) for path in paths[_Found.OTHER]} - videos
     named = (videos - links, links, left_out)
     return Corpus(root, *(tuple(sorted(Path(v).as_posix() for v in names)) for names in named))
+
+
+def note_left_out(corpus: Corpus) -> None:
+    """Tells on stderr how many files are left out by their names, with an example for each suffix."""
+    if corpus.left_out:
+        named = [f"{len(files)} {suffix} ('{files[0]}')" for suffix, files in corpus.left_out_by_suffix().items()]
+        print(
+            f"note: {len(corpus.left_out)} files have no name of a video and are left out: {', '.join(named)}; a file "
+            "that is given by its own name or in @list.txt is read whatever its name",
+            file=sys.stderr,
+        )
 
 
 def _is_below(path: str, root: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -50,18 +51,25 @@ class RowSummary:
         self.counters = counters
         self.counts: dict[str, Counter[str]] = {}
         self.hashes: dict[tuple[str, str], set[str]] = {}
+        self.borrowed: dict[str, set[str]] = {}
         self.chances: dict[str, list[float]] = {}
         self.tokens: dict[str, list[int]] = {counter.key: [] for counter in counters}
 
     def rows(
-        self, samples: Iterable[tuple[Pick, dict[str, Any]]], total: int, split: str, preset: str
+        self,
+        samples: Iterable[tuple[Pick, dict[str, Any]]],
+        total: int,
+        split: str,
+        preset: str,
+        look_alikes: Mapping[str, str],
     ) -> Iterator[dict[str, Any]]:
-        """The rows of a split, in order, from its `total` samples."""
+        """The rows of a split, in order, from its `total` samples; `look_alikes` as for `plan.split_videos`."""
         self.counts[split] = Counter()
         for index, (pick, sample) in enumerate(tqdm(samples, f"write {split}", total, unit="row")):
             self.counts[split][pick.subset] += 1
             self.hashes.setdefault((split, pick.subset), set()).add(sample["hash"])
-            row = make_row(pick.subset, pick.content_id, sample, index, split, preset)
+            row = make_row(pick.subset, pick.content_id, look_alikes[pick.content_id], sample, index, split, preset)
+            self.borrowed.setdefault(split, set()).update(_lenders(row))
             self.chances.setdefault(pick.subset, []).append(_check_label(row))
             row["extra_info"]["num_prompt_tokens"] = compact(self._count_tokens(row))
             yield row
@@ -92,6 +100,10 @@ def describe(
     summary: RowSummary,
     embeddings: Mapping[str, Mapping[str, str]],
     request: str,
+    *,
+    look_alikes: Mapping[str, int],
+    unsigned: int,
+    left_out: Mapping[str, str],
 ) -> dict[str, Any]:
     """The content of dataset.json. No time and, but for `data_root`, no place: repeated builds are equal."""
     whole_videos = Counter(line["reason"] for line in rejected if "task" not in line)
@@ -111,6 +123,7 @@ def describe(
             }
             for name, subset in sorted(preset.subsets.items())
         },
+        "left_out": dict(left_out),
         "embeddings": {name: dict(what) for name, what in embeddings.items()},
         "videos": {
             "found": len(corpus.videos + corpus.outside),
@@ -118,6 +131,8 @@ def describe(
             "used": used,
             "not_used": dict(whole_videos),
             "left_out_by_name": {suffix: len(files) for suffix, files in corpus.left_out_by_suffix().items()},
+            "look_alikes": dict(look_alikes),
+            "compared_by_bytes_only": unsigned,
         },
         "num_prompt_tokens": {
             key: {"min": min(n), "mean": round(fmean(n), 1), "max": max(n)} for key, n in summary.tokens.items() if n
@@ -126,6 +141,12 @@ def describe(
         "versions": library_versions(),
         "request": request,
     }
+
+
+def _lenders(row: Mapping[str, Any]) -> list[str]:
+    """The videos whose frames the row shows beside those of its own."""
+    transforms = (json.loads(video["transform"]) for video in row["videos"])
+    return [transform["source"]["video"] for transform in transforms if "source" in transform]
 
 
 def _check_label(row: Mapping[str, Any]) -> float:

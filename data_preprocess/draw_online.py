@@ -49,7 +49,8 @@ def draw_row(
         if "rejected" in drawn:
             return None
         if "cannot" not in (sample := drawn[subset][0]):
-            return make_row(subset, info["content_id"], sample, extra["index"], extra["split"], preset)
+            identity = (info["content_id"], extra["look_alike_id"])
+            return make_row(subset, *identity, sample, extra["index"], extra["split"], preset)
     return None
 
 

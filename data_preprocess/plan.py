@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from data_preprocess.seeds import digest
 
@@ -24,17 +25,37 @@ class Pick:
     index: int
 
 
-def split_videos(content_ids: Iterable[str], test_share: float) -> tuple[list[str], list[str]]:
-    """(train, test): disjoint videos. At least one for each split that is wanted, if there are two.
+def split_videos(look_alikes: Mapping[str, str], test_share: float) -> tuple[list[str], list[str]]:
+    """(train, test): disjoint videos, no look-alikes across. At least one for each split that is wanted, if it can be.
 
     The order is a hash of the content alone, so the seed, file names and other videos do not move a video
-    across, and a grown corpus keeps almost every video where it was.
+    across, and a grown corpus keeps almost every video where it was. Look-alikes go where the one goes that stands
+    for them, or to train where more of them are than the test set lacks.
+
+    Args:
+        look_alikes: content id -> the one that stands for its look-alikes (see `look_alikes.group_look_alikes`).
     """
-    ranked = sorted(content_ids, key=lambda c: digest("split", c))
+    groups = _ranked_groups(look_alikes, "split")
     if not 0 < test_share < 1:
-        return ([], ranked) if test_share else (ranked, [])
-    tests = min(max(1, round(test_share * len(ranked))), max(len(ranked) - 1, 0))
-    return ranked[tests:], ranked[:tests]
+        everything = [c for group in groups for c in group]
+        return ([], everything) if test_share else (everything, [])
+    wanted = max(1, round(test_share * len(look_alikes)))
+    if len(groups) > 1 and min(map(len, groups)) > wanted:
+        wanted = min(map(len, groups))
+    train: list[str] = []
+    test: list[str] = []
+    for place, group in enumerate(groups):
+        is_last_for_train = place == len(groups) - 1 and not train
+        (train if is_last_for_train or len(test) + len(group) > wanted else test).extend(group)
+    return train, test
+
+
+def _ranked_groups(look_alikes: Mapping[str, str], *ranked_for: Any) -> list[list[str]]:
+    """Look-alikes together, in an order that is a hash of `ranked_for` and of the content that stands for them."""
+    groups: dict[str, list[str]] = {}
+    for content_id in sorted(look_alikes):
+        groups.setdefault(look_alikes[content_id], []).append(content_id)
+    return [groups[first] for first in sorted(groups, key=lambda c: digest(*ranked_for, c))]
 
 
 def share_out(count: int, weights: Mapping[str, float]) -> dict[str, int]:
@@ -51,10 +72,17 @@ def rank_videos(content_ids: Iterable[str], seed: int) -> list[str]:
     return sorted(content_ids, key=lambda c: digest("rank", seed, c))
 
 
-def partners(content_ids: Iterable[str], seed: int) -> dict[str, str]:
-    """For each video another one of the same split; empty if there is only one."""
-    ranked = rank_videos(content_ids, seed)
-    return dict(zip(ranked, ranked[1:] + ranked[:1], strict=True)) if len(ranked) > 1 else {}
+def partners(look_alikes: Mapping[str, str], seed: int) -> dict[str, str]:
+    """For each of these videos another one that does not look like it; empty if all look alike.
+
+    Args:
+        look_alikes: as for `split_videos`.
+    """
+    groups = _ranked_groups(look_alikes, "rank", seed)
+    if len(groups) < 2:
+        return {}
+    following = zip(groups, groups[1:] + groups[:1], strict=True)
+    return {c: others[i % len(others)] for group, others in following for i, c in enumerate(group)}
 
 
 def draws_per_video(wanted: Mapping[str, int], videos: int) -> dict[str, int]:

@@ -15,6 +15,7 @@ tasks:
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -103,6 +104,17 @@ def with_embedding(preset: Preset, embedding: str) -> Preset:
     if not users:
         raise BadInput(f"--embedding is of no use: no task of preset '{preset.name}' compares frames")
     changed = {n: replace(s, difficulty=replace(s.difficulty, embedding=embedding)) for n, s in users.items()}
+    return replace(preset, subsets={**preset.subsets, **changed})
+
+
+def absolute_embeddings(preset: Preset) -> Preset:
+    """The preset with the whole paths of embeddings that are folders: samples must not depend on where one stood."""
+    changed = {}
+    for name, subset in preset.subsets.items():
+        embedding = getattr(subset.difficulty, "embedding", None)
+        if embedding is not None and os.path.isdir(embedding):
+            difficulty = replace(subset.difficulty, embedding=os.path.abspath(embedding))
+            changed[name] = replace(subset, difficulty=difficulty)
     return replace(preset, subsets={**preset.subsets, **changed})
 
 

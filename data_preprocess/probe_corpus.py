@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
@@ -119,3 +120,14 @@ def _key(corpus: Corpus, video: str) -> tuple:
     except OSError:
         return ("probe", video)
     return ("probe", video, stat.st_size, stat.st_mtime_ns)
+
+
+def warn_of_bugs(rejected: list[Rejected]) -> None:
+    """Tells of videos that an error of ours costs."""
+    bugs = [line for line in rejected if line["reason"] == "internal_error"]
+    if bugs:
+        print(
+            f"warning: {len(bugs)} videos are left out after an unexpected error, e.g. {bugs[0]['video']}: "
+            f"{bugs[0]['detail']}; please report it",
+            file=sys.stderr,
+        )

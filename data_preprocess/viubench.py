@@ -7,20 +7,17 @@ label distribution is theirs. Masked video prediction may stand beside it, in a 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from data_preprocess.build import BuildSettings, build
-from data_preprocess.corpus import find_videos
+from data_preprocess.held_out import known_videos
 from data_preprocess.presets import load_preset
 from data_preprocess.write_dataset import write_text
-from videossr_verl.dataset_folder import read_rows
 from videossr_verl.errors import BadInput
-from videossr_verl.video.probe import VideoRejected, content_id
 
 SAMPLES = 300  # of each subtype
 
@@ -31,7 +28,7 @@ class BenchmarkSettings:
 
     Attributes:
         build: sources, out, seed and how to work; preset, counts and mix are the benchmark's own.
-        training: datasets of `videossr build` whose videos must not be in the corpus.
+        training: datasets of `videossr build`; no video of the corpus may look like one that they train on.
         samples: of each subtype.
         mvp: whether masked video prediction stands beside it, in OUT/mvp.
     """
@@ -51,7 +48,8 @@ def build_viubench(settings: BenchmarkSettings) -> dict[str, Any]:
     if settings.samples < 1:
         raise BadInput(f"samples is {settings.samples}, must be at least 1")
     out = Path(settings.build.out)
-    checked = _refuse_training_videos(settings)
+    training = tuple(map(_rows_trained_on, settings.training))
+    checked = len(known_videos(training))
     told: dict[str, Any] = {"seed": settings.build.seed, "training_videos_checked": checked, "files": {}, "parts": {}}
     for name, preset in (("viubench", "viubench"), ("mvp", "viubench_mvp")):
         if name == "mvp" and not settings.mvp:
@@ -59,7 +57,7 @@ def build_viubench(settings: BenchmarkSettings) -> dict[str, Any]:
         mix = {subset: float(settings.samples) for subset in load_preset(preset).subsets}
         embedding = settings.build.embedding if name == "mvp" else None
         part = replace(settings.build, out=str(out / name), preset=preset, mix=mix, test_share=1.0, embedding=embedding)
-        made = build(part)
+        made = build(replace(part, held_out_from=training, refuse_known=True))
         told["parts"][name] = {subset: numbers["samples"]["test"] for subset, numbers in made["tasks"].items()}
         file = out / name / "test.parquet"
         told["files"][f"{name}/test.parquet"] = sha256(file.read_bytes()).hexdigest()
@@ -67,30 +65,5 @@ def build_viubench(settings: BenchmarkSettings) -> dict[str, Any]:
     return told
 
 
-def _refuse_training_videos(settings: BenchmarkSettings) -> int:
-    """How many training videos the corpus was compared with; BadInput if it holds one, under whatever name."""
-    training = set().union(*map(_video_ids, settings.training))
-    if not training:
-        return 0
-    corpus = find_videos(settings.build.sources, settings.build.data_root)
-    bar = tqdm(corpus.videos, "compare with training videos", unit="video")
-    shared = [video for video in bar if _content_id(corpus.path(video)) in training]
-    if shared:
-        raise BadInput(
-            f"{len(shared)} of {len(corpus.videos)} videos are training videos too, first '{shared[0]}': a benchmark "
-            "must not be made of what was trained on; give other videos"
-        )
-    return len(training)
-
-
-def _video_ids(dataset: str) -> set[str]:
-    path = Path(dataset)
-    file = path / "train.parquet" if path.is_dir() else path
-    return {row["extra_info"]["video_id"] for row in read_rows(file)}
-
-
-def _content_id(path: str) -> str | None:
-    try:
-        return content_id(path)
-    except (OSError, VideoRejected):  # the build says what is wrong with it
-        return None
+def _rows_trained_on(dataset: str) -> str:
+    return os.path.join(dataset, "train.parquet") if os.path.isdir(dataset) else dataset

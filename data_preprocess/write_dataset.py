@@ -41,7 +41,13 @@ _IMAGE = pa.struct(
     ]
 )
 _EXTRA = [("index", _INT), ("split", _TEXT), ("task", _TEXT), ("preset", _TEXT), ("difficulty", _TEXT)]
-_EXTRA += [("video_id", _TEXT), ("seed", _INT), ("details", _TEXT), ("num_prompt_tokens", _TEXT)]
+_EXTRA += [
+    ("video_id", _TEXT),
+    ("look_alike_id", _TEXT),
+    ("seed", _INT),
+    ("details", _TEXT),
+    ("num_prompt_tokens", _TEXT),
+]
 SCHEMA = pa.schema(
     [
         ("data_source", _TEXT),
@@ -56,10 +62,11 @@ SCHEMA = pa.schema(
 
 
 def make_row(
-    subset: str, content_id: str, sample: dict[str, Any], index: int, split: str, preset: str
+    subset: str, content_id: str, look_alike_id: str, sample: dict[str, Any], index: int, split: str, preset: str
 ) -> dict[str, Any]:
     """A row of the dataset from a drawn sample; `num_prompt_tokens` is still empty.
 
+    `look_alike_id` is the content id that stands for all videos which look like this one.
     What differs in shape between tasks (knobs, details) is JSON text, so that files of all tasks concatenate.
     """
     task = sample["task"]
@@ -80,6 +87,7 @@ def make_row(
             "preset": preset,
             "difficulty": compact(sample["knobs"]),
             "video_id": content_id,
+            "look_alike_id": look_alike_id,
             "seed": sample["seed"],
             "details": compact(sample["details"]),
             "num_prompt_tokens": "{}",

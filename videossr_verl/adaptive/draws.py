@@ -54,11 +54,12 @@ class AdaptiveDraws:
             raise BadInput(
                 f"data.adaptive needs memory above 1 and group_size of 2 or more, got {memory:g} and {group}"
             )
-        tasks, videos = set(), {}
+        tasks, videos, look_alikes = set(), {}, {}
         for row in rows:
             if _is_pretext(row):
                 tasks.add(row["extra_info"]["task"])
                 videos[row["extra_info"]["video_id"]] = row["videos"][0]["video"]
+                look_alikes[row["extra_info"]["video_id"]] = row["extra_info"]["look_alike_id"]
         preset = load_preset(str(config["levels"]))
         if config.get("embedding") and any(hasattr(s.difficulty, "embedding") for s in preset.subsets.values()):
             preset = with_embedding(preset, str(config["embedding"]))
@@ -73,7 +74,7 @@ class AdaptiveDraws:
         )
         self._chooser, self._preset = LevelChooser(self._levels, memory), preset.name
         self._group_size, self._data_root, self._log = group, data_root, config.get("log")
-        self._partners = {video: videos[other] for video, other in partners(videos, seed).items()}
+        self._partners = {video: videos[other] for video, other in partners(look_alikes, seed).items()}
         self._drawn = 0
         self._open: dict[int, tuple[str, str]] = {}  # number of the draw -> task, level
         self._reports: dict[int, list[tuple[float, float]]] = {}  # of groups that are not whole yet

@@ -18,9 +18,12 @@ Nothing is annotated and no pixel is written: a row tells which frames to show a
   videossr build videos/ --out data/both --preset videossr_mvp --embedding built_in
 
 Writes into DIR
-  train.parquet, test.parquet   rows in verl's schema; the two never share a source video
+  train.parquet, test.parquet   rows in verl's schema; the two never share a video, nor a look-alike of one: a copy
+                                that is encoded anew, trimmed, rescaled, or cropped by a few pixels
   dataset.json                  settings, counts, chance level of each task, fingerprint
   rejected.jsonl                each video that is not used, and why
+  look_alikes.jsonl             which videos look alike
+  signatures.parquet            what the videos look like, for --held-out-from
 The same command gives the same bytes on any number of workers. A build that was killed goes on where it was
 when it is started again, and a finished one is recognised.
 """
@@ -34,7 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     option("videos", "VIDEOS", "folder (searched in depth), glob, video, or @list.txt", nargs="+")
     option("--out", "DIR", "folder for the dataset", required=True)
-    text = "clips, difficulty and mix: videossr (the paper's, default), mvp, mvp_easy, mvp_hard, mvp_harder, "
+    text = "clips, difficulty and mix: videossr (the paper's, default), mvp, mvp_short, mvp_easy, mvp_hard, "
+    text += "mvp_harder, "
     text += "videossr_mvp (both), videossr_tiny (laptops) or your own .yaml file"
     option("--preset", "NAME", text, default="videossr")
     text = "train samples (default: one per train video and task, fewer where a clip cannot carry a task)"
@@ -44,6 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option("--test-share", "X", text, type=float)
     option("--mix", "TASK=N,...", "with --count: weights; without: exact numbers of train samples")
     option("--seed", "S", "of everything random but the split (default 0)", type=int, default=0)
+    text = "dataset whose videos, and what looks like them, are left out here; may be repeated"
+    option("--held-out-from", "DATASET", text, action="append", default=[])
     option("--data-root", "DIR", "the rows' paths are relative to it (default: the deepest common folder)")
     text = "model folder whose processor counts the prompt tokens, so that training need not; may be repeated"
     option("--model", "PATH", text, action="append", default=[])
@@ -74,6 +80,7 @@ def run(args: argparse.Namespace) -> None:
         seed=args.seed,
         mix=parse_mix(args.mix) if args.mix else None,
         data_root=args.data_root,
+        held_out_from=tuple(args.held_out_from),
         models=tuple(args.model),
         embedding=args.embedding,
         embedding_folder=args.keep_embeddings,
@@ -91,3 +98,11 @@ def run(args: argparse.Namespace) -> None:
     used = f"{videos['used']['train']} in train, {videos['used']['test']} in test"
     unused = ", ".join(f"{n} {reason}" for reason, n in sorted(videos["not_used"].items()))
     print(f"  videos: {videos['found']} found, {used}" + (f"; not used: {unused}" if unused else ""))
+    alike, unsigned = videos["look_alikes"], videos["compared_by_bytes_only"]
+    if alike["groups"]:
+        told = f"{alike['videos']} videos in {alike['groups']} groups, none of them in both splits"
+        print(f"  look-alikes: {told}: {args.out}/look_alikes.jsonl")
+    if unsigned:
+        print(
+            f"  compared by their bytes only, since too dark, flat or damaged to tell what they look like: {unsigned}"
+        )

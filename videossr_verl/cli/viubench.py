@@ -15,7 +15,7 @@ The benchmark of VideoSSR: 9 subtypes with 300 questions each, scored exactly as
 """
 
 BUILD_HELP = """\
-Makes VIUBench from videos that no training set holds: compared by content, and refused where one does.
+Makes VIUBench from videos that no training set holds: compared by what they show, and refused where one does.
 Byte-identical for the same videos and seed; viubench.json tells the files' SHA-256.
 
   videossr viubench build heldout_videos/ --out viubench --training data/pretext --training data/mvp

@@ -59,7 +59,8 @@ def decode(
         first = np.asarray(times, dtype=np.float64)[missing].min()
         raise VideoRejected(
             RejectReason.UNDECODABLE,
-            f"{os.fspath(path)}: the frame at {first:.3f} s cannot be decoded ({missing.sum()} of the asked frames missing)",
+            f"{os.fspath(path)}: the frame at {first:.3f} s cannot be decoded "
+            f"({missing.sum()} of the asked frames missing)",
         )
     return frames
 

@@ -1,0 +1,36 @@
+"""Which videos are in other datasets already, in the same bytes or in others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from data_preprocess.look_alikes import group_look_alikes
+from data_preprocess.signature_file import SignedVideo, read_signatures
+from videossr_verl.video.signature import Signature
+
+
+def known_videos(datasets: Iterable[str]) -> dict[str, tuple[str, SignedVideo]]:
+    """Content id -> (dataset, video) of all videos of all these datasets. BadInput as `read_signatures`."""
+    return {video.video_id: (dataset, video) for dataset in datasets for video in read_signatures(dataset)}
+
+
+def find_known(signatures: Mapping[str, Signature], known: Mapping[str, tuple[str, SignedVideo]]) -> dict[str, str]:
+    """For each content id of ours that looks like a known video, or like one of ours that does: a sentence about it."""
+    look_alikes = group_look_alikes({c: one.signature for c, (_, one) in known.items()} | dict(signatures))
+    by_group: dict[str, str] = {}
+    for content_id in sorted(known):
+        by_group.setdefault(look_alikes[content_id], content_id)
+    found = {}
+    for content_id in signatures:
+        if (theirs := by_group.get(look_alikes[content_id])) is not None:
+            dataset, video = known.get(content_id) or known[theirs]
+            how = "has the same bytes as" if content_id in known else "looks like"
+            found[content_id] = f"{how} '{video.video}', a {video.split} video of '{_name(dataset)}'"
+    return found
+
+
+def _name(dataset: str) -> str:
+    """Without the folders above, which are elsewhere on other machines."""
+    path = Path(dataset).absolute()
+    return path.name if path.is_dir() else f"{path.parent.name}/{path.name}"

@@ -1,0 +1,62 @@
+"""What to do where no video can carry a task: tries the presets that ship with the package on some of the videos."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from data_preprocess.draw_corpus import SampleStore
+from data_preprocess.draw_samples import draw_samples
+from data_preprocess.isolated import Failure
+from data_preprocess.presets import Subset, load_preset, preset_names
+from data_preprocess.probe_corpus import Run, Video
+
+TRIED = 8  # videos
+
+
+def what_works(subset: Subset, videos: Sequence[Video], store: SampleStore, run: Run) -> str:
+    """A sentence: which preset's knobs for this task would work, for how many of the videos tried, and what differs."""
+    others = _other_subsets(subset)
+    tried = videos[:TRIED]
+    trial = replace(store, settings=replace(store.settings, subsets=others))
+    works: Counter[str] = Counter()
+    for _, drawn in run(draw_samples, [trial.job(video, dict.fromkeys(others, 1)) for video in tried]):
+        if not isinstance(drawn, Failure) and "rejected" not in drawn:
+            works.update(name for name, samples in drawn.items() if "cannot" not in samples[0])
+    if not works:
+        return f"no preset's settings for {subset.task} work for any of {len(tried)} videos: give longer, livelier ones"
+    best = min(works, key=lambda name: (-works[name], len(_differences(subset, others[name])), name))
+    knobs = ", ".join(f"{name} {value}" for name, value in _differences(subset, others[best]).items())
+    return f"that of preset {best} would work for {works[best]} of {len(tried)} videos ({knobs})"
+
+
+def _other_subsets(subset: Subset) -> dict[str, Subset]:
+    """By preset; all with the embedding of `subset`, so that no other model is needed."""
+    found: dict[str, Subset] = {}
+    for name in preset_names():
+        other = load_preset(name).subsets.get(subset.task)
+        if other is None:
+            continue
+        if hasattr(other.difficulty, "embedding"):
+            other = replace(other, difficulty=replace(other.difficulty, embedding=subset.difficulty.embedding))
+        known = [subset, *found.values()]
+        if all((other.difficulty, other.clip) != (one.difficulty, one.clip) for one in known):
+            found[name] = other
+    return found
+
+
+def _differences(one: Subset, other: Subset) -> Mapping[str, Any]:
+    """The other's knobs that differ."""
+    knobs = {name: value for part in (other.clip, other.difficulty) for name, value in asdict(part).items()}
+    ours = asdict(one.clip) | asdict(one.difficulty)
+    return {name: _readable(value) for name, value in knobs.items() if ours[name] != value}
+
+
+def _readable(value: Any) -> str:
+    return " to ".join(f"{x:g}" for x in value) if _is_range(value) else str(value)
+
+
+def _is_range(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(x, (int, float)) for x in value)
