@@ -26,19 +26,21 @@ def what_works(subset: Subset, videos: Sequence[Video], store: SampleStore, run:
         if not isinstance(drawn, Failure) and "rejected" not in drawn:
             works.update(name for name, samples in drawn.items() if "cannot" not in samples[0])
     if not works:
-        return f"no preset's settings for {subset.task} work for any of {len(tried)} videos: give longer, livelier ones"
+        return f"no preset works for any of the {len(tried)} videos tried: give longer ones, in which more happens"
     best = min(works, key=lambda name: (-works[name], len(_differences(subset, others[name])), name))
     knobs = ", ".join(f"{name} {value}" for name, value in _differences(subset, others[best]).items())
-    return f"that of preset {best} would work for {works[best]} of {len(tried)} videos ({knobs})"
+    return f"its settings in preset {best} would work for {works[best]} of the {len(tried)} videos tried ({knobs})"
 
 
 def _other_subsets(subset: Subset) -> dict[str, Subset]:
-    """By preset; all with the embedding of `subset`, so that no other model is needed."""
+    """By preset; at the size of `subset`'s pictures and with its embedding, so that no other model is needed."""
     found: dict[str, Subset] = {}
     for name in preset_names():
         other = load_preset(name).subsets.get(subset.task)
         if other is None:
             continue
+        sizes = {"min_pixels": subset.clip.min_pixels, "max_pixels": subset.clip.max_pixels}
+        other = replace(other, clip=replace(other.clip, **sizes))
         if hasattr(other.difficulty, "embedding"):
             other = replace(other, difficulty=replace(other.difficulty, embedding=subset.difficulty.embedding))
         known = [subset, *found.values()]

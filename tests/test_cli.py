@@ -27,10 +27,8 @@ def test_help_teaches_and_imports_nothing_heavy():
         ([".", "--out", "x"], "holds no video file"),
         (["v.mp4", "--out", "x", "--embedding", "built_in"], "--embedding is of no use: no task of preset 'videossr'"),
         (["v.mp4", "--out", "x", "--preset", "mvp", "--embedding", "no/clip"], "'no/clip' is neither 'built_in' nor"),
-        (
-            ["v.mp4", "--out", "x", "--preset", "mvp", "--embedding", "clip", "--ray-address", "local"],
-            "embedding 'clip' is a relative path, which a Ray worker cannot find",
-        ),
+        (["v.mp4", "--out", "x", "--preset", "mvp", "--embedding", "clip"], "clip' is neither 'built_in' nor"),
+        (["v.mp4", "--out", "x", "--held-out-from", "clip"], "'clip' does not exist or is no dataset"),
         (["v.mp4", "--out", "x", "--model", "nowhere/at/all/x"], "no processor can be loaded"),
     ],
 )

@@ -53,6 +53,11 @@ class PretextDataset(RLHFDataset):
         # verl's own reader refuses files whose `videos` or `extra_info` have other fields than ours.
         tables = [read_table(file) for file in self.data_files]
         rows = datasets.Dataset(pa.concat_tables(tables, promote_options="permissive"))
+        if not len(rows):
+            raise BadInput(
+                f"{', '.join(map(str, self.data_files))} holds no rows: give another file, or train without validation "
+                "(data.val_files=TRAIN_FILE trainer.val_before_train=False trainer.test_freq=-1)"
+            )
         if 0 < self.max_samples < len(rows):
             chosen = np.arange(len(rows))
             if self.shuffle:

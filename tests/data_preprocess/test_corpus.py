@@ -19,13 +19,17 @@ def test_folder_is_searched_in_depth_and_sorted(tree):
     assert corpus.path("a/z.webm") == str(tree / "a" / "z.webm")
 
 
-def test_root_is_the_deepest_common_folder_and_stays_relative(tree, monkeypatch):
+def test_root_is_the_deepest_common_folder_wherever_one_stands(tree, monkeypatch):
     assert find_videos([str(tree / "a")]).root == str(tree / "a")
     assert find_videos([str(tree / "a" / "deep")]).videos == ("y.MKV",)
+    (tree.parent / "link").symlink_to(tree)
     monkeypatch.chdir(tree)
-    assert find_videos(["a"]).root == "a"
-    assert find_videos(["a", "b"]).root == "."
+    assert find_videos(["a"]) == find_videos([str(tree / "a")]) == find_videos(["a"], "./b/../a")
+    assert find_videos(["a", "b"]).root == str(tree)
     assert find_videos(["a", "b"]).videos == ("a/deep/y.MKV", "a/z.webm", "b/x.mp4")
+    monkeypatch.chdir(tree / "b")
+    assert find_videos(["../a", "."]) == find_videos([str(tree / "a"), str(tree / "b")])
+    assert find_videos(["../../link"]).root == str(tree.parent / "link")
 
 
 def test_globs_files_and_lists(tree):

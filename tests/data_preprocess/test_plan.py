@@ -1,3 +1,5 @@
+from collections import Counter
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,23 +15,40 @@ from data_preprocess.plan import (
 
 TASKS = ("a", "b", "c")
 ids = st.lists(st.text("0123456789abcdef", min_size=16, max_size=16), unique=True, max_size=40)
+
+
+def alone(videos):
+    return {video: video for video in videos}
+
+
+@st.composite
+def look_alikes(draw):
+    """Content id -> the first of its look-alikes."""
+    videos = sorted(draw(ids))
+    groups = draw(st.lists(st.integers(0, 6), min_size=len(videos), max_size=len(videos)))
+    return {video: videos[groups.index(group)] for video, group in zip(videos, groups, strict=True)}
+
+
 weights = st.dictionaries(st.sampled_from(TASKS), st.floats(0.01, 100), min_size=1)
 
 
-@given(ids, st.floats(0, 0.99))
-def test_split_is_a_partition_whatever_the_order(videos, share):
+@given(look_alikes(), st.floats(0, 0.99))
+def test_split_is_a_partition_of_groups_whatever_the_order(videos, share):
     train, test = split_videos(videos, share)
     assert sorted(train + test) == sorted(videos)
-    assert (set(train), set(test)) == tuple(map(set, split_videos(videos[::-1], share)))
-    if len(videos) > 1:
+    assert (train, test) == split_videos(dict(reversed(videos.items())), share)
+    assert not {videos[c] for c in train} & {videos[c] for c in test}
+    if len(set(videos.values())) > 1:
         assert train
         assert bool(test) == (share > 0)
+        smallest = min(Counter(videos.values()).values())
+        assert len(test) <= max(1, round(share * len(videos)), smallest)
 
 
 @given(ids, st.text("0123456789abcdef", min_size=16, max_size=16))
 def test_one_more_video_moves_at_most_one_across(videos, new):
-    before = set(split_videos(videos, 0.3)[1])
-    after = set(split_videos({*videos, new}, 0.3)[1])
+    before = set(split_videos(alone(videos), 0.3)[1])
+    after = set(split_videos(alone({*videos, new}), 0.3)[1])
     assert len((before ^ after) - {new}) <= 1
 
 
@@ -45,12 +64,12 @@ def test_share_out_of_the_paper():
     assert share_out(30_000, {"a": 2, "b": 1, "c": 2}) == {"a": 12_000, "b": 6_000, "c": 12_000}
 
 
-@given(ids.filter(lambda v: len(v) > 1), st.integers(0, 9))
-def test_partner_is_another_video(videos, seed):
+@given(look_alikes(), st.integers(0, 9))
+def test_partner_looks_different(videos, seed):
     by_video = partners(videos, seed)
-    assert set(by_video) == set(videos)
-    assert all(video != other for video, other in by_video.items())
-    assert by_video == partners(videos[::-1], seed)
+    assert set(by_video) == (set(videos) if len(set(videos.values())) > 1 else set())
+    assert all(videos[video] != videos[other] for video, other in by_video.items())
+    assert by_video == partners(dict(reversed(videos.items())), seed)
 
 
 @given(st.dictionaries(st.sampled_from(TASKS), st.integers(0, 500)), st.integers(1, 100))

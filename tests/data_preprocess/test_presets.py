@@ -33,7 +33,7 @@ def test_a_task_may_have_clips_of_its_own(tmp_path):
 
 def test_a_task_that_joins_by_the_mix_brings_its_clips():
     preset = with_mix(load_preset("videossr"), {"masked_video_prediction": 1, "object_counting": 1})
-    assert preset.subsets["masked_video_prediction"].clip.fps == 1
+    assert preset.subsets["masked_video_prediction"].clip.fps == (1, 8)
     assert preset.subsets["object_counting"].clip == load_preset("videossr").clip
 
 
@@ -88,7 +88,7 @@ def test_wrong_files(tmp_path, text, sentence):
 def test_unknown_names(tmp_path):
     with pytest.raises(
         BadInput,
-        match="unknown preset 'nonsense'; known presets: levels, mvp, mvp_easy, mvp_hard, mvp_harder, videossr, ",
+        match="unknown preset 'nonsense'; known presets: levels, mvp, mvp_easy, mvp_hard, mvp_harder, mvp_short, ",
     ):
         load_preset("nonsense")
     with pytest.raises(BadInput, match="does not exist"):

@@ -1,7 +1,8 @@
 """Masked video prediction: which frames fill the gap, and in which order? (MVP, arXiv 2601.03781.)
 
-Game        A clip's frames, 1 a second and without look-alikes, lose one run of K key frames. The model sees the
-            frames before and after the gap and a shuffled pool: the K true frames and l distractors of the same video.
+Game        A clip's frames, 1 a second (more in short videos) and without look-alikes, lose one run of K key frames.
+            The model sees the frames before and after the gap and a shuffled pool: the K true frames and l distractors
+            of the same video.
 Prompt      Two videos with the gap and its place in time between them, then the candidates "A: ..." to the last, then
             the question. The time of every frame is written, since Qwen2.5-VL's own clock restarts with each video and
             has even steps; the second part's goes on (Qwen3-VL is told it as `<t seconds>` too).
@@ -13,8 +14,8 @@ Knobs       num_key_frames: N, shown and masked ones together; num_masked: K; nu
             for the embedding's own value; radius: distractors come from so many key frames beyond each edge of the gap;
             hardness: 0 draws them at random, 1 takes those most like a true frame, in between a mixture of the two
             ranks; min_context: frames shown on each side, at least; candidates: "video" or "image".
-            Presets: mvp; mvp_easy (2 masked of 4); mvp_hard (6 of 16) and mvp_harder (8 of 24), whose distractors are
-            the nearby frames that are most like a true one.
+            Presets: mvp; mvp_short (2 masked of 3, for videos of some seconds); mvp_easy (2 masked of 4); mvp_hard (6
+            of 16) and mvp_harder (8 of 24), whose distractors are the nearby frames that are most like a true one.
 
 From the paper: 1 frame a second from a random start, greedy de-duplication by CLIP similarity against the last kept
 frame, one masked run, distractors from the same neighbourhood of the same video, GRPO. Ours, since the paper is not
@@ -49,7 +50,8 @@ from videossr_verl.video.sampling import Clip
 
 NAME = "masked_video_prediction"
 # What the task asks of a clip, whatever the preset's other tasks show: the paper's rate, at most the first 4 minutes.
-CLIP = {"num_frames": 256, "fps": 1.0, "margin": 0.0}
+# Ours: videos of less than 40 seconds are shown faster, up to 8 a second, so that they have frames to choose from.
+CLIP = {"num_frames": 256, "fps": (1.0, 8.0), "min_frames": 40, "margin": 0.0}
 
 _CLIP_MODEL = "openai/clip-vit-base-patch32"
 _TRIES = 100
@@ -102,6 +104,7 @@ class Difficulty:
 
 PRESETS = {
     "mvp": Difficulty(embedding=_CLIP_MODEL),
+    "mvp_short": Difficulty(embedding=_CLIP_MODEL, num_key_frames=6, num_masked=2, num_distractors=1),
     "mvp_easy": Difficulty(embedding=_CLIP_MODEL, num_masked=2, num_distractors=2, radius=16, hardness=0),
     "mvp_hard": Difficulty(
         embedding=_CLIP_MODEL, num_key_frames=24, num_masked=6, num_distractors=10, radius=10, hardness=1

@@ -20,13 +20,16 @@ class ClipSettings:
     Attributes:
         num_frames: T, even and at least 2. With `fps` it is the most that are taken.
         fps: None spreads T frames evenly over the window; a number takes frames at that rate from the
-            window's start (a source with fewer frames per second gives each of its frames once).
+            window's start (a source with fewer frames per second gives each of its frames once). Two numbers are the
+            lowest and the highest rate: the lowest is doubled, up to the highest, until there are `min_frames`.
+        min_frames: see `fps`.
         margin: share of the duration that is left out at each end, 0 to below 0.5.
         min_pixels, max_pixels: limits of H * W after the resize.
     """
 
     num_frames: int = 48
-    fps: float | None = None
+    fps: float | tuple[float, float] | None = None
+    min_frames: int = 2
     margin: float = 0.05
     min_pixels: int = 128 * 128
     max_pixels: int = 256 * 256
@@ -34,12 +37,26 @@ class ClipSettings:
     def __post_init__(self) -> None:
         if self.num_frames < 2 or self.num_frames % 2:
             raise ValueError(f"num_frames must be even and at least 2, got {self.num_frames}")
-        if self.fps is not None and not 0 < self.fps < float("inf"):
+        if self.fps is not None and not all(0 < rate < float("inf") for rate in self.rates):
             raise ValueError(f"fps must be above 0 frames per second, or None, got {self.fps}")
+        if isinstance(self.fps, tuple) and (len(self.fps) != 2 or self.fps[0] > self.fps[1]):
+            raise ValueError(f"fps must be one rate, or the lowest and the highest one, got {list(self.fps)}")
+        if self.min_frames < 2:
+            raise ValueError(f"min_frames must be at least 2, got {self.min_frames}")
         if not 0 <= self.margin < 0.5:
             raise ValueError(f"margin must be from 0 to below 0.5 (the share cut at each end), got {self.margin}")
         if not 0 < self.min_pixels <= self.max_pixels:
             raise ValueError(f"need 0 < min_pixels <= max_pixels, got {self.min_pixels} and {self.max_pixels}")
+
+    @property
+    def rates(self) -> list[float]:
+        """The frames per second to try, rising; none where the frames are spread evenly."""
+        if not isinstance(self.fps, tuple):
+            return [] if self.fps is None else [self.fps]
+        rates = [self.fps[0]]
+        while 2 * rates[-1] <= self.fps[-1]:
+            rates.append(2 * rates[-1])
+        return rates
 
 
 @dataclass(frozen=True)
@@ -115,7 +132,7 @@ def sample_clip(info: VideoInfo, video: str, settings: ClipSettings) -> Clip:
     window = (settings.margin * info.duration, (1 - settings.margin) * info.duration)
     pts = np.asarray(info.pts)
     usable = pts[(pts >= window[0]) & (pts <= window[1])]
-    times = _uniform(usable, settings, info) if settings.fps is None else _at_rate(usable, window, settings, info)
+    times = _uniform(usable, settings, info) if settings.fps is None else _at_first_rate(usable, settings, info)
     return Clip(
         video=video,
         content_id=info.content_id,
@@ -144,20 +161,28 @@ def _uniform(usable: np.ndarray, settings: ClipSettings, info: VideoInfo) -> np.
     return usable[np.minimum(wanted, len(usable) - count + steps)]
 
 
-def _at_rate(usable: np.ndarray, window: tuple[float, float], settings: ClipSettings, info: VideoInfo) -> np.ndarray:
-    since = usable - usable[:1]
-    # Slots 1 / fps apart, the last one not beyond the last frame; the nearest frame stands for each.
-    slot = np.minimum(np.rint(since * settings.fps), np.floor(since[-1:] * settings.fps + 1e-6))
-    order = np.lexsort((np.abs(since - slot / settings.fps), slot))
-    _, best = np.unique(slot[order], return_index=True)
-    chosen = usable[order[best]][: settings.num_frames]
+def _at_first_rate(usable: np.ndarray, settings: ClipSettings, info: VideoInfo) -> np.ndarray:
+    """At the first of the rates that gives `min_frames`, or else at the last."""
+    for rate in settings.rates:
+        chosen = _at_rate(usable, rate)[: settings.num_frames]
+        if len(chosen) >= settings.min_frames:
+            break
     if len(chosen) < 2:
         raise VideoRejected(
             RejectReason.TOO_SHORT,
-            f"{info.path} is too short: {window[1] - window[0]:.2f} usable seconds give fewer than 2 frames "
-            f"at {settings.fps:g} frames per second",
+            f"{info.path} is too short: {(1 - 2 * settings.margin) * info.duration:.2f} usable seconds give fewer than "
+            f"2 frames at {settings.rates[-1]:g} frames per second",
         )
     return chosen[: len(chosen) // 2 * 2]
+
+
+def _at_rate(usable: np.ndarray, fps: float) -> np.ndarray:
+    since = usable - usable[:1]
+    # Slots 1 / fps apart, the last one not beyond the last frame; the nearest frame stands for each.
+    slot = np.minimum(np.rint(since * fps), np.floor(since[-1:] * fps + 1e-6))
+    order = np.lexsort((np.abs(since - slot / fps), slot))
+    _, best = np.unique(slot[order], return_index=True)
+    return usable[order[best]]
 
 
 def _nearest(sorted_times: np.ndarray, targets: np.ndarray) -> np.ndarray:
