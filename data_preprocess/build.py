@@ -26,7 +26,7 @@ from data_preprocess.held_out import find_known, known_videos
 from data_preprocess.isolated import run_isolated
 from data_preprocess.look_alikes import group_look_alikes
 from data_preprocess.plan import Pick, partners, split_videos
-from data_preprocess.presets import Preset, absolute_embeddings, load_preset, with_embedding, with_mix
+from data_preprocess.presets import Preset, absolute_embeddings, load_preset, with_decoder, with_embedding, with_mix
 from data_preprocess.probe_corpus import Rejected, Run, Video, probe_corpus, warn_of_bugs
 from data_preprocess.seeds import digest
 from data_preprocess.sign_corpus import sign_corpus
@@ -55,6 +55,8 @@ def build(settings: BuildSettings) -> dict[str, Any]:
         preset = with_mix(preset, settings.mix)
     if settings.embedding:
         preset = with_embedding(preset, settings.embedding)
+    if settings.decoder:
+        preset = with_decoder(preset, settings.decoder)
     preset = absolute_embeddings(preset)
     known = known_videos(settings.held_out_from)
     counters = _token_counters(settings.models)

@@ -31,6 +31,7 @@ class BuildSettings:
         held_out_from: datasets of `build`, folders or their files of rows: a video that they show, or that looks like
             one, is left out ("held_out").
         refuse_known: such a video is an error instead.
+        decoder: "pyav" or "decord" (see `videossr_verl.video.decode`); None: as the preset says.
         models: model folders whose processors count `num_prompt_tokens`.
         embedding: "built_in" or a CLIP checkpoint (see `videossr_verl.video.embedding`); None: as the preset says.
         embedding_folder: keeps embeddings of frames for later builds; None: in the work folder, gone at the end.
@@ -50,6 +51,7 @@ class BuildSettings:
     data_root: str | None = None
     held_out_from: tuple[str, ...] = ()
     refuse_known: bool = False
+    decoder: str | None = None
     models: tuple[str, ...] = ()
     embedding: str | None = None
     embedding_folder: str | None = None

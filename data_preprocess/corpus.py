@@ -90,8 +90,8 @@ def note_left_out(corpus: Corpus) -> None:
     if corpus.left_out:
         named = [f"{len(files)} {suffix} ('{files[0]}')" for suffix, files in corpus.left_out_by_suffix().items()]
         print(
-            f"note: {len(corpus.left_out)} files have no name of a video and are left out: {', '.join(named)}; a file "
-            "that is given by its own name or in @list.txt is read whatever its name",
+            f"note: left out, because their names are not those of videos: {', '.join(named)}; a file that is given by "
+            "its own name or in @list.txt is read whatever its name",
             file=sys.stderr,
         )
 

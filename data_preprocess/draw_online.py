@@ -12,6 +12,7 @@ from data_preprocess.probe_corpus import probe_one
 from data_preprocess.seeds import digest
 from data_preprocess.write_dataset import make_row
 from videossr_verl.render import resolve_path
+from videossr_verl.sample import VideoSpec
 
 TRIES = 3  # not every draw finds a change that shows
 _PROBES_KEPT = 256  # a probe holds a time for each frame of its video
@@ -26,7 +27,7 @@ def draw_row(
     data_root: str,
     number: int,
 ) -> dict[str, Any] | None:
-    """A row of `subset` from the video of `stored`, with its index; None if the video cannot carry it.
+    """A row of `subset` from the video of `stored`, by its decoder, with its index; None if it cannot carry it.
 
     Args:
         partner: another video, for changes that borrow frames.
@@ -40,6 +41,9 @@ def draw_row(
     info = _probe(str(resolve_path(video, data_root)), video)
     if "rejected" in info:
         return None
+    chosen = settings.subsets[subset]
+    clip = replace(chosen.clip, decoder=VideoSpec.from_row(stored["videos"][0]).decoder)
+    settings = replace(settings, subsets={subset: replace(chosen, clip=clip)})
     other = _probe(str(resolve_path(partner, data_root)), partner) if partner else None
     borrow = (partner, other) if other and "rejected" not in other else None
     for attempt in range(TRIES):

@@ -95,14 +95,14 @@ def _clip(info: VideoInfo, video: str, settings: ClipSettings) -> Clip | VideoRe
 
 def _decode(path: str, clips: Sequence[Clip]) -> dict[Clip, np.ndarray]:
     """The frames of each clip, read-only: a task that changes them would change the next sample."""
-    by_size: dict[tuple[int, int], list[Clip]] = {}
+    by_size: dict[tuple[tuple[int, int], str], list[Clip]] = {}
     for clip in clips:
         size = target_size(clip.height, clip.width, clip.min_pixels, clip.max_pixels, FACTORS[0])
-        by_size.setdefault(size, []).append(clip)
+        by_size.setdefault((size, clip.decoder), []).append(clip)
     frames = {}
-    for size, group in by_size.items():
+    for (size, decoder), group in by_size.items():
         times = sorted({time for clip in group for time in clip.times})
-        decoded = decode(path, times, size)
+        decoded = decode(path, times, size, decoder)
         for clip in group:
             chosen = np.searchsorted(times, clip.times)
             frames[clip] = decoded if len(chosen) == len(times) else decoded[chosen]
@@ -115,6 +115,7 @@ def _draw_subset(
 ) -> list[dict[str, Any]]:
     subset = settings.subsets[name]
     module, difficulty, knobs = get_task(subset.task), subset.difficulty, asdict(subset.difficulty)
+    cut = {knob: value for knob, value in asdict(subset.clip).items() if knob != "decoder"}  # it asks nothing else
     extras = {}
     if (embedding := getattr(difficulty, "embedding", None)) is not None:
         what, folder = settings.embeddings[embedding], settings.embedding_folder
@@ -123,7 +124,7 @@ def _draw_subset(
     for index in range(count):
         if index >= GIVE_UP_AFTER and all("cannot" in sample for sample in drawn):
             return drawn + [drawn[-1]] * (count - index)
-        seed = sample_seed(settings.seed, clip.content_id, name, knobs | {"clip": asdict(subset.clip)}, index)
+        seed = sample_seed(settings.seed, clip.content_id, name, knobs | {"clip": cut}, index)
         try:
             sample = module.draw(clip, frames, difficulty, rng(seed), other, **extras)
         except CannotDraw as error:

@@ -32,7 +32,7 @@ def cached_embeddings(
     """
     if folder is None:
         return embed(frames, embedding)
-    name = digest("embeddings", clip.content_id, list(clip.times), list(frames.shape), dict(what))
+    name = digest("embeddings", clip.content_id, list(clip.times), list(frames.shape), clip.decoder, dict(what))
     path = Path(folder, name[:2], f"{name[2:]}.npy")
     if (vectors := _stored(path, len(frames))) is not None:
         return vectors

@@ -107,6 +107,15 @@ def with_embedding(preset: Preset, embedding: str) -> Preset:
     return replace(preset, subsets={**preset.subsets, **changed})
 
 
+def with_decoder(preset: Preset, decoder: str) -> Preset:
+    """The preset with another decoder (see `videossr_verl.video.decode`); BadInput for one that is not known."""
+    changed = {
+        name: replace(subset, clip=_make(subset.clip, {"decoder": decoder}, "--decoder"))
+        for name, subset in preset.subsets.items()
+    }
+    return replace(preset, subsets=changed)
+
+
 def absolute_embeddings(preset: Preset) -> Preset:
     """The preset with the whole paths of embeddings that are folders: samples must not depend on where one stood."""
     changed = {}

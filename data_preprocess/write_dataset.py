@@ -28,6 +28,7 @@ _VIDEO = pa.struct(
         ("max_pixels", _INT),
         ("task", _TEXT),
         ("transform", _TEXT),
+        ("decoder", _TEXT),
     ]
 )
 _IMAGE = pa.struct(
@@ -38,6 +39,7 @@ _IMAGE = pa.struct(
         ("height", _INT),
         ("min_pixels", _INT),
         ("max_pixels", _INT),
+        ("decoder", _TEXT),
     ]
 )
 _EXTRA = [("index", _INT), ("split", _TEXT), ("task", _TEXT), ("preset", _TEXT), ("difficulty", _TEXT)]

@@ -31,9 +31,9 @@ def test_several_videos_of_one_source_are_decoded_once(kinds, read_number, monke
     path = kinds["b_frames.mp4"]
     calls = []
 
-    def counted(source, times, size):
+    def counted(source, times, size, decoder):
         calls.append((source, tuple(times)))
-        return decode(source, times, size)
+        return decode(source, times, size, decoder)
 
     monkeypatch.setattr(render, "decode", counted)
     clips = [spec_of(path, [0.4, 0.44]), spec_of(path, [0.0, 0.04]), spec_of(path, [0.4, 0.48])]

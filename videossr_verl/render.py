@@ -41,7 +41,8 @@ def resolve_path(video: str, data_root: str | Path) -> Path:
 
 
 Video = tuple[torch.Tensor, dict[str, Any]]
-Request = tuple[str, tuple[int, int], tuple[float, ...]]  # file, (H, W), times
+Source = tuple[str, tuple[int, int], str]  # file, (H, W), decoder
+Request = tuple[Source, tuple[float, ...]]  # and times
 
 
 def render(
@@ -67,25 +68,26 @@ def render(
             for too much (see `row_limits`), for an unknown task, or for a change that cannot be made.
     """
     requests = [_video_requests(spec, factor) for spec in videos]
-    stills = [(spec.video, _size(spec, factor), (spec.time,)) for spec in images]
-    wanted: dict[tuple[str, tuple[int, int]], set[float]] = {}
+    stills = [((spec.video, _size(spec, factor), spec.decoder), (spec.time,)) for spec in images]
+    wanted: dict[Source, set[float]] = {}
     everything = [part for parts in requests for part in parts] + stills
-    check_prompt_pixels(everything[0][0] if everything else "", [(len(times), *size) for _, size, times in everything])
-    for video, size, times in everything:
-        wanted.setdefault((video, size), set()).update(times)
+    first = everything[0][0][0] if everything else ""
+    check_prompt_pixels(first, [(len(times), *size) for (_, size, _), times in everything])
+    for source, times in everything:
+        wanted.setdefault(source, set()).update(times)
     decoded = {}
-    for (video, size), times in wanted.items():
+    for (video, size, decoder), times in wanted.items():
         ordered = sorted(times)
-        frames = (cache.frames if cache else decode)(resolve_path(video, data_root), ordered, size)
-        decoded[video, size] = dict(zip(ordered, frames, strict=True))
+        frames = (cache.frames if cache else decode)(resolve_path(video, data_root), ordered, size, decoder)
+        decoded[video, size, decoder] = dict(zip(ordered, frames, strict=True))
 
     rendered = []
     for spec, parts in zip(videos, requests, strict=True):
-        sources = [np.stack([decoded[video, size][t] for t in times]) for video, size, times in parts]
+        sources = [np.stack([decoded[source][t] for t in times]) for source, times in parts]
         frames = _changed(spec, sources) if spec.transform else sources[0]
         tensor = torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)))
         rendered.append((tensor, video_metadata(spec.clock)))
-    return rendered, [Image.fromarray(decoded[video, size][time]) for video, size, (time,) in stills]
+    return rendered, [Image.fromarray(decoded[source][time]) for source, (time,) in stills]
 
 
 def _changed(spec: VideoSpec, sources: list[np.ndarray]) -> np.ndarray:
@@ -100,10 +102,10 @@ def _changed(spec: VideoSpec, sources: list[np.ndarray]) -> np.ndarray:
 def _video_requests(spec: VideoSpec, factor: int) -> list[Request]:
     """What the spec's own frames need and, where a change borrows frames, those of the other video."""
     size = _size(spec, factor)
-    requests = [(spec.video, size, spec.times)]
+    requests = [((spec.video, size, spec.decoder), spec.times)]
     source = spec.transform.get("source")
     if source:
-        requests.append((source["video"], size, tuple(source["times"])))
+        requests.append(((source["video"], size, spec.decoder), tuple(source["times"])))
     return requests
 
 

@@ -14,6 +14,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from videossr_verl.video.container import MAX_PIXELS, MAX_SIDE
+from videossr_verl.video.decode import DECODERS, DEFAULT_DECODER
 from videossr_verl.video.frame_index import MAX_DURATION
 from videossr_verl.video.rejected import RejectReason, VideoRejected
 
@@ -45,6 +46,14 @@ def read_times(row: Mapping[str, Any], key: str, video: str) -> tuple[float, ...
         if not isinstance(time, Real) or not 0 <= time <= MAX_DURATION:
             raise _bad_row(video, f"has {time!r} in {key}, which must be seconds from 0 to {MAX_DURATION:g}")
     return tuple(map(float, times))
+
+
+def read_decoder(row: Mapping[str, Any], video: str) -> str:
+    """What the build decoded with."""
+    decoder = row.get("decoder") or DEFAULT_DECODER
+    if decoder not in DECODERS:
+        raise _bad_row(video, f"names the decoder {decoder!r}; known ones: {', '.join(DECODERS)}")
+    return decoder
 
 
 def read_sizes(row: Mapping[str, Any], video: str) -> dict[str, int]:

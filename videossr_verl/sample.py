@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from videossr_verl import row_limits
+from videossr_verl.video.decode import DEFAULT_DECODER
 
 
 class CannotDraw(ValueError):
@@ -39,6 +40,7 @@ class VideoSpec:
         min_pixels, max_pixels: limits of H * W after the resize.
         task: name of the task whose `render` makes the change.
         transform: the change, as JSON data; empty when the frames are shown as they are.
+        decoder: what reads the file, see `video.decode`.
     """
 
     video: str
@@ -50,6 +52,7 @@ class VideoSpec:
     max_pixels: int
     task: str
     transform: Mapping[str, Any] = field(default_factory=dict)
+    decoder: str = DEFAULT_DECODER
 
     def to_row(self) -> dict[str, Any]:
         """The entry of a parquet row's `videos` list. `transform` becomes a string: its shape differs by task."""
@@ -63,6 +66,7 @@ class VideoSpec:
             "max_pixels": self.max_pixels,
             "task": self.task,
             "transform": json.dumps(self.transform, sort_keys=True, separators=(",", ":")),
+            "decoder": self.decoder,
         }
 
     @classmethod
@@ -82,6 +86,7 @@ class VideoSpec:
             **row_limits.read_sizes(row, video),
             task=str(row.get("task")),
             transform=row_limits.read_transform(row, video),
+            decoder=row_limits.read_decoder(row, video),
         )
 
 
@@ -92,7 +97,7 @@ class ImageSpec:
     Attributes:
         video: path of the source file, relative to the data root.
         time: source time in seconds.
-        width, height, min_pixels, max_pixels: as in `VideoSpec`.
+        width, height, min_pixels, max_pixels, decoder: as in `VideoSpec`.
     """
 
     video: str
@@ -101,6 +106,7 @@ class ImageSpec:
     height: int
     min_pixels: int
     max_pixels: int
+    decoder: str = DEFAULT_DECODER
 
     def to_row(self) -> dict[str, Any]:
         """The entry of a parquet row's `images` list; the file stands under verl's own key for it."""
@@ -111,6 +117,7 @@ class ImageSpec:
             "height": self.height,
             "min_pixels": self.min_pixels,
             "max_pixels": self.max_pixels,
+            "decoder": self.decoder,
         }
 
     @classmethod
@@ -118,7 +125,8 @@ class ImageSpec:
         """The inverse of `to_row`, as `VideoSpec.from_row`."""
         video = row_limits.read_name(row, "image")
         (time,) = row_limits.read_times({"time": [row.get("time")]}, "time", video)
-        return cls(video=video, time=time, **row_limits.read_sizes(row, video))
+        decoder = row_limits.read_decoder(row, video)
+        return cls(video=video, time=time, **row_limits.read_sizes(row, video), decoder=decoder)
 
 
 @dataclass(frozen=True)

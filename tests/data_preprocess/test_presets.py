@@ -74,7 +74,7 @@ def test_own_file_changes_single_knobs(tmp_path):
         ("tasks: [object_counting]", "must be a mapping"),
         ("clip: {}", "names no task"),
         ("tasks: {object_counting: {clip: {fps: 0}}}", "task 'object_counting', clip: fps must be above 0"),
-        ("tasks: {masked_video_prediction: {clip: {rate: 1}}}", "clip: unknown knob 'rate'; known knobs: fps"),
+        ("tasks: {masked_video_prediction: {clip: {rate: 1}}}", "clip: unknown knob 'rate'; known knobs: decoder, fps"),
         ("tasks: {masked_video_prediction: {difficulty: {num_masked: 3}}}", "num_masked must be even"),
         ("tasks: {", "not readable YAML"),
     ],

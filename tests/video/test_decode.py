@@ -50,7 +50,7 @@ def test_decord_gives_the_same_frames(kinds, read_number):
 def test_decord_refuses_what_it_would_misread(kinds, name):
     pytest.importorskip("decord")
     info = probe(kinds[name])
-    with pytest.raises(VideoRejected, match="use the backend 'pyav'"):
+    with pytest.raises(VideoRejected, match="use the decoder 'pyav'"):
         decode(kinds[name], info.pts[:2], (info.height, info.width), "decord")
 
 

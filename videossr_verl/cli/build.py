@@ -61,6 +61,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option("--keep-embeddings", "DIR", text)
     text = "run on this Ray cluster ('auto', 'host:port', 'local'); its nodes see the videos at the same path"
     option("--ray-address", "ADDR", text)
+    text = (
+        "what reads the files: pyav (default, exact) or decord (MP4, MOV, Matroska and WebM only, slower, its pixels "
+    )
+    text += "differ slightly); the rows tell it, so training and evaluation use the same"
+    option("--decoder", "NAME", text)
     text = "a video that takes longer to read or to decode is rejected (default 600)"
     option("--timeout", "SECONDS", text, type=float, default=600.0)
 
@@ -84,6 +89,7 @@ def run(args: argparse.Namespace) -> None:
         models=tuple(args.model),
         embedding=args.embedding,
         embedding_folder=args.keep_embeddings,
+        decoder=args.decoder,
         workers=args.workers,
         ray_address=args.ray_address,
         timeout=args.timeout,

@@ -59,6 +59,7 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     add("--embedding", metavar="NAME", help="for --mvp: a CLIP folder or hub name, or built_in (default: CLIP)")
     add("--seed", metavar="S", type=int, default=0, help="of everything random (default 0)")
     add("--data-root", metavar="DIR", help="the rows' paths are relative to it (default: the deepest common folder)")
+    add("--decoder", metavar="NAME", help="what reads the files, pyav (default) or decord: see videossr build --help")
     add("--workers", metavar="W", type=int, help="processes (default: one per core)")
     text = "model folder whose processor counts the prompt tokens; may be repeated"
     add("--model", metavar="PATH", action="append", default=[], help=text)
@@ -83,6 +84,7 @@ def _build(args: argparse.Namespace) -> None:
         seed=args.seed,
         data_root=args.data_root,
         embedding=args.embedding,
+        decoder=args.decoder,
         workers=args.workers,
         models=tuple(args.model),
     )

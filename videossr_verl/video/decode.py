@@ -1,10 +1,11 @@
 """The pixels of chosen frames, at the training size; never more than one full-size picture is kept.
 
-Two backends choose the same frames (nearest presentation time in the file's own list, see container.py):
+Two decoders choose the same frames (nearest presentation time in the file's own list, see frame_index.py):
     pyav    the default: exact, fastest in benchmarks/README.md, its wheels bring FFmpeg along
-    decord  optional (`pip install decord`); unmaintained since 2021; MP4, MOV, Matroska, WebM
-            only, and it cannot skip, so it decodes all frames up to the last one asked for
-They resize with different code, so pixels differ slightly: use one backend for one data set.
+    decord  optional (`pip install decord`); unmaintained since 2021; MP4, MOV, Matroska, WebM only, none whose times
+            start again, and it cannot skip, so it decodes all frames up to the last one asked for
+They resize with different code, so pixels differ slightly. A data set is built with one of them (`videossr build
+--decoder`), its rows tell which, and whoever shows them uses that one.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from videossr_verl.video.probe import first_frame, quarter_turns
 from videossr_verl.video.rejected import RejectReason, VideoRejected, reading
 from videossr_verl.video.timelines import NO_TIME
 
-DEFAULT_BACKEND = "pyav"
+DEFAULT_DECODER = "pyav"
 
 # Codecs whose decoder, told to, leaves out frames that no other frame refers to.
 SKIPS_UNREFERENCED = ("h264", "hevc")
@@ -37,7 +38,7 @@ ONE_THREAD = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
 
 
 def decode(
-    path: str | os.PathLike[str], times: Sequence[float], size: tuple[int, int], backend: str | None = None
+    path: str | os.PathLike[str], times: Sequence[float], size: tuple[int, int], decoder: str = DEFAULT_DECODER
 ) -> np.ndarray:
     """The frames of a video nearest to `times`, upright and resized.
 
@@ -45,16 +46,16 @@ def decode(
         path: the video file.
         times: T source times in seconds since the first frame; any order, may repeat.
         size: (H, W) in pixels, see `target_size`.
-        backend: "pyav", "decord", or None for the default.
+        decoder: "pyav" or "decord".
 
     Returns:
         uint8 (T, H, W, 3), RGB.
 
     Raises:
         VideoRejected: undecodable, with the first time that is missing; or any reason of `frame_index`.
-        ValueError: no times, a time that is not finite, or an unknown backend.
+        ValueError: no times, a time that is not finite, or an unknown decoder.
     """
-    frames, missing = decode_possible(path, times, size, backend)
+    frames, missing = decode_possible(path, times, size, decoder)
     if missing.any():
         first = np.asarray(times, dtype=np.float64)[missing].min()
         raise VideoRejected(
@@ -66,12 +67,12 @@ def decode(
 
 
 def decode_possible(
-    path: str | os.PathLike[str], times: Sequence[float], size: tuple[int, int], backend: str | None = None
+    path: str | os.PathLike[str], times: Sequence[float], size: tuple[int, int], decoder: str = DEFAULT_DECODER
 ) -> tuple[np.ndarray, np.ndarray]:
     """As `decode`, but a frame that cannot be decoded is no error: also returns bool (T,), which ones are missing."""
     path = os.fspath(path)
-    if backend not in (None, *BACKENDS):
-        raise ValueError(f"unknown decode backend '{backend}'; known ones: {', '.join(BACKENDS)}")
+    if decoder not in DECODERS:
+        raise ValueError(f"unknown decoder '{decoder}'; known ones: {', '.join(DECODERS)}")
     asked = np.asarray(times, dtype=np.float64)
     if not asked.size:
         raise ValueError("times is empty; ask for at least one frame")
@@ -84,7 +85,7 @@ def decode_possible(
     frames = np.empty((len(asked), *size, 3), dtype=np.uint8)
     missing = np.ones(len(asked), dtype=bool)
     with reading(RejectReason.UNDECODABLE, f"{path} cannot be decoded"):
-        for number, picture in BACKENDS[backend or DEFAULT_BACKEND](path, index, sorted(rows), size):
+        for number, picture in DECODERS[decoder](path, index, sorted(rows), size):
             frames[rows[number]] = picture
             missing[rows[number]] = False
     return frames, missing
@@ -222,19 +223,19 @@ def _decord(path: str, index: FrameIndex, wanted: list[int], size: tuple[int, in
     if not index.container.startswith(INDEXED):  # measured: shifted frames, no times, or no open
         raise VideoRejected(
             RejectReason.UNDECODABLE,
-            f"{path}: decord misreads '{index.container}' files; use the backend 'pyav'",
+            f"{path}: decord misreads '{index.container}' files; use the decoder 'pyav'",
         )
     if not index.seekable:
         raise VideoRejected(
             RejectReason.UNDECODABLE,
-            f"{path}: decord finds frames by their times, which start again here; use the backend 'pyav'",
+            f"{path}: decord finds frames by their times, which start again here; use the decoder 'pyav'",
         )
     # decord turns the pictures of MP4 and MOV files itself, those of Matroska and WebM not.
     film = first_frame(path, index.stream)
     turns = 0 if index.container.startswith("mov") else quarter_turns(film)
     height, width = size if turns % 2 == 0 else size[::-1]
     decord.logging.set_level(decord.logging.QUIET)
-    with reading(RejectReason.UNDECODABLE, f"{path} cannot be read by decord; use the backend 'pyav'"):
+    with reading(RejectReason.UNDECODABLE, f"{path} cannot be read by decord; use the decoder 'pyav'"):
         reader = decord.VideoReader(path, ctx=decord.cpu(0), num_threads=1)
         starts = reader.get_frame_timestamp(range(len(reader)))[:, 0]  # it counts from the first frame, too
         reader.seek(0)
@@ -257,5 +258,5 @@ def _decord(path: str, index: FrameIndex, wanted: list[int], size: tuple[int, in
             yield number, np.rot90(cv2.resize(picture, (width, height), interpolation=kernel), turns)
 
 
-Backend = Callable[[str, FrameIndex, list[int], tuple[int, int]], Pictures]
-BACKENDS: dict[str, Backend] = {"pyav": _pyav, "decord": _decord}
+Decoder = Callable[[str, FrameIndex, list[int], tuple[int, int]], Pictures]
+DECODERS: dict[str, Decoder] = {"pyav": _pyav, "decord": _decord}

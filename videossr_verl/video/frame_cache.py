@@ -29,7 +29,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from videossr_verl.video.decode import DEFAULT_BACKEND, decode
+from videossr_verl.video.decode import DEFAULT_DECODER, decode
 from videossr_verl.video.probe import content_id
 
 logger = logging.getLogger(__name__)
@@ -58,16 +58,22 @@ class FrameCache:
         self._unweighed = float("inf")  # a first file may be one too many
         self.counts: Counter[str] = Counter(hit=0, miss=0, damaged=0, unwritable=0)
 
-    def frames(self, path: str | os.PathLike[str], times: Sequence[float], size: tuple[int, int]) -> np.ndarray:
-        """As `decode(path, times, size)`, with the same errors; a cache that cannot be written to is only slow."""
+    def frames(
+        self,
+        path: str | os.PathLike[str],
+        times: Sequence[float],
+        size: tuple[int, int],
+        decoder: str = DEFAULT_DECODER,
+    ) -> np.ndarray:
+        """As `decode`, with the same errors; a cache that cannot be written to is only slow."""
         try:
-            name = self._name(Path(path), times, size)
+            name = self._name(Path(path), times, size, decoder)
         except OSError:
-            return decode(path, times, size)  # it says what is wrong with the video
+            return decode(path, times, size, decoder)  # it says what is wrong with the video
         frames = self._read(name, (len(times), *size, 3))
         self._count("miss" if frames is None else "hit")
         if frames is None:
-            frames = decode(path, times, size)
+            frames = decode(path, times, size, decoder)
             self._write(name, frames)
         return frames
 
@@ -77,9 +83,10 @@ class FrameCache:
             if event in ("hit", "miss") and (self.counts["hit"] + self.counts["miss"]) % TOLD_EVERY == 0:
                 logger.warning("frame cache %s in process %d: %s", self._folder, os.getpid(), dict(self.counts))
 
-    def _name(self, path: Path, times: Sequence[float], size: tuple[int, int]) -> Path:
-        decoder = [DEFAULT_BACKEND, av.__version__, {k: list(v) for k, v in av.library_versions.items()}]
-        request = json.dumps([self._content_id(path), [repr(float(t)) for t in times], size, decoder], sort_keys=True)
+    def _name(self, path: Path, times: Sequence[float], size: tuple[int, int], decoder: str) -> Path:
+        # Whichever decodes, PyAV tells which frames there are.
+        versions = [decoder, av.__version__, {k: list(v) for k, v in av.library_versions.items()}]
+        request = json.dumps([self._content_id(path), [repr(float(t)) for t in times], size, versions], sort_keys=True)
         digest = blake2b(request.encode(), digest_size=16).hexdigest()
         return self._folder / digest[:2] / (digest + SUFFIX)
 

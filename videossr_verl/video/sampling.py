@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from videossr_verl.sample import ImageSpec, VideoSpec
+from videossr_verl.video.decode import DECODERS, DEFAULT_DECODER
 from videossr_verl.video.probe import VideoInfo
 from videossr_verl.video.rejected import RejectReason, VideoRejected
 
@@ -25,6 +26,7 @@ class ClipSettings:
         min_frames: see `fps`.
         margin: share of the duration that is left out at each end, 0 to below 0.5.
         min_pixels, max_pixels: limits of H * W after the resize.
+        decoder: what reads the files, see `decode`.
     """
 
     num_frames: int = 48
@@ -33,6 +35,7 @@ class ClipSettings:
     margin: float = 0.05
     min_pixels: int = 128 * 128
     max_pixels: int = 256 * 256
+    decoder: str = DEFAULT_DECODER
 
     def __post_init__(self) -> None:
         if self.num_frames < 2 or self.num_frames % 2:
@@ -47,6 +50,8 @@ class ClipSettings:
             raise ValueError(f"margin must be from 0 to below 0.5 (the share cut at each end), got {self.margin}")
         if not 0 < self.min_pixels <= self.max_pixels:
             raise ValueError(f"need 0 < min_pixels <= max_pixels, got {self.min_pixels} and {self.max_pixels}")
+        if self.decoder not in DECODERS:
+            raise ValueError(f"decoder must be one of {', '.join(DECODERS)}, got '{self.decoder}'")
 
     @property
     def rates(self) -> list[float]:
@@ -69,7 +74,7 @@ class Clip:
         pts: all N source times, seconds since the first frame.
         times: T of them, strictly increasing, T even: the frames that are shown.
         window: (start, end) in source seconds: the part of the video that may be shown.
-        min_pixels, max_pixels: as in `ClipSettings`.
+        min_pixels, max_pixels, decoder: as in `ClipSettings`.
     """
 
     video: str
@@ -81,6 +86,7 @@ class Clip:
     window: tuple[float, float]
     min_pixels: int
     max_pixels: int
+    decoder: str = DEFAULT_DECODER
 
     @property
     def clock(self) -> tuple[float, ...]:
@@ -112,11 +118,12 @@ class Clip:
             max_pixels=self.max_pixels,
             task=task,
             transform=dict(transform or {}),
+            decoder=self.decoder,
         )
 
     def image_spec(self, time: float) -> ImageSpec:
         """The row entry that shows the frame at source `time` as an image."""
-        return ImageSpec(self.video, time, self.width, self.height, self.min_pixels, self.max_pixels)
+        return ImageSpec(self.video, time, self.width, self.height, self.min_pixels, self.max_pixels, self.decoder)
 
 
 def sample_clip(info: VideoInfo, video: str, settings: ClipSettings) -> Clip:
@@ -143,6 +150,7 @@ def sample_clip(info: VideoInfo, video: str, settings: ClipSettings) -> Clip:
         window=window,
         min_pixels=settings.min_pixels,
         max_pixels=settings.max_pixels,
+        decoder=settings.decoder,
     )
 
 
