@@ -1,8 +1,9 @@
 """Temporal jigsaw: in which order did these clips happen? (VideoSSR, arXiv 2511.06281.)
 
 Game        The clip is cut into n pieces of equal length, which are shown in another order.
-Prompt      n videos, one line "Clip i: <video>" each, then the question. Each is a video of its own whose
-            clock starts at 0, so the timestamps do not tell the order.
+Prompt      n videos, one line "Clip i: <video>" each, then the question. Each is a video of its own. All have the
+            same clock: from 0, in even steps of the clip's mean interval. Their true times differ a little where the
+            source's frames are uneven, which is enough to tell pieces apart without looking.
 Label       n digits: the i-th is the shown position of the i-th piece in time (the inverse permutation),
             which is the list of shown clips from the earliest to the latest.
 Reward      1 - sum of position errors / the sum for the reversed order (reward_fns.temporal_jigsaw).
@@ -72,11 +73,8 @@ def draw(
     order = np.arange(n)
     while (order == np.arange(n)).all():
         order = rng.permutation(n)
-    clock = clip.clock
-    specs = []
-    for piece in (pieces[i] for i in order):
-        start = clock[piece][0]
-        specs.append(clip.spec(NAME, {}, times=clip.times[piece], clock=[t - start for t in clock[piece]]))
+    clock = _even_clock(clip, pieces[0])
+    specs = [clip.spec(NAME, times=clip.times[pieces[i]], clock=clock) for i in order]
     answer = "".join(str(position + 1) for position in np.argsort(order))
     return Sample(NAME, _question(n), tuple(specs), answer, {"shown": (order + 1).tolist()})
 
@@ -95,6 +93,12 @@ def _cut(num_frames: int, difficulty: Difficulty) -> list[slice]:
             "leave fewer than 2 frames for each"
         )
     return [slice(i * length + margin, (i + 1) * length - margin) for i in range(difficulty.num_clips)]
+
+
+def _even_clock(clip: Clip, piece: slice) -> list[float]:
+    """The clock of each piece, since all are as long as this one."""
+    interval = clip.clock[-1] / (len(clip.clock) - 1)
+    return [i * interval for i in range(piece.stop - piece.start)]
 
 
 def _check_pieces_differ(frames: np.ndarray, pieces: list[slice]) -> None:
