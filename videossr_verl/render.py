@@ -100,11 +100,11 @@ def _changed(spec: VideoSpec, sources: list[np.ndarray]) -> np.ndarray:
 
 
 def _video_requests(spec: VideoSpec, factor: int) -> list[Request]:
-    """What the spec's own frames need and, where a change borrows frames, those of the other video."""
-    size = _size(spec, factor)
-    requests = [((spec.video, size, spec.decoder), spec.times)]
+    """What the spec's own frames need and, where a change borrows frames, those of the other video in its own shape."""
+    requests = [((spec.video, _size(spec, factor), spec.decoder), spec.times)]
     source = spec.transform.get("source")
     if source:
+        size = target_size(source["height"], source["width"], spec.min_pixels, spec.max_pixels, factor)
         requests.append(((source["video"], size, spec.decoder), tuple(source["times"])))
     return requests
 

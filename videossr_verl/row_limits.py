@@ -71,7 +71,7 @@ def read_sizes(row: Mapping[str, Any], video: str) -> dict[str, int]:
 
 
 def read_transform(row: Mapping[str, Any], video: str) -> dict[str, Any]:
-    """The change as JSON data; the times and the path of a "source" in it are checked, the rest by the task."""
+    """The change as JSON data; path, times and size of a "source" in it are checked, the rest by the task."""
     text = row.get("transform")
     if not isinstance(text, str) or len(text) > MAX_TRANSFORM:
         raise _bad_row(video, f"must have a transform, as JSON text of at most {MAX_TRANSFORM} characters")
@@ -85,6 +85,7 @@ def read_transform(row: Mapping[str, Any], video: str) -> dict[str, Any]:
         if not isinstance(source, dict):
             raise _bad_row(video, "has a transform whose source is no JSON object")
         read_times(source, "times", read_name(source))
+        read_sizes({**row, "width": source.get("width"), "height": source.get("height")}, video)
     return transform
 
 

@@ -44,6 +44,10 @@ def shape(**changed):
     return {"task": "object_counting", "transform": json.dumps({"drawn": [drawn]})}
 
 
+def source(video, **changed):
+    return json.dumps({"source": {"video": video, "times": [0, 1], "width": 64, "height": 48} | changed})
+
+
 # What is changed in a good row -> a word of the sentence.
 BAD_ROWS = [
     ({"times": [0.0] * 10**6}, "has 1000000"),
@@ -80,7 +84,9 @@ BAD_ROWS = [
     ({"transform": '{"a": 1}', "task": None}, "unknown task"),
     ({"transform": '{"source": 7}'}, "source is no JSON object"),
     ({"transform": '{"source": {"video": "http://localhost/v.mp4", "times": [0]}}'}, "network address"),
-    ({"transform": '{"source": {"video": "../../etc/passwd", "times": [0, 1]}}'}, "outside the data root"),
+    ({"transform": source("../../etc/passwd")}, "outside the data root"),
+    ({"transform": source("b_frames.mp4", width=10**9)}, "1000000000x48"),
+    ({"transform": source("b_frames.mp4", height=None)}, "height None"),
     ({"transform": '{"source": {"video": "b_frames.mp4", "times": [1e99]}}'}, "1e\\+99 in times"),
     ({"transform": change("invert", 0, 10**9)}, "no segment of 4 frames"),
     ({"transform": change("invert", -1, 2)}, "no segment of 4 frames"),
@@ -164,7 +170,7 @@ def test_every_parameter_that_is_drawn_may_be_rendered():
     rng = np.random.default_rng(0)
     for change_ in PERTURBATIONS.values():
         for length in (4, 16):
-            check_params(json.loads(json.dumps(change_.draw(rng, length))), length)
+            check_params(json.loads(json.dumps(change_.draw(rng, length, ((720, 1280), (168, 336))))), length)
 
 
 def row(index=0, **changed):

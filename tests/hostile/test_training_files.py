@@ -49,7 +49,7 @@ def outside(row):
 
 def outside_source(row):
     transform = json.loads(row["videos"][0]["transform"])
-    source = {"video": "/etc/passwd", "times": row["videos"][0]["times"]}
+    source = {"video": "/etc/passwd", "times": row["videos"][0]["times"], "width": 64, "height": 48}
     row["videos"][0]["transform"] = json.dumps(transform | {"source": source})
 
 

@@ -1,5 +1,5 @@
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -94,12 +94,12 @@ def test_swap_borrows_the_other_clips_frames(clip, clip_of, frames):
     transform = transform_of(sample)
     start, stop, source = transform["start"], transform["stop"], transform["source"]
     assert source["video"] == "folder/b.mp4"
+    assert (source["width"], source["height"]) == (other.width, other.height)
     np.testing.assert_allclose(source["times"], other.times[start:stop], atol=1e-6)
-    borrowed = np.full((stop - start, 60, 30, 3), 255, np.uint8)  # another size: letterboxed
+    borrowed = np.full((stop - start, 60, 30, 3), 255, np.uint8)  # another shape: it fills the frame
     shown = render(transform, frames, borrowed)
     assert shown.shape == frames.shape
-    assert (shown[start:stop, :, 35:77] == 255).all()
-    assert not shown[start:stop, :, :35].any()
+    assert (shown[start:stop] == 255).all()
     np.testing.assert_array_equal(shown[:start], frames[:start])
 
 
@@ -143,6 +143,19 @@ def test_answers_and_question_by_hand(clip_of, frames):
         "this segment starts and when it ends. Answer only with both times in seconds, in the form "
         "<start>-<end>, for example 14.5-26.2."
     )
+
+
+def test_noise_follows_the_size_of_the_source(clip, frames):
+    """Frames of 84 x 112 from 360 x 640: a fifth of the noise is left, from a source of 84 x 112 all of it."""
+    change = Difficulty(("noise",))
+    small = draw(replace(clip, width=112, height=84), frames, change, rng())
+    kept = [transform_of(sample)["params"]["kept"] for sample in (small, draw(clip, frames, change, rng()))]
+    assert kept == [1.0, pytest.approx(0.188, abs=0.002)]  # sqrt((s - 1/3) / s**2) for each side
+
+
+def test_noise_that_no_longer_shows_is_refused(clip, frames):
+    with pytest.raises(CannotDraw, match="noise: the change does not show"):
+        draw(replace(clip, width=7680, height=4320), frames, Difficulty(("noise",)), rng())
 
 
 def test_labels_follow_the_true_timestamps(clip_of, frames):

@@ -18,7 +18,8 @@ IN_PLACE = sorted(set(PERTURBATIONS) - {"slow", "fast", "swap"})
 
 
 def check(name, frames, seed=0):
-    params = PERTURBATIONS[name].draw(np.random.default_rng(seed), len(frames))
+    size = frames.shape[1:3]
+    params = PERTURBATIONS[name].draw(np.random.default_rng(seed), len(frames), (size, size))
     return is_visible(name, params, frames, PERTURBATIONS[name].apply(frames, params))
 
 

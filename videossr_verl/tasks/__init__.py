@@ -10,8 +10,8 @@ A task module has:
         A task whose Difficulty has the knob `embedding` (a name, see `video.embedding`) is also given
         embeddings=(T, D) of the frames, made once per video.
     render(transform, frames, other_frames=None) -> frames: the change, applied to uint8 T, H, W, C frames.
-        Returns a new array. Where a transform has the key "source" ({"video": path, "times": [seconds]}),
-        other_frames are that video's frames at those times, at their own size.
+        Returns a new array. Where a transform has the key "source" ({"video": path, "times": [seconds],
+        "width": pixels, "height": pixels}), other_frames are that video's frames at those times, in their own shape.
 and may have
     CLIP: knobs of ClipSettings that its clips need, whatever the preset asks for the other tasks.
 """

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from videossr_verl.sample import CannotDraw, Sample
-from videossr_verl.video.perturbations import PERTURBATIONS, check_params, letterbox, retime
+from videossr_verl.video.perturbations import PERTURBATIONS, check_params, fill, retime
 from videossr_verl.video.sampling import Clip
 from videossr_verl.video.visibility import MIN_MOTION, is_visible, motion, thumbnails, visibility
 
@@ -102,7 +102,7 @@ def render(transform: Mapping[str, Any], frames: np.ndarray, other_frames: np.nd
 
     Args:
         transform: {"perturbation", "params", "start", "stop"} and for swap "source"; `stop` is exclusive.
-        other_frames: for swap, the frames of "source", (stop - start, h, w, 3); letterboxed into H, W.
+        other_frames: for swap, the frames of "source", (stop - start, h, w, 3); they fill H, W.
     """
     out = frames.copy()
     start, stop = transform["start"], transform["stop"]
@@ -113,7 +113,7 @@ def render(transform: Mapping[str, Any], frames: np.ndarray, other_frames: np.nd
     if transform["perturbation"] == "swap":
         if other_frames is None:
             raise ValueError("render needs other_frames for swap: decode transform['source'] and pass its frames")
-        out[segment] = letterbox(other_frames, *frames.shape[1:3])
+        out[segment] = fill(other_frames, *frames.shape[1:3])
     else:
         change = PERTURBATIONS[transform["perturbation"]]
         out[segment] = change.apply(frames[segment], transform["params"])
@@ -146,7 +146,7 @@ def _make_sample(
     if len(set(answer.split("-"))) == 1:
         raise CannotDraw("the segment starts and ends in the same tenth of a second")
     change = PERTURBATIONS[name]
-    params = change.draw(rng, stop - start)
+    params = change.draw(rng, stop - start, ((clip.height, clip.width), frames.shape[1:3]))
     transform: dict[str, Any] = {"perturbation": name, "params": params, "start": start, "stop": stop}
     details = {"perturbation": name, "start_frame": start, "stop_frame": stop}
     times = clip.times
@@ -183,7 +183,8 @@ def _borrow(clip: Clip, other: Clip | None, start: int, stop: int) -> dict[str, 
         raise CannotDraw("the other video has the same content")
     if len(other.times) < stop:
         raise CannotDraw(f"the other clip has {len(other.times)} frames, {stop} are needed")
-    return {"video": other.video, "times": [round(float(t), 6) for t in other.times[start:stop]]}
+    times = [round(float(t), 6) for t in other.times[start:stop]]
+    return {"video": other.video, "times": times, "width": other.width, "height": other.height}
 
 
 def _change_speed(

@@ -5,7 +5,7 @@ changes. All changes are made after the resize to the training size, on uint8 RG
 
     name          what happens                                              drawn
     saturation    colours twice as saturated
-    noise         Gaussian noise, new in every frame                        sigma in 35..70 grey levels, seed
+    noise         Gaussian noise of the source's pixels, new in every frame sigma in 35..70 grey levels, seed
     blur          Gaussian blur of 2 pixels per 256 pixels of short side
     grayscale     colours removed
     invert        255 - value
@@ -13,14 +13,17 @@ changes. All changes are made after the resize to the training size, on uint8 RG
     zoom_in       the central 1/factor of each side fills the picture       factor in 1.3..1.5
     zoom_out      the picture shrunk by factor on a black canvas            factor in 1.2..1.4
     rotate_180, mirror (left to right)
-    rotate_90 (clockwise), rotate_270: letterboxed into the old frame size
+    rotate_90 (clockwise), rotate_270: the turned picture fills the frame, see `fill`
     slow, fast    other source times are shown, see `retime`                speed in 0.3..0.5, 2..3
     stutter_hold  the segment shows `holds` pictures, each held             holds in 2..5
     shuffle       the segment's frames in another order                     order
-    swap          frames of another video, see `letterbox`
+    swap          frames of another video, which fill the frame, see `fill`
 
-The release blurs the full-size picture by 2 pixels; here the blur grows with the training size, so that the
-same share of the picture is blurred at any size. The paper does not give the speeds; these are ours.
+The release makes its changes in full-size pictures, which are shrunk afterwards. Shrinking averages noise, so we
+add what is left of it (`_noise`). A blur of 2 pixels would be gone: ours grows with the training size, so that the
+same share of the picture is blurred at any size. The release's quarter turns change the frame size inside a video,
+which no model can be shown; bars around the turned picture would give the segment away. The paper does not give the
+speeds; these are ours.
 """
 
 from __future__ import annotations
@@ -33,6 +36,8 @@ import cv2
 import numpy as np
 
 Params = Mapping[str, Any]
+Sizes = tuple[tuple[int, int], tuple[int, int]]  # (H, W) of the source, and of the frames made from it
+Draw = Callable[[np.random.Generator, int, Sizes], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Perturbation:
         name: key in `PERTURBATIONS`.
         description: lower-case clause that names the change, for use inside a question.
         family: "fine_grained", "spatial", "temporal" or "other".
-        draw: (rng, T) -> JSON parameters for a segment of T frames.
+        draw: (rng, T, sizes) -> JSON parameters for a segment of T frames.
         apply: (frames (T, H, W, 3) uint8, parameters) -> new array of the same shape; the input stays as it
             is. For slow, fast and swap this is a plain copy: they need other source frames.
     """
@@ -51,7 +56,7 @@ class Perturbation:
     name: str
     description: str
     family: str
-    draw: Callable[[np.random.Generator, int], dict[str, Any]]
+    draw: Draw
     apply: Callable[[np.ndarray, Params], np.ndarray]
 
 
@@ -78,7 +83,14 @@ def retime(times: Sequence[float], clock: Sequence[float], start: int, stop: int
 
 
 # Beyond these no `draw` goes, and what `apply` needs in memory or time would have no end.
-_RANGES = {"factor": (1, 10), "speed": (0.01, 100), "radius": (0, 4), "sigma": (0, 255), "seed": (0, 2**63 - 1)}
+_RANGES = {
+    "factor": (1, 10),
+    "speed": (0.01, 100),
+    "radius": (0, 4),
+    "sigma": (0, 255),
+    "kept": (0, 1),
+    "seed": (0, 2**63 - 1),
+}
 
 
 def check_params(params: Params, length: int) -> None:
@@ -94,14 +106,10 @@ def check_params(params: Params, length: int) -> None:
             raise ValueError(f"a change of {length} frames cannot have {key} {str(value)[:80]}")
 
 
-def letterbox(frames: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Frames (T, h, w, 3) fitted into (T, height, width, 3): aspect kept, centred, black around."""
-    scale = min(height / frames.shape[1], width / frames.shape[2])
-    inner = (max(1, round(frames.shape[1] * scale)), max(1, round(frames.shape[2] * scale)))
-    out = np.zeros((len(frames), height, width, 3), np.uint8)
-    top, left = (height - inner[0]) // 2, (width - inner[1]) // 2
-    out[:, top : top + inner[0], left : left + inner[1]] = _resize(frames, *inner)
-    return out
+def fill(frames: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Frames (T, h, w, 3) made (T, height, width, 3): aspect kept, centred, and cut off where they stick out."""
+    scale = max(height / frames.shape[1], width / frames.shape[2])
+    return _resize(_middle(frames, height / scale, width / scale), height, width)
 
 
 def frames_shown(name: str, params: Params, length: int) -> np.ndarray:
@@ -112,6 +120,13 @@ def frames_shown(name: str, params: Params, length: int) -> np.ndarray:
         starts = np.arange(params["holds"]) * length // params["holds"]
         return np.repeat(starts, np.diff([*starts, length]))
     return np.arange(length)
+
+
+def _middle(frames: np.ndarray, height: float, width: float) -> np.ndarray:
+    """The central part, of at least one pixel."""
+    h, w = max(1, round(height)), max(1, round(width))
+    top, left = (frames.shape[1] - h) // 2, (frames.shape[2] - w) // 2
+    return frames[:, top : top + h, left : left + w]
 
 
 def _resize(frames: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -134,12 +149,30 @@ def _saturate(frames: np.ndarray, params: Params) -> np.ndarray:
 
 
 def _noise(frames: np.ndarray, params: Params) -> np.ndarray:
+    """What is left of noise of `sigma` that was added to the source, clipped, and shrunk with it.
+
+    Clipping makes black brighter and white darker, and both less noisy; shrinking leaves the mean as it is and the
+    share `kept` of the spread.
+    """
+    mean, spread = _clipped_noise(params["sigma"])
+    spread *= np.float32(params["kept"])
     rng = np.random.Generator(np.random.PCG64(params["seed"]))
     out = np.empty_like(frames)
     for frame, noisy in zip(frames, out, strict=True):  # one by one: as floats all of them need 16 times the memory
         noise = rng.standard_normal(frame.shape, np.float32)
-        noisy[:] = np.clip(frame + params["sigma"] * noise, 0, 255).round()
+        noisy[:] = np.clip(mean[frame] + spread[frame] * noise, 0, 255).round()
     return out
+
+
+def _clipped_noise(sigma: float) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation, (256,) float32 each, of clip(value + sigma * N(0, 1), 0, 255) for every value."""
+    z = np.linspace(-6, 6, 1201)
+    weights = np.exp(-(z**2) / 2)
+    weights /= weights.sum()
+    levels = np.clip(np.arange(256)[:, None] + sigma * z, 0, 255)
+    mean = (weights * levels).sum(axis=1)
+    spread = np.sqrt((weights * (levels - mean[:, None]) ** 2).sum(axis=1))
+    return mean.astype(np.float32), spread.astype(np.float32)
 
 
 def _blur(frames: np.ndarray, params: Params) -> np.ndarray:
@@ -149,9 +182,7 @@ def _blur(frames: np.ndarray, params: Params) -> np.ndarray:
 
 def _zoom_in(frames: np.ndarray, params: Params) -> np.ndarray:
     height, width = frames.shape[1:3]
-    h, w = round(height / params["factor"]), round(width / params["factor"])
-    top, left = (height - h) // 2, (width - w) // 2
-    return _resize(frames[:, top : top + h, left : left + w], height, width)
+    return _resize(_middle(frames, height / params["factor"], width / params["factor"]), height, width)
 
 
 def _zoom_out(frames: np.ndarray, params: Params) -> np.ndarray:
@@ -164,10 +195,10 @@ def _zoom_out(frames: np.ndarray, params: Params) -> np.ndarray:
 
 
 def _quarter_turns(frames: np.ndarray, turns: int) -> np.ndarray:
-    return letterbox(np.rot90(frames, turns, axes=(1, 2)), frames.shape[1], frames.shape[2])
+    return fill(np.rot90(frames, turns, axes=(1, 2)), *frames.shape[1:3])
 
 
-def _draw_order(rng: np.random.Generator, length: int) -> dict[str, Any]:
+def _draw_order(rng: np.random.Generator, length: int, sizes: Sizes) -> dict[str, Any]:
     """An order whose first and last frame both move: otherwise a border of the segment would not show."""
     if length < 2:
         raise ValueError(f"a segment of {length} frame(s) cannot be shuffled; use at least 2")
@@ -177,7 +208,7 @@ def _draw_order(rng: np.random.Generator, length: int) -> dict[str, Any]:
             return {"order": order}
 
 
-def _draw_holds(rng: np.random.Generator, length: int) -> dict[str, Any]:
+def _draw_holds(rng: np.random.Generator, length: int, sizes: Sizes) -> dict[str, Any]:
     """Pictures are held for two frames or more, so the second and the last frame differ from the clean ones.
 
     The segment starts with the first frame that stays on screen and ends when the last held picture is
@@ -186,16 +217,32 @@ def _draw_holds(rng: np.random.Generator, length: int) -> dict[str, Any]:
     return {"holds": int(min(rng.integers(2, 6), max(1, length // 2)))}
 
 
-def _factor(low: float, high: float, key: str = "factor") -> Callable[[np.random.Generator, int], dict[str, Any]]:
-    return lambda rng, length: {key: round(float(rng.uniform(low, high)), 3)}
+def _factor(low: float, high: float, key: str = "factor") -> Draw:
+    return lambda rng, length, sizes: {key: round(float(rng.uniform(low, high)), 3)}
 
 
-def _nothing(rng: np.random.Generator, length: int) -> dict[str, Any]:
+def _nothing(rng: np.random.Generator, length: int, sizes: Sizes) -> dict[str, Any]:
     return {}
 
 
-def _draw_noise(rng: np.random.Generator, length: int) -> dict[str, Any]:
-    return {"sigma": round(float(rng.uniform(35, 70)), 1), "seed": int(rng.integers(2**31))}
+def _draw_noise(rng: np.random.Generator, length: int, sizes: Sizes) -> dict[str, Any]:
+    sigma, seed = round(float(rng.uniform(35, 70)), 1), int(rng.integers(2**31))
+    kept = np.sqrt(np.prod([_variance_kept(*sides) for sides in zip(*sizes, strict=True)]))
+    return {"sigma": sigma, "kept": round(float(kept), 4), "seed": seed}
+
+
+def _variance_kept(source: int, shown: int) -> float:
+    """Of noise in `source` pixels a row, the share of the variance in the `shown` means of a row shrunk by areas.
+
+    Means of s independent pixels keep 1 / s of it; here those at the edges of a mean count with the part that lies in
+    it. A row that is not shrunk keeps all.
+    """
+    if source <= shown:
+        return 1.0
+    edges = np.linspace(0, source, shown + 1)
+    first, last = np.ceil(edges[:-1]), np.floor(edges[1:])
+    squares = (first - edges[:-1]) ** 2 + (last - first) + (edges[1:] - last) ** 2
+    return float(squares.mean()) * (shown / source) ** 2
 
 
 def _copy(frames: np.ndarray, params: Params) -> np.ndarray:
@@ -207,11 +254,11 @@ _ALL = [
         "saturation",
         "the colours are much more saturated",
         "fine_grained",
-        lambda rng, length: {"factor": 2.0},
+        lambda rng, length, sizes: {"factor": 2.0},
         _saturate,
     ),
     Perturbation("noise", "the picture is covered with random noise", "fine_grained", _draw_noise, _noise),
-    Perturbation("blur", "the picture is blurred", "fine_grained", lambda rng, length: {"radius": 2.0}, _blur),
+    Perturbation("blur", "the picture is blurred", "fine_grained", lambda rng, length, sizes: {"radius": 2.0}, _blur),
     Perturbation(
         "grayscale",
         "the picture has no colour, only shades of grey",
