@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
 
 from videossr_verl.errors import BadInput
@@ -61,11 +63,34 @@ def test_what_counts_as_change(cut):
         assert similarity(np.concatenate([embed(frame), embed(other)]))[0, 1] < KAPPA
 
 
+def flat(colour, noise=0.0, seed=0):
+    picture = colour + np.random.default_rng(seed).normal(0, noise, (1, 60, 80, 3))
+    return np.clip(picture, 0, 255).round().astype(np.uint8)
+
+
 def test_pictures_without_outlines():
-    black, white, red = (np.full((1, 60, 80, 3), colour, np.uint8) for colour in ([0] * 3, [255] * 3, [200, 0, 0]))
-    alike = similarity(embed(np.concatenate([black, black, white, red])))
+    alike = similarity(embed(np.concatenate([flat([0] * 3), flat([0] * 3), flat([255] * 3), flat([200, 0, 0])])))
     assert alike[0, 1] == 1
     assert max(alike[0, 2], alike[0, 3], alike[2, 3]) < KAPPA
+
+
+@given(st.integers(0, 255), st.floats(0, 3), st.floats(0, 3), st.integers(0, 1000))
+def test_noise_does_not_tell_flat_pictures_apart(level, first, second, seed):
+    """As of black, a fade or the sky: HOG alone finds nothing in common in the noise of two of them."""
+    pair = [flat([level] * 3, first, seed), flat([level] * 3, second, seed + 1)]
+    assert similarity(embed(np.concatenate(pair)))[0, 1] > 0.99
+
+
+def test_a_title_card_and_a_dark_scene(cut):
+    """A still card is one picture in spite of noise and not black; a picture stays itself in the dark."""
+    card = np.zeros((1, 112, 252, 3))
+    card[:, 40:60, 60:190:10] = 220
+    noisy = [np.clip(card + np.random.default_rng(s).normal(0, 2, card.shape), 0, 255).astype(np.uint8) for s in (0, 1)]
+    alike = similarity(embed(np.concatenate([*noisy, np.zeros_like(noisy[0])])))
+    assert alike[0, 1] > 0.99
+    assert alike[0, 2] < KAPPA
+    dark = (cut[[0, 5]] * 0.3).astype(np.uint8)
+    assert similarity(embed(dark))[0, 1] < KAPPA
 
 
 def test_clip_is_the_models_image_features(clip_model, cut):

@@ -10,10 +10,11 @@ Label       "CAFD": the K letters in temporal order.
 Reward      Half for choosing, half for ordering (reward_fns.masked_video_prediction).
 Chance      0.40 for any answer of 4 labels with K = l = 4 (preset mvp).
 Knobs       num_key_frames: N, shown and masked ones together; num_masked: K; num_distractors: l; embedding: what tells
-            whether two frames look alike (`video.embedding`); kappa: frames more alike than this are one frame, None
-            for the embedding's own value; radius: distractors come from so many key frames beyond each edge of the gap;
-            hardness: 0 draws them at random, 1 takes those most like a true frame, in between a mixture of the two
-            ranks; min_context: frames shown on each side, at least; candidates: "video" or "image".
+            whether two frames look alike (`video.embedding`), beside their pixels (`video.look_alikes`); kappa: frames
+            more alike than this are one frame, None for the embedding's own value (`videossr calibrate` shows what it
+            means); radius: distractors come from so many key frames beyond each edge of the gap; hardness: 0 draws them
+            at random, 1 takes those most like a true frame, in between a mixture of the two ranks; min_context: frames
+            shown on each side, at least; candidates: "video" or "image".
             Presets: mvp; mvp_short (2 masked of 3, for videos of some seconds); mvp_easy (2 masked of 4); mvp_hard (6
             of 16) and mvp_harder (8 of 24), whose distractors are the nearby frames that are most like a true one.
 
@@ -23,8 +24,9 @@ public on it: every number above, the prompt, and these rules, which keep the la
 - De-duplication goes on until N + l frames are kept. The distractors are l of them, taken out of the sequence
   with all their look-alikes, so they are as near and as distinct as true frames; nothing else tells the two apart.
 - The frames at both edges of the gap are shown, and its place in time is told by theirs: no distractor lies in it.
-- A candidate looks like (above kappa) no other frame of the sequence: neither another candidate, which would be a
-  second right answer, nor a frame that is shown. Look-alikes inside the gap are used nowhere.
+- A candidate looks like no other frame of the sequence, neither by the embedding (above kappa) nor in its pixels: not
+  like another candidate, which would be a second right answer, nor like a frame that is shown. Look-alikes inside the
+  gap are used nowhere.
 - What is left is N frames, de-duplicated still: neighbours that would look alike without a distractor rule it out.
 - Both parts have an even number of frames, because the vision tower merges frames two by two. So N - K is even.
 
@@ -43,8 +45,9 @@ from typing import Any
 import numpy as np
 
 from videossr_verl.sample import CannotDraw, ImageSpec, Sample, VideoSpec
-from videossr_verl.video.embedding import BUILT_IN, default_kappa, similarity
+from videossr_verl.video.embedding import BUILT_IN, default_kappa
 from videossr_verl.video.key_frames import key_frames
+from videossr_verl.video.look_alikes import likeness
 from videossr_verl.video.rejected import RejectReason
 from videossr_verl.video.sampling import Clip
 
@@ -127,7 +130,7 @@ def draw(
 
     Args:
         clip: T frames.
-        frames: not used; the label depends on times and embeddings alone.
+        frames: its frames, (T, H, W, 3) uint8.
         other: not used.
         embeddings: (T, D) of the frames, by `difficulty.embedding`.
 
@@ -138,7 +141,7 @@ def draw(
     if embeddings is None:
         raise ValueError("masked_video_prediction needs the frames' embeddings")
     kappa = difficulty.kappa or default_kappa(difficulty.embedding)
-    alike = similarity(embeddings)
+    alike = likeness(frames, embeddings)
     kept = _sequence(alike, kappa, difficulty, rng)
     for _ in range(_TRIES):
         chosen = _mask(alike[np.ix_(kept, kept)], kappa, difficulty, rng)

@@ -1,7 +1,8 @@
 """How alike do two frames look? Frames -> unit vectors; the scalar product of two is their similarity, at most 1.
 
     built_in        needs no weights: the outlines (scikit-image's HOG, 64 x 64 grey, cells of 8 x 8) and the layout of
-                    colours (8 x 8 means in CIELAB), half of the similarity each. About a millisecond a frame.
+                    colours (8 x 8 means in CIELAB), half of the similarity each. Both have room for "nothing here", or
+                    the noise of two black frames would be all that is compared. About a millisecond a frame.
     a CLIP model    any checkpoint folder or hub name that transformers' `CLIPModel` loads, e.g.
                     openai/clip-vit-base-patch32: its image encoder, which MVP (arXiv 2601.03781) uses. On a GPU where
                     there is one.
@@ -29,7 +30,11 @@ KAPPA, KAPPA_CLIP = 0.95, 0.9
 
 _DECIMALS = 4
 _CLIP_BATCH = 64
-_FLAT = 1e-3  # weight of a constant entry: what two frames without any outline or colour have in common
+# Of built_in. HOG makes the faintest outline as strong as any other. Where the grey levels of a block (16 x 16 of 64 x
+# 64 pixels) spread by less than _FAINT, as noise and compression do, it counts less and "no outline" more. _PALE
+# (CIELAB) does the same for colours near the middle grey.
+_FAINT, _PALE = 4.0, 10.0
+_BUILT_IN_REVISION = "2"  # other vectors of the same name must not be found in a cache
 
 
 def default_kappa(name: str) -> float:
@@ -52,7 +57,7 @@ def similarity(embeddings: np.ndarray) -> np.ndarray:
 def describe_embedding(name: str) -> dict[str, str]:
     """What decides about the vectors: the name, and the library's version or the weights. BadInput as `embed`."""
     if name == BUILT_IN:
-        return {"name": name, "scikit-image": version("scikit-image")}
+        return {"name": name, "revision": _BUILT_IN_REVISION, "scikit-image": version("scikit-image")}
     digest = blake2b(digest_size=8)
     for key, weight in sorted(_load_clip(name)[0].vision_model.state_dict().items()):
         digest.update(key.encode() + weight.cpu().contiguous().flatten().numpy().tobytes())
@@ -60,14 +65,23 @@ def describe_embedding(name: str) -> dict[str, str]:
 
 
 def _built_in(frame: np.ndarray) -> np.ndarray:
-    from skimage.feature import hog
-
     small = cv2.resize(np.ascontiguousarray(frame), (64, 64), interpolation=cv2.INTER_AREA)
-    outlines = hog(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), pixels_per_cell=(8, 8), cells_per_block=(2, 2))
     means = cv2.resize(small, (8, 8), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     colours = cv2.cvtColor(means, cv2.COLOR_RGB2LAB) - np.array([50, 0, 0], np.float32)  # L is 0 to 100
-    parts = [_unit(np.append(part.ravel(), _FLAT)) / np.sqrt(2) for part in (outlines, colours)]
-    return np.concatenate(parts).astype(np.float32)
+    pale = np.full((8, 8, 1), _PALE, np.float32)
+    parts = [_outlines(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)), np.concatenate([colours, pale], axis=2)]
+    return np.concatenate([_unit(part.ravel()) / np.sqrt(2) for part in parts]).astype(np.float32)
+
+
+def _outlines(gray: np.ndarray) -> np.ndarray:
+    """(7, 7, 37) of grey levels (64, 64): HOG of each block, weighted, and how little outline there is in it."""
+    from skimage.feature import hog
+
+    blocks = np.lib.stride_tricks.sliding_window_view(gray.astype(np.float64), (16, 16))[::8, ::8]
+    variance = blocks.var(axis=(2, 3))
+    weight = variance / (variance + _FAINT**2)
+    outlines = hog(gray, pixels_per_cell=(8, 8), cells_per_block=(2, 2), feature_vector=False).reshape(7, 7, -1)
+    return np.concatenate([outlines * weight[..., None], np.sqrt(1 - weight**2)[..., None]], axis=2)
 
 
 def _clip(frames: np.ndarray, name: str) -> np.ndarray:

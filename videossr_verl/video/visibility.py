@@ -37,7 +37,7 @@ def visibility(before: np.ndarray, after: np.ndarray) -> float:
 def changes(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """The change of each frame in [0, 1], (T,); both (T, H, W, 3) uint8."""
     pairs = zip(np.ascontiguousarray(before), np.ascontiguousarray(after), strict=True)
-    return np.array([_most(_cells(cv2.absdiff(a, b))) for a, b in pairs])
+    return _most(np.stack([_cells(cv2.absdiff(a, b)) for a, b in pairs]))
 
 
 def thumbnails(frames: np.ndarray) -> np.ndarray:
@@ -46,8 +46,8 @@ def thumbnails(frames: np.ndarray) -> np.ndarray:
 
 
 def motion(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The motion between thumbnails `a` and `b`, frame by frame, in [0, 1], (T,)."""
-    return np.array([_most(cell) for cell in np.abs(a - b)])
+    """The motion between thumbnails `a` and `b`, frame by frame, in [0, 1], (T,); one of them may be a single frame."""
+    return _most(np.abs(a - b))
 
 
 def is_visible(name: str, params: Params, before: np.ndarray, after: np.ndarray) -> bool:
@@ -68,6 +68,8 @@ def _cells(picture: np.ndarray) -> np.ndarray:
     return cv2.resize(picture, (_GRID, _GRID), interpolation=cv2.INTER_AREA)
 
 
-def _most(cells: np.ndarray) -> float:
-    values = cells.mean(axis=-1).ravel()
-    return float(np.partition(values, -_MOST)[-_MOST:].mean()) / 255
+def _most(cells: np.ndarray) -> np.ndarray:
+    """(T, 16, 16, 3) differences -> (T,) means of the largest tenth, in [0, 1]."""
+    red, green, blue = np.moveaxis(cells, -1, 0)  # ten times as fast as a mean over the last axis
+    values = ((red + green + blue) / 3).reshape(len(cells), -1)
+    return np.partition(values, -_MOST, axis=1)[:, -_MOST:].mean(axis=1, dtype=np.float64) / 255
