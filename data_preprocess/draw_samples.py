@@ -62,12 +62,12 @@ def draw_samples(
     """
     whole, whole_other = load_info(info, path), load_info(other[1], other[0]) if other else None
     wanted = {name: subset.clip for name, subset in settings.subsets.items()}
-    clips = {cut: _clip(whole, video, cut) for cut in dict.fromkeys(wanted.values())}
+    clips = {cut: cut_clip(whole, video, cut) for cut in dict.fromkeys(wanted.values())}
     needed = [clips[cut] for cut in dict.fromkeys(wanted[name] for name in counts)]
     try:
         if not any(isinstance(clip, Clip) for clip in clips.values()):
             raise next(iter(clips.values()))
-        frames = _decode(path, [clip for clip in needed if isinstance(clip, Clip)])
+        frames = decode_clips(path, [clip for clip in needed if isinstance(clip, Clip)])
     except VideoRejected as error:
         return rejected_piece(error, path, video)
     drawn = {}
@@ -77,13 +77,14 @@ def draw_samples(
             reason, detail = rejected_piece(clip, path, video)["rejected"]
             drawn[name] = [{"cannot": detail, "reason": reason}] * count
             continue
-        other_clip = _clip(whole_other, other[0], wanted[name]) if other else None
+        other_clip = cut_clip(whole_other, other[0], wanted[name]) if other else None
         partner = other_clip if isinstance(other_clip, Clip) else None
-        drawn[name] = _draw_subset(name, count, clip, partner, frames[clip], settings)
+        drawn[name] = draw_subset(name, count, clip, partner, frames[clip], settings)
     return drawn
 
 
-def _clip(info: VideoInfo, video: str, settings: ClipSettings) -> Clip | VideoRejected:
+def cut_clip(info: VideoInfo, video: str, settings: ClipSettings) -> Clip | VideoRejected:
+    """The clip, of a shape that both families of models can be shown, or why there is none."""
     try:
         clip = sample_clip(info, video, settings)
         for factor in FACTORS:
@@ -93,7 +94,7 @@ def _clip(info: VideoInfo, video: str, settings: ClipSettings) -> Clip | VideoRe
         return error
 
 
-def _decode(path: str, clips: Sequence[Clip]) -> dict[Clip, np.ndarray]:
+def decode_clips(path: str, clips: Sequence[Clip]) -> dict[Clip, np.ndarray]:
     """The frames of each clip, read-only: a task that changes them would change the next sample."""
     by_size: dict[tuple[tuple[int, int], str], list[Clip]] = {}
     for clip in clips:
@@ -110,9 +111,10 @@ def _decode(path: str, clips: Sequence[Clip]) -> dict[Clip, np.ndarray]:
     return frames
 
 
-def _draw_subset(
+def draw_subset(
     name: str, count: int, clip: Clip, other: Clip | None, frames: np.ndarray, settings: DrawSettings
 ) -> list[dict[str, Any]]:
+    """`count` samples of the subset `name` from the clip and its frames, or for each why there is none."""
     subset = settings.subsets[name]
     module, difficulty, knobs = get_task(subset.task), subset.difficulty, asdict(subset.difficulty)
     cut = {knob: value for knob, value in asdict(subset.clip).items() if knob != "decoder"}  # it asks nothing else

@@ -6,29 +6,27 @@ import json
 import math
 import os
 import re
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from videossr_verl.dataset_folder import read_rows, stored_data_root
 from videossr_verl.errors import BadInput
 from videossr_verl.render import render
 from videossr_verl.sample import ImageSpec, VideoSpec
+from videossr_verl.sheet import FAINT, GAP, PAD, TEXT, WIDTH, font, page, save_picture, stack, text_block, text_line
 from videossr_verl.video.rejected import VideoRejected
 
-WIDTH = 1600  # of the picture, pixels
 THUMB_WIDTH = 120
 FRAMES_PER_VIDEO = 24  # shown of a long video, evenly chosen, the changed ones among them
 FRAMES_PER_LINE = 16  # of several short videos
 STILLS_PER_LINE = 8
 NUMBER_WIDTH = 34
-PAD, GAP, BORDER = 28, 8, 5
-TEXT, FAINT, RULE = (28, 32, 38), (110, 118, 128), (222, 226, 230)
+BORDER = 5
 ACCENTS = ((214, 69, 65), (38, 120, 178), (39, 142, 96), (142, 84, 165), (202, 123, 28), (70, 85, 105))
 FACTOR = 28  # shown as Qwen2.5-VL sees it
 _PLACE = re.compile(r"([^\n<>]*)<(video|image)>")  # with the label before it
@@ -68,13 +66,8 @@ def draw_contact_sheet(
         raise BadInput(f"'{Path(dataset) / f'{split}.parquet'}' has no rows")
     root = data_root or stored_data_root(dataset)
     parts = [_sample_image(row, root, ACCENTS[i // rows % len(ACCENTS)]) for i, row in enumerate(samples)]
-    sheet = _stack(parts, gap=0)
-    partial = Path(out).with_name(f".{Path(out).name}.partial")
-    try:
-        sheet.save(partial, format="PNG", optimize=True)
-        os.replace(partial, out)
-    except OSError as error:
-        raise BadInput(f"cannot write the picture '{out}': {error.strerror or error}") from error
+    sheet = stack(parts, gap=0)
+    save_picture(sheet, out)
     return len(samples)
 
 
@@ -92,18 +85,14 @@ def _sample_image(row: Mapping[str, Any], data_root: str, accent: tuple[int, int
     question = "\n".join(line for line in asked.splitlines() if not _PLACE.search(line))
     answer = f"   answer  {row['reward_model']['ground_truth']}"
     parts = [
-        _text_line([(source.replace("/", ": ").replace("_", " "), 26, TEXT), (answer, 26, accent)]),
-        _text_block(question, 15, TEXT),
-        _text_block(f"{row['videos'][0]['video']}   {_gist(row['extra_info']['details'])}", 13, FAINT),
+        text_line([(source.replace("/", ": ").replace("_", " "), 26, TEXT), (answer, 26, accent)]),
+        text_block(question, 15, TEXT),
+        text_block(f"{row['videos'][0]['video']}   {_gist(row['extra_info']['details'])}", 13, FAINT),
         _strips_image(strips, accent),
     ]
     if stills:
         parts.append(_strip(stills, (WIDTH - 2 * PAD) // STILLS_PER_LINE - GAP, STILLS_PER_LINE, accent))
-    body = _stack(parts, gap=10)
-    framed = Image.new("RGB", (WIDTH, body.height + 2 * PAD), "white")
-    framed.paste(body, (PAD, PAD))
-    ImageDraw.Draw(framed).line((PAD, framed.height - 1, WIDTH - PAD, framed.height - 1), fill=RULE)
-    return framed
+    return page(parts)
 
 
 def _shown(row: Mapping[str, Any], data_root: str) -> tuple[list[list[_Frame]], list[_Frame]]:
@@ -169,7 +158,7 @@ def _strips_image(strips: Sequence[list[_Frame]], accent: tuple[int, int, int]) 
     draw = ImageDraw.Draw(sheet)
     for i, image in enumerate(images):
         x, y = i // rows * cell, i % rows * height
-        draw.text((x, y + (height - 22) // 2), str(i + 1), font=_font(28), fill=accent, anchor="lm")
+        draw.text((x, y + (height - 22) // 2), str(i + 1), font=font(28), fill=accent, anchor="lm")
         sheet.paste(image, (x + NUMBER_WIDTH, y))
     return sheet
 
@@ -189,7 +178,7 @@ def _strip(frames: Sequence[_Frame], size: int, across: int, accent: tuple[int, 
         picture = frame.picture.resize((size - 2 * BORDER, height), Image.Resampling.LANCZOS)
         strip.paste(picture, (x + BORDER, y + BORDER))
         label, colour = f"{frame.label}   {frame.time:.1f} s".strip(), accent if frame.marked else FAINT
-        draw.text((x + size // 2, y + height + 2 * BORDER + 2), label, font=_font(13), fill=colour, anchor="ma")
+        draw.text((x + size // 2, y + height + 2 * BORDER + 2), label, font=font(13), fill=colour, anchor="ma")
     return strip
 
 
@@ -197,37 +186,3 @@ def _gist(details: str) -> str:
     """The label's own explanation, as short "name value" pairs."""
     pairs = json.loads(details).items()
     return "   ".join(f"{k.replace('_', ' ')} {v}" for k, v in pairs if len(str(v)) <= 60)
-
-
-def _text_line(pieces: Sequence[tuple[str, int, tuple[int, int, int]]]) -> Image.Image:
-    image = Image.new("RGB", (WIDTH - 2 * PAD, max(size for _, size, _ in pieces) + 10), "white")
-    draw, x = ImageDraw.Draw(image), 0.0
-    for text, size, colour in pieces:
-        draw.text((x, 0), text, font=_font(size), fill=colour)
-        x += draw.textlength(text, font=_font(size))
-    return image
-
-
-def _text_block(text: str, size: int, colour: tuple[int, int, int]) -> Image.Image:
-    characters = int((WIDTH - 2 * PAD) / (0.52 * size))
-    lines = [line for part in text.splitlines() for line in textwrap.wrap(part, characters)]
-    image = Image.new("RGB", (WIDTH - 2 * PAD, max(1, len(lines)) * int(1.4 * size) + 4), "white")
-    ImageDraw.Draw(image).multiline_text((0, 0), "\n".join(lines), font=_font(size), fill=colour, spacing=0.25 * size)
-    return image
-
-
-def _stack(images: Sequence[Image.Image], gap: int) -> Image.Image:
-    width = max(image.width for image in images)
-    sheet = Image.new("RGB", (width, sum(i.height for i in images) + gap * (len(images) - 1)), "white")
-    y = 0
-    for image in images:
-        sheet.paste(image, (0, y))
-        y += image.height + gap
-    return sheet
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which matplotlib carries, so that the picture is the same on every machine."""
-    import matplotlib
-
-    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf", size)

@@ -14,7 +14,7 @@ from data_preprocess.build import BuildSettings, build
 from videossr_verl.errors import BadInput
 from videossr_verl.render import render
 from videossr_verl.sample import ImageSpec, VideoSpec
-from videossr_verl.tiny.generated_videos import write_video
+from videossr_verl.tiny.generated_videos import generate_frames, write_video
 
 KNOBS = "num_key_frames: 6, num_masked: 2, num_distractors: 2"
 MVP = {"count": 8, "test_count": 2, "test_share": 0.3}
@@ -72,6 +72,26 @@ def test_images_show_the_same_pixels_as_two_frame_videos(preset, corpus_folder, 
     for row in rows_of(tmp_path / "video"):
         pairs = render([VideoSpec.from_row(v) for v in row["videos"][2:]], [], corpus_folder, 28)[0]
         assert all(torch.equal(frames[0], frames[1]) for frames, _ in pairs)
+
+
+def test_no_candidate_equals_a_shown_frame_of_videos_with_black_parts(preset, tmp_path):
+    """In the pixels that a model is shown. Each black part has a faint glow of its own, which HOG takes for a picture."""
+    (tmp_path / "videos").mkdir()
+    for seed in range(4):
+        generator = np.random.default_rng(seed)
+        frames = generate_frames(generator, 144, 12.0, 64, 64).astype(float)
+        for start in (20, 60, 100):
+            frames[start : start + 24] = np.kron(generator.uniform(0, 4, (8, 4, 4, 1)), np.ones((3, 16, 16, 3)))
+        write_video(tmp_path / "videos" / f"{seed}.mp4", np.clip(frames, 0, 255).round().astype(np.uint8), 12)
+    settings = {"count": 10, "test_count": 0, "workers": 1}
+    build(BuildSettings((str(tmp_path / "videos"),), str(tmp_path / "out"), preset(), **settings))
+    for row in rows_of(tmp_path / "out"):
+        specs = [VideoSpec.from_row(v) for v in row["videos"]]
+        videos = [v.numpy().astype(float) for v, _ in render(specs, [], tmp_path / "videos", 28)[0]]
+        shown, candidates = np.concatenate(videos[:2]), np.stack([video[0] for video in videos[2:]])
+        for i, candidate in enumerate(candidates):
+            others = np.concatenate([shown, np.delete(candidates, i, axis=0)])
+            assert np.abs(others - candidate).mean(axis=(1, 2, 3)).min() > 2  # of 255
 
 
 def test_clip_decides_by_its_weights(preset, corpus_folder, tmp_path):

@@ -9,12 +9,26 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from videossr_verl.cli import benchmarks, build, doctor, eval, eval_path, inspect, parity, plan, probe, report, viubench
+from videossr_verl.cli import (
+    benchmarks,
+    build,
+    calibrate,
+    doctor,
+    eval,
+    eval_path,
+    inspect,
+    parity,
+    plan,
+    probe,
+    report,
+    viubench,
+)
 from videossr_verl.cli.verb import add_verb
 from videossr_verl.errors import BadInput
 
 VERBS = {
     "build": build,
+    "calibrate": calibrate,
     "inspect": inspect,
     "report": report,
     "plan": plan,
