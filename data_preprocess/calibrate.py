@@ -39,7 +39,7 @@ class CalibrateSettings:
         sources: folders, globs, videos, "@list.txt" (see `find_videos`).
         presets: names or YAML files; the first one's clips give the frames.
         embedding: "built_in" or a CLIP checkpoint; None: as the first preset says.
-        kappa: in the middle of what is shown; None: the embedding's own.
+        kappa: in the middle of those shown; None: the embedding's own.
         limit: so many videos at most, chosen at random, always the same ones.
         embedding_folder: keeps embeddings of frames for builds; None: nowhere.
         workers: processes; None: one per core.
@@ -67,7 +67,8 @@ class Calibration:
 
     Attributes:
         embedding: its name.
-        kappa: in the middle; kappas: all of them, rising.
+        default: its own kappa, in use unless a preset says otherwise.
+        kappas: rising.
         videos, frames: how many were compared.
         neighbours: similarities below which a tenth, half and nine tenths of the pairs of neighbours lie.
         kept: share of the frames that de-duplication keeps, by kappa.
@@ -77,7 +78,7 @@ class Calibration:
     """
 
     embedding: str
-    kappa: float
+    default: float
     kappas: tuple[float, ...]
     videos: int
     frames: int
@@ -92,7 +93,8 @@ def calibrate(settings: CalibrateSettings) -> Calibration:
     """Compares the frames of the videos with each other. BadInput: wrong settings, or no video can be used."""
     asked = _subsets(settings.presets, settings.embedding)
     embedding = next(iter(asked.values())).difficulty.embedding
-    kappa = settings.kappa or default_kappa(embedding)
+    default = default_kappa(embedding)
+    kappa = settings.kappa or default
     kappas = tuple(sorted(round(1 - step * (1 - kappa), 6) for step in _STEPS if step * (1 - kappa) < 1))
     subsets = {
         (name, k): replace(one, difficulty=replace(one.difficulty, kappa=k))
@@ -111,7 +113,7 @@ def calibrate(settings: CalibrateSettings) -> Calibration:
     frames = sum(one.frames for one in found)
     return Calibration(
         embedding=embedding,
-        kappa=kappa,
+        default=default,
         kappas=kappas,
         videos=len(found),
         frames=frames,
@@ -132,10 +134,9 @@ def as_text(found: Calibration) -> str:
         f"{'kappa':<10}{'frames kept':<14}" + "".join(f"{name:<14}" for name in found.carried),
     ]
     for i, kappa in enumerate(found.kappas):
-        mark = "*" if kappa == found.kappa else ""
         videos = "".join(f"{counts[i]:<14}" for counts in found.carried.values())
-        lines.append(f"{f'{kappa:g}{mark}':<10}{found.kept[i]:<14.2f}{videos}")
-    lines.append("* in use unless the preset says otherwise; below a preset: the videos that can carry it")
+        lines.append(f"{kappa:<10g}{found.kept[i]:<14.2f}{videos}")
+    lines.append(f"below a preset: videos that can carry it; in use unless it says otherwise: {found.default:g}")
     if found.unusable:
         lines.append("not used: " + ", ".join(f"{n} {reason}" for reason, n in found.unusable.most_common()))
     return "\n".join(line.rstrip() for line in lines)

@@ -60,10 +60,10 @@ def kept_naively(path, kappa):
 
 
 def test_what_each_kappa_keeps(corpus, found):
-    assert (found.videos, found.embedding, found.kappa) == (4, "built_in", 0.95)
+    assert (found.videos, found.embedding, found.default) == (4, "built_in", 0.95)
     assert found.unusable == {"not_a_video": 1}
     assert found.kappas == tuple(sorted(found.kappas))
-    assert found.kappa in found.kappas
+    assert found.default in found.kappas
     for kappa, kept in zip(found.kappas, found.kept, strict=True):
         counts = [kept_naively(path, kappa) for path in sorted(corpus.glob("*.mp4"))]
         assert sum(count for _, count in counts) == found.frames
@@ -112,9 +112,9 @@ def test_the_picture_and_the_table(corpus, settings, found, tmp_path, capsys):
     options = ["--preset", settings.presets[0], "--preset", "mvp", "--embedding", "built_in", "--out", str(out)]
     assert main(["calibrate", str(corpus), *options, "--keep-embeddings", str(tmp_path / "kept")]) == 0
     lines = capsys.readouterr().out.splitlines()
-    (used,) = [line.split() for line in lines if line.startswith("0.95*")]
+    (used,) = [line.split() for line in lines if line.startswith("0.95 ")]
     i = found.kappas.index(0.95)
-    assert used == ["0.95*", f"{found.kept[i]:.2f}", str(found.carried["own"][i]), "0"]
+    assert used == ["0.95", f"{found.kept[i]:.2f}", str(found.carried["own"][i]), "0"]
     assert "not used: 1 not_a_video" in lines
     picture = np.asarray(Image.open(out))
     assert picture.shape[1] == 1600

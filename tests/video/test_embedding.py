@@ -78,7 +78,7 @@ def test_pictures_without_outlines():
 def test_noise_does_not_tell_flat_pictures_apart(level, first, second, seed):
     """As of black, a fade or the sky: HOG alone finds nothing in common in the noise of two of them."""
     pair = [flat([level] * 3, first, seed), flat([level] * 3, second, seed + 1)]
-    assert similarity(embed(np.concatenate(pair)))[0, 1] > 0.99
+    assert similarity(embed(np.concatenate(pair)))[0, 1] > KAPPA
 
 
 def test_a_title_card_and_a_dark_scene(cut):

@@ -61,8 +61,8 @@ def run(args: argparse.Namespace) -> None:
     rows = []
     for low, high, pairs in zip(found.kappas, (*found.kappas[1:], 1), found.rows, strict=True):
         captions = [f"{p.similarity:.4f}   {p.times[0]:.1f} and {p.times[1]:.1f} s" for p in pairs]
-        marked = low == found.kappa
-        title = f"{low:g} to {high:g}" + ("   from here on alike at the kappa in use" if marked else "")
+        marked = low == found.default
+        title = f"{low:g} to {high:g}" + ("   from here on alike unless a preset says otherwise" if marked else "")
         rows.append(PairRow(title, list(zip([p.pictures for p in pairs], captions, strict=True)), marked))
     intro = f"{found.embedding}: pairs of frames by their similarity. Where do they begin to look alike?"
     draw_pair_sheet(intro, rows, args.out)

@@ -33,7 +33,7 @@ _CLIP_BATCH = 64
 # Of built_in. HOG makes the faintest outline as strong as any other. Where the grey levels of a block (16 x 16 of 64 x
 # 64 pixels) spread by less than _FAINT, as noise and compression do, it counts less and "no outline" more. _PALE
 # (CIELAB) does the same for colours near the middle grey.
-_FAINT, _PALE = 4.0, 10.0
+_FAINT, _PALE = 2.0, 10.0
 _BUILT_IN_REVISION = "2"  # other vectors of the same name must not be found in a cache
 
 

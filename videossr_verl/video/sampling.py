@@ -102,7 +102,8 @@ class Clip:
     ) -> VideoSpec:
         """The row entry that shows this clip, or other source `times` of it, on `clock`.
 
-        Without `clock` it follows from the times; give it where shown time is not source time (slow motion).
+        Without `clock` it follows from the times; give it where shown time is not source time (slow motion,
+        pieces out of order).
         """
         times = self.times if times is None else tuple(times)
         clock = tuple(t - times[0] for t in times) if clock is None else tuple(clock)
