@@ -8,6 +8,7 @@ from transformers.video_utils import VideoMetadata
 
 from videossr_verl import render
 from videossr_verl.sample import VideoSpec
+from videossr_verl.tiny.generated_videos import write_video
 from videossr_verl.video.decode import decode
 from videossr_verl.video.metadata import video_metadata
 from videossr_verl.video.rejected import VideoRejected
@@ -59,6 +60,22 @@ def test_a_change_is_made_in_its_segment_only(kinds):
     assert clean.dtype == np.uint8
     assert (changed[2:6] == 255 - clean[2:6]).all()
     assert (np.delete(changed, slice(2, 6), 0) == np.delete(clean, slice(2, 6), 0)).all()
+
+
+def test_borrowed_frames_keep_their_shape_and_fill_the_frame(tmp_path):
+    """Of a picture twice as wide as high the middle is seen in a square; pressed into it, the red sides would be."""
+    wide = np.full((8, 48, 96, 3), 255, np.uint8)
+    wide[:, :, :22] = wide[:, :, 74:] = (255, 0, 0)
+    write_video(tmp_path / "wide.mp4", wide, 8)
+    write_video(tmp_path / "square.mp4", np.zeros((8, 48, 48, 3), np.uint8), 8)
+    source = {"video": "wide.mp4", "times": [0.25, 0.375], "width": 96, "height": 48}
+    change = {"perturbation": "swap", "params": {}, "start": 2, "stop": 4, "source": source}
+    times = [0.0, 0.125, 0.25, 0.375]
+    spec = spec_of(tmp_path / "square.mp4", times, width=48, task="anomaly_grounding", transform=change)
+    ((frames, _),), _ = render.render([spec], [], tmp_path, 28)
+    assert frames.shape == (4, 3, 56, 56)
+    assert frames[:2].max() < 20
+    assert frames[2:].min() > 200
 
 
 def test_metadata_tells_uneven_times_to_the_millisecond():

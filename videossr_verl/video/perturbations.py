@@ -5,7 +5,8 @@ changes. All changes are made after the resize to the training size, on uint8 RG
 
     name          what happens                                              drawn
     saturation    colours twice as saturated
-    noise         Gaussian noise of the source's pixels, new in every frame sigma in 35..70 grey levels, seed
+    noise         Gaussian noise, new in every frame: of `sigma` in the      sigma in 35..70 grey levels, seed; kept
+                  source, of which shrinking leaves the share `kept`         follows from the sizes
     blur          Gaussian blur of 2 pixels per 256 pixels of short side
     grayscale     colours removed
     invert        255 - value
