@@ -21,7 +21,7 @@ from videossr_verl.video.signature import WORDS, Signature
 
 MAX_DISTANCE = 24  # bits
 MIN_SHARE = 0.5
-MIN_OVERLAP = 0.3  # of the shorter video's pictures: a common title is no copy
+MIN_OVERLAP = 0.3  # of one video's pictures: a common title is no copy
 MIN_PICTURES = 3  # that must be in common, where a video has so many
 
 _PARTS = 4  # of a 64-bit hash, 16 bits each
@@ -48,22 +48,25 @@ def are_alike(one: Signature, other: Signature) -> bool:
     """Whether two videos show the same, at any shift in time."""
     if not len(one.places) or not len(other.places):
         return False
-    distance = np.bitwise_count(one.hashes[:, None] ^ other.hashes[None]).sum(axis=-1, dtype=np.int64)
-    i, j = np.nonzero(distance <= MAX_DISTANCE)
+    i, j = np.nonzero(_distance(one.hashes[:, None], other.hashes[None]) <= MAX_DISTANCE)
     shifts, found = np.unique(one.places[i] - other.places[j], return_counts=True)
-    shorter = min(len(one.places), len(other.places))
-    enough = max(MIN_OVERLAP * shorter, min(MIN_PICTURES, shorter))
-    for shift, count in zip(shifts.tolist(), found.tolist(), strict=True):
-        if count >= MIN_SHARE * enough and _in_common(one.places, other.places + shift, enough, count):
-            return True
-    return False
+    start = np.maximum(one.places[0], other.places[0] + shifts)
+    end = np.minimum(one.places[-1], other.places[-1] + shifts)
+    ours, theirs = _between(one.places, start, end), _between(other.places, start - shifts, end - shifts)
+    both = np.minimum(ours, theirs)
+    overlap = np.maximum(ours / len(one.places), theirs / len(other.places))
+    enough = min(MIN_PICTURES, len(one.places), len(other.places))
+    return bool(((overlap >= MIN_OVERLAP) & (both >= enough) & (found >= MIN_SHARE * both)).any())
 
 
-def _in_common(one: np.ndarray, other: np.ndarray, enough: float, found: int) -> bool:
-    """Whether the time that both places (N,), (M,) cover has `enough` pictures, and `found` is MIN_SHARE of them."""
-    start, end = max(one[0], other[0]), min(one[-1], other[-1])
-    both = min(int(((places >= start) & (places <= end)).sum()) for places in (one, other))
-    return both >= enough and found >= MIN_SHARE * both
+def _distance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """uint8 (...): in how many of their 128 bits the hashes (..., 2) differ."""
+    return sum(np.bitwise_count(one[..., word] ^ other[..., word]) for word in range(WORDS))
+
+
+def _between(places: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """int64 (S,): how many of the places (N,) lie from each start (S,) to its end, both included."""
+    return np.searchsorted(places, end, side="right") - np.searchsorted(places, start)
 
 
 def _candidates(videos: list[Signature]) -> np.ndarray:
@@ -85,7 +88,7 @@ def _candidates(videos: list[Signature]) -> np.ndarray:
             if not same.any():
                 break
             one, other = one[same], other[same]
-            near = np.bitwise_count(hashes[one] ^ hashes[other]).sum(axis=-1, dtype=np.int64) <= MAX_DISTANCE
+            near = _distance(hashes[one], hashes[other]) <= MAX_DISTANCE
             found.append(np.unique(np.stack([owner[one[near]], owner[other[near]]], axis=1), axis=0))
     return np.unique(np.concatenate(found), axis=0)
 

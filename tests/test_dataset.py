@@ -76,6 +76,16 @@ def test_too_long_prompts_are_refused_or_left_out(open_dataset, dataset_folder):
         open_dataset(dataset_folder / "train.parquet", max_prompt_length=5, filter_overlong_prompts=True)
 
 
+def test_a_file_without_rows_is_told(open_dataset, dataset_folder, tmp_path):
+    """verl's own check is an assertion, after it has loaded the model."""
+    pq.write_table(pq.read_table(dataset_folder / "test.parquet")[:0], tmp_path / "empty.parquet")
+    with pytest.raises(
+        BadInput, match=r"empty.parquet holds no rows: .*trainer.val_before_train=False trainer.test_freq=-1"
+    ):
+        open_dataset(tmp_path / "empty.parquet")
+    assert len(open_dataset(tmp_path / "empty.parquet", dataset_folder / "test.parquet")) == 6
+
+
 def test_a_deleted_video_is_named_before_training(open_dataset, dataset_folder, corpus_folder, tmp_path):
     shutil.copytree(corpus_folder, tmp_path / "moved")
     used = pq.read_table(dataset_folder / "train.parquet")["videos"][0][0]["video"].as_py()

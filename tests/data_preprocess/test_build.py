@@ -19,7 +19,7 @@ from data_preprocess import build as build_module
 from data_preprocess.build import FILES, BuildSettings, build
 from data_preprocess.isolated import run_isolated
 from data_preprocess.work_folder import NAME as WORK_NAME
-from data_preprocess.work_folder import open_work_folder
+from data_preprocess.work_folder import open_work_folder, remove_work_folder
 from data_preprocess.write_dataset import SCHEMA
 from reward_fns import compute_score
 from videossr_verl.errors import BadInput
@@ -122,6 +122,19 @@ def test_same_bytes_for_any_workers_and_place(dataset_folder, corpus_folder, tmp
     assert str(tmp_path).encode() not in b"".join(files(tmp_path / "out", DATA).values())
 
 
+def test_same_dataset_wherever_one_stands(corpus_folder, tmp_path, monkeypatch):
+    """Also recognised there when it is finished."""
+    folder, few = corpus_folder.parent, {"preset": "videossr_tiny", "mix": {"temporal_jigsaw": 2}, "test_count": 1}
+    out = str(tmp_path / "out")
+    monkeypatch.chdir(folder)
+    told = build(BuildSettings((corpus_folder.name,), out, data_root=f"./{corpus_folder.name}/", **few))
+    assert told["data_root"] == str(corpus_folder)
+    monkeypatch.chdir(corpus_folder / "sub folder")
+    assert build(BuildSettings((f"../../{corpus_folder.name}",), out, data_root="..", **few)) == told
+    build(BuildSettings((str(corpus_folder),), str(tmp_path / "again"), data_root="..", **few))
+    assert files(tmp_path / "again") == files(out)
+
+
 def test_seed_changes_samples_but_not_the_split(dataset_folder, corpus_folder, tmp_path):
     build(BuildSettings((str(corpus_folder),), str(tmp_path / "out"), seed=1, **TINY))
     ours, other = read(dataset_folder), read(tmp_path / "out")
@@ -146,9 +159,9 @@ def start_build(corpus, out):
 
 
 def test_killed_again_and_again_it_ends_with_the_same_bytes(dataset_folder, corpus_folder, tmp_path):
-    """SIGKILL as soon as so many pieces of work are stored: 8 of probing, 6 of drawing, then the files."""
+    """SIGKILL as soon as so many pieces are stored: 8 of probing, 6 of signing, 6 of drawing, then the files."""
     out, kills = tmp_path / "out", 0
-    for enough in (1, 5, 8, 9, 12, 15):
+    for enough in (1, 5, 8, 11, 15, 21):
         process = start_build(corpus_folder, out)
         while process.poll() is None:
             work = out / WORK_NAME
@@ -251,8 +264,10 @@ def test_counts_that_cannot_be_met(corpus_folder, tmp_path):
     with pytest.raises(BadInput, match="are 0 of 6 train samples of anomaly_grounding"):
         build(BuildSettings((str(corpus_folder),), str(out), str(preset), count=12))
     assert [p.name for p in out.iterdir()] == [WORK_NAME]
-    with pytest.raises(BadInput, match="0 of 5 train samples of anomaly_grounding"):
-        build(BuildSettings((str(corpus_folder),), str(out), str(preset)))
+    remove_work_folder(out)
+    told = build(BuildSettings((str(corpus_folder),), str(out), str(preset)))
+    assert told["samples"] == {"train": 5, "test": 1}
+    assert "that fits into" in told["left_out"]["anomaly_grounding"] or told["left_out"]["anomaly_grounding"]
 
 
 def test_no_video_is_decoded_twice_and_none_without_need(corpus_folder, tmp_path, monkeypatch):
@@ -296,6 +311,14 @@ def test_no_usable_video_leaves_nothing(tmp_path):
 def test_wrong_settings(wrong, sentence):
     with pytest.raises(BadInput, match=sentence):
         BuildSettings(("videos",), "out", **wrong)
+
+
+def test_without_a_test_set_it_is_told_how_to_train(corpus_folder, tmp_path, capsys):
+    told = build(BuildSettings((str(corpus_folder / "generated_000.mp4"),), str(tmp_path / "out"), "videossr_tiny"))
+    assert told["samples"] == {"train": 4, "test": 0}
+    said = capsys.readouterr().err
+    assert "note: there is no test set, since only one video is usable; to train, give another dataset's" in said
+    assert "trainer.val_before_train=False trainer.test_freq=-1" in said
 
 
 def test_one_video_cannot_train_and_test(corpus_folder, tmp_path):

@@ -136,18 +136,27 @@ def test_videos_that_hardly_change_are_rejected_with_that_reason(preset, corpus_
     assert all(re.search(r"only 1 of its 1[34] frames differ", line["detail"]) for line in of_still)
 
 
-def test_a_video_too_short_for_one_task_serves_the_other(corpus_folder, tmp_path):
-    """2.5 seconds give frames for a jigsaw, and no key frames at one a second."""
+def test_a_video_too_short_for_one_task_serves_the_other(corpus_folder, tmp_path, capsys):
+    """2.5 seconds give frames for a jigsaw, and too few key frames at any rate."""
     path = tmp_path / "both.yaml"
     path.write_text(
         "clip: {num_frames: 8, min_pixels: 784, max_pixels: 3136}\n"
         "tasks:\n  temporal_jigsaw: {difficulty: {num_clips: 3}}\n  masked_video_prediction: {}\n"
     )
     settings = {"sources": (str(corpus_folder),), "preset": str(path), "test_count": 0}
-    with pytest.raises(BadInput, match=r"possible are 0 of 6 .* of masked_video_prediction.* \(it has 2 frames at"):
-        build(BuildSettings(out=str(tmp_path / "out"), **settings))
-    told = build(BuildSettings(out=str(tmp_path / "jigsaw"), mix={"temporal_jigsaw": 6}, **settings))
-    assert told["samples"]["train"] == 6
+    told = build(BuildSettings(out=str(tmp_path / "out"), **settings))
+    said = capsys.readouterr().err
+    for knobs in ("num_key_frames 6", "num_masked 2", "num_distractors 1", "fps 4 to 16", "min_frames 64"):
+        assert knobs in told["left_out"]["masked_video_prediction"]
+    assert "its settings in preset mvp_short would work for 6 of the 6 videos tried" in said
+    assert {task: n["samples"]["train"] for task, n in told["tasks"].items()} == {
+        "temporal_jigsaw": 6,
+        "masked_video_prediction": 0,
+    }
+    with pytest.raises(
+        BadInput, match=r"possible are 0 of 3 .* of masked_video_prediction.* in preset mvp_short would"
+    ):
+        build(BuildSettings(out=str(tmp_path / "asked for"), count=6, **settings))
 
 
 @pytest.mark.parametrize("preset_name", ["mvp", "videossr_mvp"])

@@ -16,7 +16,7 @@ from videossr_verl.cli import main
 from videossr_verl.errors import BadInput
 from videossr_verl.evaluation.baselines import uniform_guess, whole_video
 from videossr_verl.evaluation.viubench import COLUMNS, score
-from videossr_verl.tiny.generated_videos import generate_videos
+from videossr_verl.tiny.generated_videos import generate_frames, generate_videos, write_video
 
 
 @pytest.fixture(scope="module")
@@ -64,18 +64,24 @@ def test_the_same_bytes_again(bench, heldout, tmp_path):
 
 
 def test_training_videos_are_refused_by_their_content(heldout, bench, tmp_path):
+    """In whatever bytes: one is trimmed and encoded anew."""
     (tmp_path / "trained").mkdir()
     shutil.copy(heldout / "generated_003.mp4", tmp_path / "trained" / "another name.mp4")
+    frames = generate_frames(np.random.default_rng([9, 5]), 60, 12)
+    write_video(tmp_path / "trained" / "trimmed.mp4", frames[7:], 12)
     trained = tmp_path / "dataset"
     settings = BuildSettings(
-        (str(tmp_path / "trained"),), str(trained), "videossr_tiny", mix={"temporal_jigsaw": 1}, test_count=0
+        (str(tmp_path / "trained"),), str(trained), "videossr_tiny", mix={"temporal_jigsaw": 2}, test_count=0
     )
     build(settings)
     how = BuildSettings((str(heldout),), str(tmp_path / "out"))
-    with pytest.raises(BadInput, match=r"1 of 10 videos are training videos too, first 'generated_003.mp4'"):
+    sentence = (
+        r"2 of 10 videos are shown by another dataset too: 'generated_003.mp4' .*; so are 'generated_005.mp4'; give"
+    )
+    with pytest.raises(BadInput, match=sentence):
         build_viubench(BenchmarkSettings(how, training=(str(trained),), samples=1))
     assert not (tmp_path / "out").exists()
-    with pytest.raises(BadInput, match="'nowhere' does not exist; make it with videossr build"):
+    with pytest.raises(BadInput, match="'nowhere' does not exist or is no dataset; make it with videossr build"):
         build_viubench(BenchmarkSettings(how, training=("nowhere",), samples=1))
 
 

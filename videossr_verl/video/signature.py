@@ -1,4 +1,4 @@
-"""What a video looks like, in 16 bytes for each quarter of a second: the same for copies in other bytes.
+"""What a video looks like, in 16 bytes for each eighth of a second: the same for copies in other bytes.
 
 Each picture gives 128 bits, half of them the signs of its lowest frequencies (pHash), half those of brightness steps
 from left to right (dHash), both by the library ImageHash. They hardly change where a video is encoded anew, rescaled,
@@ -17,8 +17,8 @@ from PIL import Image
 from videossr_verl.video.decode import decode_possible
 from videossr_verl.video.frame_index import frame_index
 
-STEP = 0.25  # seconds; a copy that was cut anywhere has pictures at most half of that from ours
-MAX_PICTURES = 1024  # of one video: above 256 seconds every second one is taken, above 512 every fourth, and so on
+STEP = 0.125  # seconds; a copy that was cut anywhere has pictures at most half of that from ours
+MAX_PICTURES = 1024  # of one video: above 128 seconds every second one is taken, above 256 every fourth, and so on
 MIN_CONTRAST = 5.0  # standard deviation of brightness, of 255: below it noise decides about the bits
 WORDS = 2  # of 64 bits: pHash, dHash
 
