@@ -69,9 +69,9 @@ def read_signatures(dataset: str) -> Iterator[SignedVideo]:
     """
     given = Path(dataset)
     file = (given if given.is_dir() else given.parent) / NAME
-    needed = None if given.is_dir() else {row["extra_info"]["video_id"] for row in read_rows(given)}
     if not (file.parent / "dataset.json").is_file():
         raise BadInput(f"'{dataset}' does not exist or is no dataset; make it with videossr build")
+    needed = None if given.is_dir() else {row["extra_info"]["video_id"] for row in read_rows(given)}
     try:
         table = read_parquet(file)
     except (OSError, ValueError) as error:

@@ -159,6 +159,13 @@ def test_a_video_too_short_for_one_task_serves_the_other(corpus_folder, tmp_path
         build(BuildSettings(out=str(tmp_path / "asked for"), count=6, **settings))
 
 
+def test_ordinary_short_videos_can_carry_it(real_clips, tmp_path):
+    """Four real clips of 4 to 10 seconds: each carries the preset for short videos."""
+    sources = tuple(map(str, real_clips.values()))
+    told = build(BuildSettings(sources, str(tmp_path / "out"), "mvp_short", test_count=0, embedding="built_in"))
+    assert told["videos"]["used"]["train"] == told["samples"]["train"] == 4
+
+
 @pytest.mark.parametrize("preset_name", ["mvp", "videossr_mvp"])
 def test_a_clip_model_that_is_not_there_is_told_before_any_video_is_read(
     preset_name, corpus_folder, tmp_path, monkeypatch

@@ -103,7 +103,7 @@ def test_a_dataset_that_cannot_be_compared(dataset, tmp_path):
     with pytest.raises(BadInput, match="tells what the videos look like, and cannot be read: build that dataset again"):
         list(read_signatures(str(tmp_path)))
     write_signatures([], tmp_path / NAME)
-    with pytest.raises(BadInput, match="videos of '.*train.parquet' are not in"):
+    with pytest.raises(BadInput, match=r"videos of '.*train.parquet' are not in"):
         list(read_signatures(str(tmp_path / "train.parquet")))
     table = pq.read_table(dataset / NAME)
     pq.write_table(table.replace_schema_metadata({"signature": "older"}), tmp_path / NAME)

@@ -75,6 +75,15 @@ def test_rate_and_cap():
     assert capped.times == clip.times[:8]
 
 
+@pytest.mark.parametrize(("seconds", "rate"), [(40, 1), (39, 2), (20, 2), (10, 4), (5, 8), (2, 8)])
+def test_a_short_video_is_shown_faster(seconds, rate):
+    """The lowest of 1, 2, 4 and 8 frames a second that gives 40, else the highest."""
+    info = info_of(np.arange(seconds * 24) / 24)
+    clip = sample_clip(info, "v.mp4", ClipSettings(num_frames=256, fps=(1, 8), min_frames=40, margin=0))
+    alone = sample_clip(info, "v.mp4", ClipSettings(num_frames=256, fps=rate, margin=0))
+    assert clip.times == alone.times
+
+
 def test_the_cap_counts_frames_not_empty_slots():
     clip = sample_clip(info_of([0, 5, 10, 15]), "v.mp4", ClipSettings(num_frames=4, fps=30, margin=0))
     assert clip.times == (0, 5, 10, 15)
@@ -100,6 +109,10 @@ def test_rejections_name_file_and_numbers(kinds):
         {"num_frames": 0},
         {"fps": 0},
         {"fps": float("nan")},
+        {"fps": (2, 1)},
+        {"fps": (1, 2, 4)},
+        {"fps": (0, 2)},
+        {"min_frames": 1},
         {"margin": 0.5},
         {"min_pixels": 99999},
     ],
