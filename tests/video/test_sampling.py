@@ -111,6 +111,7 @@ def test_rejections_name_file_and_numbers(kinds):
         {"fps": float("nan")},
         {"fps": (2, 1)},
         {"fps": (1, 2, 4)},
+        {"fps": ()},
         {"fps": (0, 2)},
         {"min_frames": 1},
         {"margin": 0.5},
