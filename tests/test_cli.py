@@ -66,10 +66,15 @@ def test_interrupt_ends_with_130(monkeypatch, capsys):
     assert "the same command goes on" in capsys.readouterr().err
 
 
-def test_a_token_count_without_the_cpu_platform_tells_its_variable(corpus_folder, tiny_model, tmp_path):
-    command = [sys.executable, "-m", "videossr_verl.cli", "build", str(corpus_folder), "--out", str(tmp_path / "out")]
+@pytest.mark.parametrize("verb", ["build", "parity", "eval", "probe"])
+def test_without_the_cpu_platform_its_variable_is_told(verb, corpus_folder, dataset_folder, tiny_model, tmp_path):
+    data, out = ["--data", str(dataset_folder / "test.parquet")], ["--out", str(tmp_path / "out")]
+    arguments = {"build": [str(corpus_folder), *out], "parity": [], "eval": [*data, *out], "probe": data}[verb]
+    command = [sys.executable, "-m", "videossr_verl.cli", verb, *arguments, "--model", str(tiny_model)]
     environment = {name: value for name, value in os.environ.items() if name != "VERL_PLATFORM"}
-    finished = subprocess.run([*command, "--model", str(tiny_model)], env=environment, capture_output=True, text=True)
+    finished = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert finished.returncode == 2
-    assert finished.stderr.strip().endswith("on a machine without a GPU, set VERL_PLATFORM=cpu")
-    assert not (tmp_path / "out").exists()
+    assert finished.stderr.splitlines()[-1] == (
+        "videossr: torchvision cannot be loaded: on a machine without a GPU, set VERL_PLATFORM=cpu"
+    )
+    assert not list(tmp_path.glob("out/*.parquet"))

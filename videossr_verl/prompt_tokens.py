@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from videossr_verl.cpu.missing_platform import check_torchvision
 from videossr_verl.errors import BadInput
 from videossr_verl.sample import ImageSpec, VideoSpec
 from videossr_verl.video.metadata import video_metadata
@@ -25,10 +26,9 @@ from videossr_verl.video.size import target_size
 
 def load_processor(model: str) -> Any:
     """The processor of a model folder (or hub name). BadInput if it has none that handles videos."""
-    try:
-        from transformers import AutoProcessor
-    except ImportError as error:  # torchvision's wheel refuses the CPU build of torch
-        raise BadInput("transformers cannot be loaded: on a machine without a GPU, set VERL_PLATFORM=cpu") from error
+    check_torchvision()
+    from transformers import AutoProcessor
+
     try:
         processor = AutoProcessor.from_pretrained(model)
     except (OSError, ValueError) as error:

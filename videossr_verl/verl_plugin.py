@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import logging
 import os
+from importlib.metadata import version
 
 from videossr_verl import failures, fixes
+
+logger = logging.getLogger(__name__)
 
 
 def _install() -> None:
@@ -19,11 +22,13 @@ def _install() -> None:
         from videossr_verl.cpu import platform
 
         platform.install()
+    elif version("torch").endswith("+cpu"):
+        logger.error("this torch is for CPUs only, and verl finds no device: set VERL_PLATFORM=cpu")
 
 
 try:
     _install()
 except Exception:
     # verl hides a plugin's errors at debug level; without the fixes it trains on wrong positions, silently.
-    logging.getLogger(__name__).exception("videossr-verl could not patch this verl; do not trust this run")
+    logger.exception("videossr-verl could not patch this verl; do not trust this run")
     raise

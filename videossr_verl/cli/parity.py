@@ -33,7 +33,10 @@ def run(args: argparse.Namespace) -> int:
 
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")  # it writes to standard output
 
+    from videossr_verl.cpu.missing_platform import check_torchvision
     from videossr_verl.dataset_folder import stored_data_root
+
+    check_torchvision()
     from videossr_verl.parity import NoRollout, compare
 
     data, root = args.data, args.data_root

@@ -33,12 +33,12 @@ class VllmEngine:
             options = {"dtype": "float32", "enforce_eager": True} | (options or {})
             os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GB; by itself vLLM wants nearly all memory
 
+        self._processor = load_processor(model)
         from vllm import LLM
 
         from videossr_verl import vllm_plugin
 
         vllm_plugin.register()  # vLLM loads it in its own processes only, and this one reads the videos' times
-        self._processor = load_processor(model)
         self.factor = patch_factor(self._processor)
         limits = {"video": most_videos, "image": most_images}
         try:

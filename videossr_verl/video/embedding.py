@@ -21,6 +21,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from videossr_verl.cpu.missing_platform import check_torchvision
 from videossr_verl.errors import BadInput
 
 BUILT_IN = "built_in"
@@ -102,11 +103,10 @@ def _clip(frames: np.ndarray, name: str) -> np.ndarray:
 @functools.cache
 def _load_clip(name: str) -> tuple[Any, Any]:
     """(model, image processor), once per process."""
-    try:
-        import torch
-        from transformers import AutoImageProcessor, CLIPModel
-    except ImportError as error:  # torchvision's wheel refuses the CPU build of torch
-        raise BadInput("transformers cannot be loaded: on a machine without a GPU, set VERL_PLATFORM=cpu") from error
+    check_torchvision()
+    import torch
+    from transformers import AutoImageProcessor, CLIPModel
+
     try:
         model = CLIPModel.from_pretrained(name, dtype=torch.float32)
         processor = AutoImageProcessor.from_pretrained(name)
