@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 import os
 from importlib.metadata import version
+from types import ModuleType
 
 from videossr_verl import failures, fixes
-
-logger = logging.getLogger(__name__)
+from videossr_verl.patching import after_import
 
 
 def _install() -> None:
@@ -23,12 +23,17 @@ def _install() -> None:
 
         platform.install()
     elif version("torch").endswith("+cpu"):
-        logger.error("this torch is for CPUs only, and verl finds no device: set VERL_PLATFORM=cpu")
+        after_import("verl.trainer.constants_ppo", _end_without_platform)
+
+
+def _end_without_platform(module: ModuleType) -> None:
+    """Ends a trainer before verl fails in its own words; what only reads verl's code needs no device."""
+    raise SystemExit("videossr: this torch is for CPUs only: to train with it, set VERL_PLATFORM=cpu")
 
 
 try:
     _install()
 except Exception:
     # verl hides a plugin's errors at debug level; without the fixes it trains on wrong positions, silently.
-    logger.exception("videossr-verl could not patch this verl; do not trust this run")
+    logging.getLogger(__name__).exception("videossr-verl could not patch this verl; do not trust this run")
     raise

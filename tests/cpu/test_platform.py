@@ -123,3 +123,12 @@ def test_nothing_is_compiled():
     platform.skip_torch_compile()
     assert torch.compile(lambda x: x + 1, backend=backend)(torch.ones(1)).item() == 2
     assert not seen
+
+
+def test_a_trainer_without_the_platform_ends_with_one_sentence():
+    command = [sys.executable, "-m", "verl.trainer.main_ppo", "--config-name", "videossr_grpo_cpu"]
+    environment = {name: value for name, value in os.environ.items() if name != "VERL_PLATFORM"}
+    finished = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert finished.returncode == 1
+    assert finished.stderr.splitlines()[-1].endswith("CPUs only: to train with it, set VERL_PLATFORM=cpu")
+    assert "Traceback" not in finished.stderr
