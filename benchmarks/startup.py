@@ -45,7 +45,7 @@ def write_ours(clip: Path, rows: int, processor: object, file: Path) -> None:
     video = sample_clip(probe(clip), clip.name, settings).spec("anomaly_grounding", {}).to_row()
     prompt = [{"role": "user", "content": "<video>When does the changed segment start and end?"}]
     counter = PromptTokenCounter(processor, {})
-    tokens = json.dumps({counter.key: counter.count(prompt, [video])})
+    tokens = json.dumps({counter.row_key(prompt, [video]): counter.count(prompt, [video])})
     row = {"data_source": "videossr/anomaly_grounding", "prompt": prompt, "videos": [video]}
     row["reward_model"] = {"style": "rule", "ground_truth": "1.0-2.0"}
     made = [row | {"extra_info": {"index": i, "num_prompt_tokens": tokens}} for i in range(rows)]

@@ -30,16 +30,8 @@ def swap_videos(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 f"row {i} ({row['data_source']}) has no other sample of its task with another answer and a video that "
                 "looks different: build more test samples or from more videos"
             )
-        extra_info = {**row["extra_info"], "num_prompt_tokens": donor["extra_info"]["num_prompt_tokens"]}
-        swapped.append(
-            {
-                **row,
-                "data_source": row["data_source"] + "/blind",
-                "videos": donor["videos"],
-                "images": donor["images"],
-                "extra_info": extra_info,
-            }
-        )
+        media = {"videos": donor["videos"], "images": donor["images"]}
+        swapped.append({**row, "data_source": row["data_source"] + "/blind", **media})
     return swapped
 
 

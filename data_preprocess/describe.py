@@ -83,9 +83,10 @@ class RowSummary:
         }
 
     def _count_tokens(self, row: Mapping[str, Any]) -> dict[str, int]:
-        counts = {counter.key: counter.count(row["prompt"], row["videos"], row["images"]) for counter in self.counters}
-        for key, count in counts.items():
-            self.tokens[key].append(count)
+        counts, counted = {}, (row["prompt"], row["videos"], row["images"])
+        for counter in self.counters:
+            counts[counter.row_key(*counted)] = count = counter.count(*counted)
+            self.tokens[counter.key].append(count)
         return counts
 
 

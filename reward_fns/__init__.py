@@ -7,9 +7,10 @@ A task's rewards live in one module with
         ({}: the paper's setting)
 and, where a reward has parts that are worth a curve of their own, some of PARTS in
     parts(text, ground_truth, knobs) -> {part: float}
-Modules from other packages are found through the entry point group `videossr_verl.rewards`; the entry point's
-name is the second part of the row's `data_source` ("videossr/<name>"). Pure Python: imports neither torch nor
-cv2, and verl only for rows of other sources.
+Modules from other packages are found through the entry point group `videossr_verl.rewards`. The entry point's name
+is the second part of the row's `data_source` ("videossr/<name>"), or, for rows of another data set, all of it: there
+the ground truth may be of any type, the row's whole `extra_info` stands in place of the knobs, and `chance` may be
+missing. Pure Python: imports neither torch nor cv2, and verl only for rows of other sources.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any
 
 from reward_fns import anomaly_grounding, masked_video_prediction, object_counting, temporal_jigsaw
 
-__all__ = ["compute_score"]
+__all__ = ["compute_score", "other_result", "task_of"]
 
 GROUP = "videossr_verl.rewards"
 PARTS = ("selection", "order")
@@ -53,7 +54,7 @@ def compute_score(
 
     Args:
         data_source: "videossr/<task>" or "videossr/<task>/<subset>", a name of the reference release, or any
-            source that verl can score.
+            source that an installed module (see above) or verl can score.
         solution_str: the completion, without the prompt.
         ground_truth: the label in the task's answer format.
         extra_info: the row's `extra_info`; its `difficulty` (JSON string or mapping) has the task's knobs.
@@ -65,42 +66,68 @@ def compute_score(
         score: the smooth reward (0..1 for our tasks).
         acc: 1.0 when exact, else 0.0; for other sources what verl reports.
         parsed: 1.0 when an answer was found, else 0.0; None for other sources.
-        chance: expected score of the best blind guess; None for other sources. (verl leaves None
+        chance: expected score of the best blind guess; None where nobody tells. (verl leaves None
             out of its metrics, while NaN would spoil a mean.)
         task: the task's name; for other sources the data source.
         selection, order: parts of the reward of tasks that choose and order; None for others.
 
     Raises:
         ValueError: the ground truth or the difficulty is malformed, or the task is not installed.
+        NotImplementedError: nobody scores this data source.
     """
-    task = _task_name(data_source)
+    task = task_of(data_source)
     if task is None:
         return _score_by_verl(data_source, solution_str, ground_truth, extra_info, **kwargs)
     module = _task(task)
-    if not isinstance(ground_truth, str):
-        raise ValueError(f"ground truth of {task} must be a string, not {ground_truth!r}")
-    knobs = {**_knobs((extra_info or {}).get("difficulty")), **kwargs.get(task, {})}
+    knobs = dict(extra_info or {})
+    if data_source != task:
+        if not isinstance(ground_truth, str):
+            raise ValueError(f"ground truth of {task} must be a string, not {ground_truth!r}")
+        knobs = _knobs(knobs.get("difficulty"))
+    knobs = {**knobs, **kwargs.get(task, {})}
     score, acc, parsed = module.score(solution_str, ground_truth, knobs)
     parts = module.parts(solution_str, ground_truth, knobs) if hasattr(module, "parts") else {}
-    whole = {"score": score, "acc": acc, "parsed": parsed, "chance": module.chance(knobs), "task": task}
+    chance = module.chance(knobs) if hasattr(module, "chance") else None
+    whole = {"score": score, "acc": acc, "parsed": parsed, "chance": chance, "task": task}
     return whole | dict.fromkeys(PARTS) | parts
 
 
-def _task_name(data_source: str) -> str | None:
+def other_result(data_source: str, scored: float | Mapping[str, Any]) -> dict[str, Any]:
+    """What a function of one's own found for a row of another data set, with the keys of `compute_score`.
+
+    Args:
+        scored: the score, or a mapping with `score` and maybe `acc`; other keys are left out.
+    """
+    if not isinstance(scored, Mapping):
+        scored = {"score": scored}
+    score = float(scored["score"])
+    # A source without its own accuracy gets its score, as verl's reward manager does.
+    acc = float(scored.get("acc", score))
+    return {"score": score, "acc": acc, "parsed": None, "chance": None, "task": data_source} | dict.fromkeys(PARTS)
+
+
+def task_of(data_source: str) -> str | None:
+    """Name of the module that scores a data source, installed or not; None where that is left to verl."""
     # A third part names a subset of the task, such as "blind"; it is scored alike and reported apart.
     prefix, *name = data_source.split("/")
-    return name[0] if prefix == "videossr" and name else _RELEASE.get(data_source)
+    if prefix == "videossr" and name:
+        return name[0]
+    return _RELEASE.get(data_source) or (data_source if data_source in _installed() else None)
+
+
+@cache
+def _installed() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
 
 
 @cache
 def _task(name: str) -> ModuleType:
     if name in _BUILT_IN:
         return _BUILT_IN[name]
-    found = {entry.name: entry for entry in entry_points(group=GROUP)}
-    if name not in found:
-        known = ", ".join(sorted(_BUILT_IN | found))
+    if name not in _installed():
+        known = ", ".join(sorted(_BUILT_IN | _installed()))
         raise ValueError(f"no reward for task '{name}' is installed (entry point group {GROUP}); known: {known}")
-    return found[name].load()
+    return _installed()[name].load()
 
 
 def _knobs(difficulty: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
@@ -118,10 +145,4 @@ def _knobs(difficulty: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
 def _score_by_verl(data_source: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
     from verl.utils.reward_score import default_compute_score
 
-    result = default_compute_score(data_source, *args, **kwargs)
-    if not isinstance(result, Mapping):
-        result = {"score": result}
-    score = float(result["score"])
-    # A source without its own accuracy gets its score, as verl's reward manager does.
-    acc = float(result.get("acc", score))
-    return {"score": score, "acc": acc, "parsed": None, "chance": None, "task": data_source} | dict.fromkeys(PARTS)
+    return other_result(data_source, default_compute_score(data_source, *args, **kwargs))

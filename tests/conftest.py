@@ -234,3 +234,21 @@ def two_free_ports():
             return one.getsockname()[1], other.getsockname()[1]
 
     return find
+
+
+@pytest.fixture(scope="session")
+def my_qa(tmp_path_factory):
+    """A folder for `sys.path` with an installed package that scores rows of data source my_qa, and has a task."""
+    folder = tmp_path_factory.mktemp("site-packages")
+    (folder / "my_rewards.py").write_text(
+        "def score(text, truth, extra_info):\n"
+        "    found = text.strip()[:1] in ([truth] if isinstance(truth, str) else truth)\n"
+        "    return float(found), float(found), float(bool(text.strip()))\n"
+        "def chance(knobs):\n"
+        "    return 1 / knobs.get('options', 4)\n"
+    )
+    info = folder / "my_rewards-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-rewards\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[videossr_verl.rewards]\nmy_qa = my_rewards\ntheirs = my_rewards\n")
+    return folder

@@ -2,20 +2,25 @@
 
 import asyncio
 import io
+import json
 import shutil
 
 import datasets
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
 from omegaconf import OmegaConf
 from PIL import Image
-from verl.utils.dataset.rl_dataset import get_dataset_class
+from verl.experimental.agent_loop import get_trajectory_info
+from verl.utils.dataset.rl_dataset import collate_fn, get_dataset_class
+from verl.utils.tensordict_utils import get_tensordict
 from verl.utils.tokenizer import build_multimodal_processor_inputs, hf_processor, hf_tokenizer
 
 from data_preprocess.build import BuildSettings, build
 from videossr_verl.dataset import PretextDataset, frame_cache
 from videossr_verl.errors import BadInput
+from videossr_verl.prompt_tokens import PromptTokenCounter
 from videossr_verl.render import render
 
 
@@ -86,6 +91,30 @@ def test_a_file_without_rows_is_told(open_dataset, dataset_folder, tmp_path):
     assert len(open_dataset(tmp_path / "empty.parquet", dataset_folder / "test.parquet")) == 6
 
 
+def test_a_stored_length_is_not_used_for_an_edited_row(open_dataset, corpus_folder, tiny_model, tmp_path):
+    """The build's count holds for the prompt as it was; editing the file is how users change prompts."""
+    settings = {"models": (str(tiny_model),), "count": 4, "test_count": 0}
+    build(BuildSettings((str(corpus_folder),), str(tmp_path / "data"), "videossr_tiny", **settings))
+    rows = pq.read_table(tmp_path / "data" / "train.parquet").to_pylist()
+    dataset = open_dataset(tmp_path / "data" / "train.parquet")
+    counter = PromptTokenCounter(dataset.processor)
+    true = [counter.count(row["prompt"], row["videos"]) for row in rows]
+    assert dataset._prompt_lengths(dataset.dataframe) == true
+    # Only what was stored is read: another number there is believed.
+    rows[0]["extra_info"]["num_prompt_tokens"] = json.dumps({counter.row_key(rows[0]["prompt"], rows[0]["videos"]): 7})
+    rows[1]["prompt"][1]["content"] += " Think about every frame first." * 60
+    for video in rows[2]["videos"]:
+        video["times"], video["clock"] = video["times"] * 2, video["clock"] + [t + 60 for t in video["clock"]]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "edited.parquet")
+    with pytest.raises(BadInput, match=r"1 of 4 prompts are longer than data.max_prompt_length=256 \(longest"):
+        open_dataset(tmp_path / "edited.parquet")
+    edited = open_dataset(tmp_path / "edited.parquet", max_prompt_length=4096)
+    lengths = edited._prompt_lengths(edited.dataframe)
+    assert [lengths[0], lengths[3]] == [7, true[3]]
+    assert lengths[1] == counter.count(rows[1]["prompt"], rows[1]["videos"]) > 256
+    assert lengths[2] == counter.count(rows[2]["prompt"], rows[2]["videos"]) > true[2]
+
+
 def test_a_deleted_video_is_named_before_training(open_dataset, dataset_folder, corpus_folder, tmp_path):
     shutil.copytree(corpus_folder, tmp_path / "moved")
     used = pq.read_table(dataset_folder / "train.parquet")["videos"][0][0]["video"].as_py()
@@ -146,6 +175,74 @@ def test_rows_of_another_data_set_go_through_verls_own_code(open_dataset, datase
         None,
         None,
     )
+
+
+@pytest.fixture
+def other_rows(kinds):
+    """Rows of other data sets: a video of 4 frames, a short text and a long one."""
+    video = {"video": str(kinds["b_frames.mp4"]), "nframes": 4, "max_pixels": 56 * 56, "min_pixels": 28 * 28}
+    contents = {"my/video_qa": "<video>What number?", "openai/gsm8k": "1 + 1?", "my/essays": "So it was. " * 200}
+    return [
+        {
+            "data_source": source,
+            "prompt": [{"role": "user", "content": content}],
+            "videos": [video] if "<video>" in content else [],
+            "reward_model": {"style": "rule", "ground_truth": "7"},
+            "extra_info": {"index": source},
+        }
+        for source, content in contents.items()
+    ]
+
+
+def write_lines(rows, file):
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file
+
+
+def test_a_batch_of_rows_with_other_types_goes_through_verl(open_dataset, dataset_folder, other_rows, tmp_path):
+    """From the loader to one prompt of a rollout worker, each with its own truth and index."""
+    other_rows[1]["reward_model"]["ground_truth"] = ["2", "two"]
+    other_rows[1]["extra_info"] |= {"difficulty": 0.5}
+    dataset = open_dataset(dataset_folder / "train.parquet", write_lines(other_rows[:2], tmp_path / "others.jsonl"))
+    ours = pq.read_table(dataset_folder / "train.parquet").to_pylist()[0]
+    batch = get_tensordict(collate_fn([dataset[0], dataset[24], dataset[25]]))
+    truths = [truth["ground_truth"] for truth in batch["reward_model"]]
+    assert truths == [ours["reward_model"]["ground_truth"], "7", ["2", "two"]]
+    assert list(batch["index"]) == [0, "my/video_qa", "openai/gsm8k"]
+    assert batch["extra_info"][0] == ours["extra_info"]
+    assert batch["extra_info"][2] == {"index": "openai/gsm8k", "difficulty": 0.5}
+    assert asyncio.run(get_trajectory_info(1, batch["index"], False))[1]["sample_index"] == "my/video_qa"
+
+
+def test_long_prompts_of_other_data_sets_are_counted_too(open_dataset, dataset_folder, other_rows, tmp_path, caplog):
+    caplog.set_level("WARNING")  # Ray, in other tests, raises the level of all loggers
+    files = dataset_folder / "train.parquet", write_lines(other_rows, tmp_path / "others.jsonl")
+    with pytest.raises(BadInput, match=r"1 of 27 prompts are longer .* tokens; \{'my/essays': 1\}\): raise"):
+        open_dataset(*files)
+    dataset = open_dataset(*files, filter_overlong_prompts=True)
+    assert len(dataset) == 26
+    assert "1 of 27 prompts are longer than data.max_prompt_length=256" in caplog.text
+    row = dataset[24]["raw_prompt"]
+    _, videos, _ = asyncio.run(PretextDataset.process_multi_modal_info(row, 14, dataset.config))
+    text = dataset.processor.apply_chat_template(row, add_generation_prompt=True, tokenize=False)
+    inputs = build_multimodal_processor_inputs(dataset.processor, text=[text], videos=videos)
+    limit = inputs["input_ids"].shape[1]
+    others = write_lines(other_rows[:2], tmp_path / "others.jsonl")
+    assert len(open_dataset(others, max_prompt_length=limit)) == 2
+    with pytest.raises(BadInput, match=rf"1 of 2 prompts .*longest {limit} tokens; \{{'my/video_qa': 1\}}"):
+        open_dataset(others, max_prompt_length=limit - 1)
+
+
+def test_a_prompt_of_another_data_set_that_cannot_be_made_is_named(open_dataset, other_rows, tmp_path, caplog):
+    caplog.set_level("WARNING")
+    other_rows[0]["videos"] = [{"video": str(tmp_path / "gone.mp4")}]
+    others = write_lines(other_rows[:2], tmp_path / "others.jsonl")
+    sentence = r"1 of 2 prompts of other data sets cannot be made, first row 0 of '.*others.jsonl': \w+: "
+    with pytest.raises(BadInput, match=sentence) as error:
+        open_dataset(others)
+    assert "\n" not in str(error.value)
+    assert len(open_dataset(others, max_lost_share=0.5)) == 2
+    assert "their groups will be lost" in caplog.text
 
 
 @pytest.fixture(scope="module")

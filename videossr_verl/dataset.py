@@ -13,19 +13,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import datasets
 import numpy as np
-import pyarrow as pa
-import pyarrow.json
 from omegaconf import DictConfig, ListConfig
 from tqdm import tqdm
 from verl.utils.dataset.rl_dataset import RLHFDataset
 
 from videossr_verl.adaptive.draws import AdaptiveDraws
-from videossr_verl.dataset_folder import DATA_SOURCE_PREFIX, read_parquet
+from videossr_verl.dataset_folder import is_pretext
 from videossr_verl.errors import BadInput
 from videossr_verl.failures.fingerprint import fingerprint
 from videossr_verl.failures.lost_groups import max_lost_share
+from videossr_verl.foreign_prompts import foreign_lengths
+from videossr_verl.mixed_rows import MixedRows, read_files
 from videossr_verl.parity_at_start import check_before_training
 from videossr_verl.pretext_rows import files_of
 from videossr_verl.prompt_tokens import PromptTokenCounter
@@ -50,19 +49,17 @@ class PretextDataset(RLHFDataset):
     """
 
     def _read_files_and_tokenize(self) -> None:
-        # verl's own reader refuses files whose `videos` or `extra_info` have other fields than ours.
-        tables = [read_table(file) for file in self.data_files]
-        rows = datasets.Dataset(pa.concat_tables(tables, promote_options="permissive"))
+        rows = read_files(self.data_files)
         if not len(rows):
             raise BadInput(
                 f"{', '.join(map(str, self.data_files))} holds no rows: give another file, or train without validation "
                 "(data.val_files=TRAIN_FILE trainer.val_before_train=False trainer.test_freq=-1)"
             )
         if 0 < self.max_samples < len(rows):
-            chosen = np.arange(len(rows))
+            chosen = np.arange(self.max_samples)
             if self.shuffle:
                 chosen = np.random.default_rng(self.seed).choice(len(rows), size=self.max_samples, replace=False)
-            rows = rows.select(chosen[: self.max_samples].tolist())
+            rows = rows.select(np.sort(chosen))
         self.dataframe = rows
         self._check_rows()
         self._warn_of_mixed_images()
@@ -138,8 +135,8 @@ class PretextDataset(RLHFDataset):
     def _check_rows(self) -> None:
         """What a row must not ask for, or a video deleted after the build, is told now, and not during the run."""
         keys = self.prompt_key, self.video_key, self.image_key
-        columns = [name for name in ("data_source", *keys) if name in self.dataframe.column_names]
-        shown = tqdm(self.dataframe.select_columns(columns), "checking rows", unit="row", delay=3)
+        rows = self.dataframe.select_columns(["data_source", *keys])
+        shown = tqdm(rows, "checking rows", len(rows), unit="row", delay=3)
         files = files_of((row for row in shown if is_pretext(row["data_source"])), *keys)
         if not files:
             return
@@ -154,54 +151,46 @@ class PretextDataset(RLHFDataset):
                 raise BadInput(f"{found}, first '{missing[0]}': restore them or build the dataset again")
             logger.warning("%s, first '%s': their groups will be lost", found, missing[0])
 
-    def maybe_filter_out_long_prompts(self, dataframe: datasets.Dataset = None) -> datasets.Dataset:
-        """Drops (or refuses, with `filter_overlong_prompts=False`) prompts over `max_prompt_length`, decoding nothing.
+    def maybe_filter_out_long_prompts(self, dataframe: MixedRows = None) -> MixedRows:
+        """Drops prompts over `max_prompt_length`, of any data set, or refuses with `filter_overlong_prompts=False`.
 
-        Other rows are filtered by verl's own, decoding, filter.
+        Of ours nothing is decoded for it; those of other data sets are made once, as rollouts make them.
         """
-        ours = [is_pretext(source) for source in dataframe["data_source"]]
-        others = [i for i, pretext in enumerate(ours) if not pretext]
-        keep = set(self._keep_foreign(dataframe, others))
-        lengths = self._prompt_lengths(dataframe.select([i for i, pretext in enumerate(ours) if pretext]))
-        too_long: Counter[str] = Counter()
-        for i, length in zip((i for i, p in enumerate(ours) if p), lengths, strict=True):
-            if length <= self.max_prompt_length:
-                keep.add(i)
-            else:
-                too_long[dataframe[i]["data_source"]] += 1
-        if too_long:
+        sources = dataframe["data_source"]
+        lengths = np.zeros(len(dataframe), int)
+        ours = np.array([is_pretext(source) for source in sources], bool)
+        lengths[ours] = self._prompt_lengths(dataframe.select(np.flatnonzero(ours)))
+        lengths[~ours] = foreign_lengths(self, dataframe.select(np.flatnonzero(~ours)))
+        too_long = lengths > self.max_prompt_length
+        if too_long.any():
+            by_source = dict(Counter(str(sources[place]) for place in np.flatnonzero(too_long)))
             found = (
-                f"{sum(too_long.values())} of {len(dataframe)} prompts are longer than"
-                f" data.max_prompt_length={self.max_prompt_length} (longest {max(lengths)} tokens; {dict(too_long)})"
+                f"{too_long.sum()} of {len(dataframe)} prompts are longer than"
+                f" data.max_prompt_length={self.max_prompt_length} (longest {lengths.max()} tokens; {by_source})"
             )
-            if not self.filter_overlong_prompts or not keep:
+            if not self.filter_overlong_prompts or too_long.all():
                 raise BadInput(f"{found}: raise max_prompt_length or build with fewer or smaller frames")
             logger.warning("%s: left out", found)
-        return dataframe.select(sorted(keep))
+        return dataframe.select(np.flatnonzero(~too_long))
 
     def _build_messages(self, example: dict, key: str) -> list[dict]:
         # verl opens an image's `bytes` where there is such a field, even if it holds nothing.
         images = [_without_nulls(image) for image in example.get(self.image_key) or []]
         return super()._build_messages({**example, self.image_key: images}, key)
 
-    def _keep_foreign(self, dataframe: datasets.Dataset, indices: list[int]) -> list[int]:
-        if not indices or not self.filter_overlong_prompts:
-            return indices
-        marked = dataframe.select(indices).add_column("_row", indices)
-        return list(super().maybe_filter_out_long_prompts(marked)["_row"])
-
-    def _prompt_lengths(self, dataframe: datasets.Dataset) -> list[int]:
-        if len(dataframe) == 0:
+    def _prompt_lengths(self, rows: MixedRows) -> list[int]:
+        """Tokens of each pretext row's prompt: stored by the build, or counted."""
+        if len(rows) == 0:
             return []
         if self.processor is None:
             raise BadInput("the model folder has no processor: video prompts need a vision-language model's folder")
         counter = PromptTokenCounter(self.processor, self.apply_chat_template_kwargs)
         lengths = []
-        columns = {self.prompt_key, self.video_key, self.image_key, "extra_info"}.intersection(dataframe.column_names)
-        for row in dataframe.select_columns(sorted(columns)):
-            stored = _stored_length(row["extra_info"]["num_prompt_tokens"], counter.key)
-            images = row.get(self.image_key) or ()
-            lengths.append(stored or counter.count(row[self.prompt_key], row[self.video_key], images))
+        columns = [self.prompt_key, self.video_key, self.image_key, "extra_info"]
+        for row in tqdm(rows.select_columns(columns), "prompt lengths", len(rows), unit="row", delay=3):
+            counted = row[self.prompt_key], row[self.video_key], row.get(self.image_key) or ()
+            stored = _stored_lengths(row["extra_info"]).get(counter.row_key(*counted))
+            lengths.append(stored if isinstance(stored, int) and stored > 0 else counter.count(*counted))
         return lengths
 
     @classmethod
@@ -241,34 +230,18 @@ class PretextDataset(RLHFDataset):
         return images or None, videos, None
 
 
-def is_pretext(data_source: Any) -> bool:
-    """Whether a row is of this package."""
-    return str(data_source).startswith(DATA_SOURCE_PREFIX)
-
-
-def _stored_length(text: str, key: str) -> int | None:
+def _stored_lengths(extra_info: Mapping[str, Any] | None) -> dict[str, Any]:
     try:
-        stored = json.loads(text).get(key)
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise BadInput("a row's num_prompt_tokens is no JSON object: build the dataset again") from error
-    return stored if isinstance(stored, int) and stored > 0 else None
+        stored = json.loads((extra_info or {}).get("num_prompt_tokens") or "{}")
+    except (TypeError, ValueError, RecursionError):
+        stored = None
+    if not isinstance(stored, dict):
+        raise BadInput("a row's num_prompt_tokens is no JSON object: build the dataset again")
+    return stored
 
 
 def _as_list(files: Any) -> list[str]:
     return [str(file) for file in files] if isinstance(files, list | ListConfig) else [str(files)]
-
-
-def read_table(file: str) -> pa.Table:
-    """A parquet or JSON-lines file; BadInput names a file that is missing or damaged."""
-    if not Path(file).is_file():
-        raise BadInput(f"data file '{file}' does not exist: build it with `videossr build`")
-    try:
-        table = read_parquet(file) if str(file).endswith(".parquet") else pa.json.read_json(file)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise BadInput(f"cannot read data file '{file}': {' '.join(str(error).split())}") from error
-    # Its metadata may call columns images, which `datasets` then fetches, over the network too; ours has none.
-    ours = "data_source" in table.column_names and any(map(is_pretext, table["data_source"].unique().to_pylist()))
-    return table.replace_schema_metadata(None) if ours else table
 
 
 def data_root(config: DictConfig) -> str:

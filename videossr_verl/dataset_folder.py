@@ -16,6 +16,11 @@ DATA_SOURCE_PREFIX = "videossr/"
 MAX_VALUES = 100_000  # of one column, in a row on average; a billion equal ones fit into a file of some kilobytes
 
 
+def is_pretext(data_source: Any) -> bool:
+    """Whether a row of this data source is of this package."""
+    return str(data_source).startswith(DATA_SOURCE_PREFIX)
+
+
 def stored_data_root(folder: str | Path) -> str:
     """The folder that the rows' video paths are relative to; BadInput where dataset.json does not tell."""
     file = Path(folder) / "dataset.json"
@@ -52,6 +57,6 @@ def read_rows(file: str | Path) -> list[dict[str, Any]]:
         raise
     except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
         raise BadInput(f"'{file}' cannot be read as parquet: {str(error).splitlines()[0]}") from error
-    if not all(str(row.get("data_source")).startswith(DATA_SOURCE_PREFIX) for row in rows):
+    if not all(is_pretext(row.get("data_source")) for row in rows):
         raise BadInput(f"'{file}' holds rows that are not of this package: build it with videossr build")
     return rows

@@ -24,10 +24,11 @@ from verl.utils import hf_processor
 from verl.utils.tokenizer.continuous_token_wiring import create_continuous_token_builder
 from verl.workers.rollout.utils import qwen2_5_vl_dedup_image_tokens
 
-from videossr_verl.dataset import PretextDataset, read_table
+from videossr_verl.dataset import PretextDataset
 from videossr_verl.dataset_folder import DATA_SOURCE_PREFIX
 from videossr_verl.errors import BadInput
 from videossr_verl.fixes.unexpanded_prompts import CannotUnexpand
+from videossr_verl.row_files import read_table
 from videossr_verl.shared_videos import SharedVideos
 from videossr_verl.video.metadata import video_metadata
 

@@ -50,9 +50,9 @@ class PromptTokenCounter:
     """Counts the tokens of prompts for one processor.
 
     Attributes:
-        key: name of this way to count, e.g. "Qwen3VLProcessor-32-1f0c9a7e": the key inside the row's
-            `extra_info.num_prompt_tokens`. Two processors share it only if class, patch factor, pixel limits,
-            chat template and tokenizer are the same, so a stored count is never used for another model.
+        key: name of this way to count, e.g. "Qwen3VLProcessor-32-1f0c9a7e". Two processors share it only if class,
+            patch factor, pixel limits, chat template and tokenizer are the same, so a stored count is never used
+            for another model.
     """
 
     def __init__(self, processor: Any, chat_template_kwargs: Mapping[str, Any] | None = None) -> None:
@@ -69,6 +69,15 @@ class PromptTokenCounter:
         state = [processor.chat_template, self.chat_template_kwargs, tokenizer, *limits]
         digest = blake2b(json.dumps(state, sort_keys=True, default=str).encode(), digest_size=4).hexdigest()
         self.key = f"{type(processor).__name__}-{patch_factor(processor)}-{digest}"
+
+    def row_key(
+        self,
+        prompt: Sequence[Mapping[str, Any]],
+        videos: Sequence[Mapping[str, Any]],
+        images: Sequence[Mapping[str, Any]] = (),
+    ) -> str:
+        """The key inside a row's `extra_info.num_prompt_tokens`, so that no count outlives what was counted."""
+        return f"{self.key}-{content_digest(prompt, videos, images)}"
 
     def count(
         self,
@@ -106,6 +115,19 @@ class PromptTokenCounter:
             one_token = [self.processor.image_token] * len(images)
             (text,), _ = self.processor.get_text_with_replacements([text], one_token, expanded, [])
         return len(self.processor.tokenizer(text)["input_ids"]) + hidden
+
+
+def content_digest(
+    prompt: Sequence[Mapping[str, Any]], videos: Sequence[Mapping[str, Any]], images: Sequence[Mapping[str, Any]]
+) -> str:
+    """8 hex digits of all that a prompt's length depends on, but for the processor."""
+    sizes = ("height", "width", "min_pixels", "max_pixels")
+    counted = [
+        [[message["role"], message["content"]] for message in prompt],
+        [[*(video[name] for name in sizes), list(video["clock"])] for video in videos],
+        [[image[name] for name in sizes] for image in images],
+    ]
+    return blake2b(json.dumps(counted).encode(), digest_size=4).hexdigest()
 
 
 def content_parts(text: str) -> list[dict[str, str]]:

@@ -360,7 +360,9 @@ def test_prompt_lengths_are_counted_for_each_model(corpus_folder, tmp_path):
     told = build(BuildSettings((str(corpus_folder),), str(tmp_path / "out"), models=models, **TINY))
     rows = [row for split in read(tmp_path / "out").values() for row in split]
     for counter in counters:
-        stored = [json.loads(row["extra_info"]["num_prompt_tokens"])[counter.key] for row in rows]
+        keys = [counter.row_key(row["prompt"], row["videos"]) for row in rows]
+        counts = [json.loads(row["extra_info"]["num_prompt_tokens"]) for row in rows]
+        stored = [count[key] for count, key in zip(counts, keys, strict=True)]
         assert stored == [counter.count(row["prompt"], row["videos"]) for row in rows]
         numbers = told["num_prompt_tokens"][counter.key]
         assert (numbers["min"], numbers["max"]) == (min(stored), max(stored))

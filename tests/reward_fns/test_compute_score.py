@@ -1,8 +1,6 @@
 import json
 import subprocess
 import sys
-from importlib.metadata import EntryPoint
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -98,18 +96,43 @@ def test_an_unknown_task_of_ours_names_the_known_ones():
         compute_score("videossr/nothing", "1", "1")
 
 
-def test_a_task_of_another_package(monkeypatch):
-    module = ModuleType("their_task")
-    module.score = lambda text, truth, knobs: (0.5, 0.0, 1.0)
-    module.chance = lambda knobs: knobs["floor"]
-    monkeypatch.setitem(sys.modules, "their_task", module)
-    entry = EntryPoint("theirs", "their_task", "videossr_verl.rewards")
-    monkeypatch.setattr(reward_fns, "entry_points", lambda group: [entry] if group == entry.group else [])
-    reward_fns._task.cache_clear()
-    result = compute_score("videossr/theirs", "x", "y", {"difficulty": '{"floor": 0.25}'})
-    reward_fns._task.cache_clear()
-    parts = {"selection": None, "order": None}
-    assert result == {"score": 0.5, "acc": 0.0, "parsed": 1.0, "chance": 0.25, "task": "theirs"} | parts
+@pytest.fixture
+def installed(my_qa, monkeypatch):
+    """Another package is installed: it scores rows of data source my_qa, and the task `theirs`."""
+    monkeypatch.syspath_prepend(my_qa)
+    for cached in (reward_fns._installed, reward_fns._task):
+        cached.cache_clear()
+    yield
+    for cached in (reward_fns._installed, reward_fns._task):
+        cached.cache_clear()
+
+
+OTHERS = {"parsed": None, "chance": None, "selection": None, "order": None}
+
+
+def test_a_task_of_another_package(installed):
+    result = compute_score("videossr/theirs/hard", "B", "B", {"difficulty": '{"options": 5}'})
+    assert result == OTHERS | {"score": 1, "acc": 1, "parsed": 1, "chance": 0.2, "task": "theirs"}
+    with pytest.raises(ValueError, match="must be a string"):
+        compute_score("videossr/theirs", "B", ["B"])
+
+
+@pytest.mark.parametrize("truth", ["B", ["B", "b"]])
+@pytest.mark.parametrize("difficulty", [0.5, "hard", None])
+def test_rows_of_ones_own_are_scored_by_another_package(installed, truth, difficulty):
+    """A ground truth of any type, and the whole extra_info in place of our knobs."""
+    extra_info = {"index": "q17", "difficulty": difficulty, "options": 2}
+    result = compute_score("my_qa", "B", truth, extra_info)
+    assert list(result) == KEYS
+    assert result == OTHERS | {"score": 1, "acc": 1, "parsed": 1, "chance": 0.5, "task": "my_qa"}
+    assert compute_score("my_qa", "A", truth)["score"] == 0
+
+
+@pytest.mark.parametrize("scored", [0.25, {"score": 0.25, "acc": False, "note": "x"}])
+def test_what_a_function_of_ones_own_found_has_the_keys_of_all_rows(scored):
+    result = reward_fns.other_result("my_qa", scored)
+    assert list(result) == KEYS
+    assert result == OTHERS | {"score": 0.25, "acc": 0.25 if scored == 0.25 else 0, "task": "my_qa"}
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from data_preprocess.presets import Preset, load_preset, with_embedding
 from data_preprocess.seeds import digest, rng
 from videossr_verl.adaptive.level_chooser import LevelChooser, is_useful
 from videossr_verl.adaptive.reward_hook import MAILBOX
-from videossr_verl.dataset_folder import DATA_SOURCE_PREFIX
+from videossr_verl.dataset_folder import is_pretext
 from videossr_verl.errors import BadInput
 from videossr_verl.mailbox import open_mailbox
 from videossr_verl.video.embedding import describe_embedding
@@ -56,7 +56,7 @@ class AdaptiveDraws:
             )
         tasks, videos, look_alikes = set(), {}, {}
         for row in rows:
-            if _is_pretext(row):
+            if is_pretext(row["data_source"]):
                 tasks.add(row["extra_info"]["task"])
                 videos[row["extra_info"]["video_id"]] = row["videos"][0]["video"]
                 look_alikes[row["extra_info"]["video_id"]] = row["extra_info"]["look_alike_id"]
@@ -124,7 +124,7 @@ class AdaptiveDraws:
         self._reports = {number: [tuple(report) for report in reports] for number, reports in state["reports"]}
 
     def _level(self, row: Row, number: int) -> str | None:
-        task = row["extra_info"]["task"] if _is_pretext(row) else None
+        task = row["extra_info"]["task"] if is_pretext(row["data_source"]) else None
         if task not in self._levels:
             return None
         return self._chooser.choose(task, rng(int(digest("level", self._draw.seed, number)[:16], 16)))
@@ -173,11 +173,6 @@ class AdaptiveDraws:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-
-
-def _is_pretext(row: Row) -> bool:
-    """Whether a row is of `videossr build`, not of another data set."""
-    return row["data_source"].startswith(DATA_SOURCE_PREFIX)
 
 
 def _levels(preset: Preset, tasks: set[str]) -> dict[str, list[str]]:

@@ -12,6 +12,7 @@ from data_preprocess.presets import load_preset
 from videossr_verl.dataset_folder import read_rows
 from videossr_verl.errors import BadInput
 from videossr_verl.plan.shapes import COLOURS, ModelShape
+from videossr_verl.prompt_tokens import content_digest
 from videossr_verl.video.size import target_size
 
 # A common source, for presets: the build has not looked at the videos yet.
@@ -107,10 +108,11 @@ def _prompt(shape: ModelShape, steps: int, frames: int, pixels: int) -> Prompt:
 
 
 def _counted(row: Mapping[str, Any], shape: ModelShape) -> int | None:
-    """The stored length for a processor of this family and patch size."""
+    """The stored length for a processor of this family and patch size, if it is of the row as it stands."""
     stored = json.loads((row.get("extra_info") or {}).get("num_prompt_tokens") or "{}")
     kind = f"{_PROCESSORS[shape.family]}-{shape.vision.factor}-"
-    return max((count for key, count in stored.items() if key.startswith(kind)), default=None)
+    content = content_digest(row["prompt"], row.get("videos") or (), row.get("images") or ())
+    return max((n for key, n in stored.items() if key.startswith(kind) and key.endswith(f"-{content}")), default=None)
 
 
 def _of_row(row: Mapping[str, Any], tokens: int | None, shape: ModelShape) -> Prompt:
