@@ -13,7 +13,7 @@ import torch
 from omegaconf import OmegaConf
 from PIL import Image
 from verl.experimental.agent_loop import get_trajectory_info
-from verl.utils.dataset.rl_dataset import collate_fn, get_dataset_class
+from verl.utils.dataset.rl_dataset import RLHFDataset, collate_fn, get_dataset_class
 from verl.utils.tensordict_utils import get_tensordict
 from verl.utils.tokenizer import build_multimodal_processor_inputs, hf_processor, hf_tokenizer
 
@@ -170,6 +170,9 @@ def test_rows_of_another_data_set_go_through_verls_own_code(open_dataset, datase
     foreign, text = dataset[sources.index("my/video_qa")], dataset[sources.index("openai/gsm8k")]
     _, videos, _ = asyncio.run(PretextDataset.process_multi_modal_info(foreign["raw_prompt"], 14, dataset.config))
     assert videos[0][0].shape[0] == 4
+    assert videos[0][0].dtype == torch.uint8  # as ours: vLLM takes no batch of both
+    stock, *_ = RLHFDataset._process_multi_modal_info(foreign["raw_prompt"], 14, dataset.config)[1]
+    assert torch.equal(stock[0], videos[0][0].to(stock[0].dtype))
     assert asyncio.run(PretextDataset.process_multi_modal_info(text["raw_prompt"], 14, dataset.config)) == (
         None,
         None,

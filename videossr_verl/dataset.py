@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from omegaconf import DictConfig, ListConfig
 from tqdm import tqdm
 from verl.utils.dataset.rl_dataset import RLHFDataset
@@ -221,13 +222,20 @@ class PretextDataset(RLHFDataset):
         """
         specs = _pretext_media(messages)
         if not specs:
-            return super()._process_multi_modal_info(_drop_nulls(messages), image_patch_size, config)
+            images, videos, audios = super()._process_multi_modal_info(_drop_nulls(messages), image_patch_size, config)
+            return images, videos and [(_as_bytes(frames), metadata) for frames, metadata in videos], audios
         # The vision tower of both families merges 2 x 2 patches into one token.
         factor = 2 * image_patch_size
         videos = [VideoSpec.from_row(item) for item in specs if item["type"] == "video"]
         images = [ImageSpec.from_row(item) for item in specs if item["type"] == "image"]
         videos, images = render(videos, images, data_root(config), factor, frame_cache(config))
         return images or None, videos, None
+
+
+def _as_bytes(frames: torch.Tensor) -> torch.Tensor:
+    """The same frames as uint8, as ours are: vLLM ends on a batch that has both, and floats are four times as large."""
+    small = frames.to(torch.uint8)
+    return small if torch.equal(small.to(frames.dtype), frames) else frames
 
 
 def _stored_lengths(extra_info: Mapping[str, Any] | None) -> dict[str, Any]:

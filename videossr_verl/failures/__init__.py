@@ -1,5 +1,7 @@
 """What a run survives: groups that are lost, processes that are killed, checkpoints that were not finished.
 
+And what it ends with one sentence for: rewards that fail, and checkpoints that it cannot go on from.
+
 verl 0.9.1 has no hooks for these, so methods of its trainer and its rollout workers are wrapped, all of them here.
 """
 
@@ -13,6 +15,8 @@ from videossr_verl.patching import after_import, replace_method
 def install_in_verl() -> None:
     """Patches verl's modules as they are imported."""
     after_import("verl.experimental.agent_loop.agent_loop", _rollout_workers)
+    after_import("verl.experimental.reward_loop.reward_loop", _reward_workers)
+    after_import("verl.trainer.ppo.v1.replay_buffer", _replay_buffer)
     after_import("verl.trainer.ppo.v1.trainer_base", _trainer)
 
 
@@ -22,11 +26,23 @@ def _rollout_workers(module: ModuleType) -> None:
     replace_method(module.AgentLoopWorker, "_run_agent_loop", lost_groups.reporting)
 
 
+def _reward_workers(module: ModuleType) -> None:
+    from videossr_verl.failures import reward_errors
+
+    replace_method(module.RewardLoopWorker, "compute_score", reward_errors.wrap_compute_score)
+
+
+def _replay_buffer(module: ModuleType) -> None:
+    from videossr_verl.failures import reward_errors
+
+    replace_method(module.ReplayBuffer, "_sync_metadata_from_transfer_queue", reward_errors.wrap_sync_metadata)
+
+
 def _trainer(module: ModuleType) -> None:
-    from videossr_verl.failures import checkpoints, dead_workers, lost_groups, resume
+    from videossr_verl.failures import checkpoints, dead_workers, lost_groups, resume, unscored_rows
 
     trainer = module.PPOTrainer
-    replace_method(trainer, "_init_dataloader", resume.looking)
+    replace_method(trainer, "_init_dataloader", lambda stock: resume.looking(unscored_rows.wrap_init_dataloader(stock)))
     replace_method(trainer, "_save_checkpoint", checkpoints.whole)
     replace_method(trainer, "step", lost_groups.counting)
     replace_method(trainer, "fit", lambda stock: dead_workers.watching(lost_groups.explaining(stock)))

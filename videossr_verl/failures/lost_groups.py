@@ -16,6 +16,8 @@ from typing import Any
 import ray
 
 from videossr_verl.errors import BadInput
+from videossr_verl.failures.causes import cause
+from videossr_verl.failures.reward_errors import RewardError
 from videossr_verl.mailbox import open_mailbox
 
 MAILBOX = "videossr_lost_groups"
@@ -34,6 +36,8 @@ def reporting(stock: Callable[..., Any]) -> Callable[..., Any]:
     async def _run_agent_loop(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             return await stock(self, *args, **kwargs)
+        except RewardError:  # no video is to blame
+            raise
         except Exception as error:
             await open_mailbox(MAILBOX).post.remote(_report(kwargs, error))
             raise
@@ -49,7 +53,7 @@ def _report(prompt: Mapping[str, Any], error: Exception) -> dict[str, Any]:
         "group": str(prompt["uid"]),
         "validation": bool(prompt["trajectory"]["validate"]),
         "videos": sorted({name for name in named if isinstance(name, str)}),
-        "reason": f"{type(error).__name__}: {' '.join(str(error).split())[:500]}",
+        "reason": cause(error),
     }
 
 
