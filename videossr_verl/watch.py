@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
+from videossr_verl.failures.changed_settings import TOLD
+
 _STEP = re.compile(r"step:(\d+) - ")
 _METRIC = re.compile(r"([\w./@-]+):(?:np\.\w+\()?(-?[\d.]+(?:e[+-]?\d+)?)")
 _RAY_PREFIX = re.compile(r"\x1b\[[\d;]*m|\([\w:.]+ pid=\d+[^)]*\)")
@@ -64,6 +66,8 @@ def follow(lines: Iterable[str], log: TextIO, screen: TextIO, total: int) -> int
             if step > first[0]:
                 left = f", about {(now - first[1]) / (step - first[0]) * (total - step) / 60:.0f} min left"
             print(f"step {step}/{total}  {figures}  ({(now - started) / 60:.1f} min{left})", file=screen, flush=True)
+        elif TOLD in line:
+            print(line[line.index(TOLD) :].rstrip(), file=screen, flush=True)
         elif stage := next((said for sign, said in _STAGES.items() if sign in line), None):
             print(f"{stage} ({(now - started) / 60:.1f} min)", file=screen, flush=True)
         elif (found := find_error(line)) and (error is None or found[0] == "BadInput"):

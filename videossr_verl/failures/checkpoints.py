@@ -17,6 +17,7 @@ from typing import Any
 from omegaconf import DictConfig, open_dict
 
 from videossr_verl.cluster_nodes import on_each_node
+from videossr_verl.failures.changed_settings import write_settings
 from videossr_verl.failures.fingerprint import write_fingerprint
 
 PARTIAL = ".partial"
@@ -46,6 +47,7 @@ def whole(stock: Callable[..., None]) -> Callable[..., None]:
         finally:
             self.checkpoint_callback = callback
         write_fingerprint(self.train_dataset, steps / PARTIAL / name)
+        write_settings(self._videossr_settings, steps / PARTIAL / name)
         on_each_node(publish, steps, name)
         write_marker(steps, self.global_steps)
         on_each_node(remove_older, steps, self.global_steps, _keep(trainer))

@@ -14,6 +14,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from videossr_verl.errors import BadInput
+from videossr_verl.failures.changed_settings import settings_of, tell_changes
 from videossr_verl.failures.checkpoints import MARKER
 from videossr_verl.failures.fingerprint import read_fingerprint
 
@@ -23,10 +24,13 @@ def looking(stock: Callable[..., None]) -> Callable[..., None]:
 
     def _init_dataloader(self: Any) -> None:
         stock(self)
+        # Now, because verl changes some of them while it starts; each checkpoint gets these.
+        self._videossr_settings = settings_of(self.config)
         folder = checkpoint_to_resume(self.config.trainer)
         if folder is not None:
             check_whole(folder, self.config.trainer)
             check_same_data(folder, self.train_dataset, self.config.data)
+            tell_changes(folder, self._videossr_settings)
 
     return _init_dataloader
 
