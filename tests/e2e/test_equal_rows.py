@@ -1,4 +1,7 @@
-"""Qwen3-VL, started from another folder, with rows that are all equally long and few of them (PARITY's R4)."""
+"""Qwen3-VL, started from another folder, with rows that are all equally long and few of them (PARITY's R4).
+
+At the end the user's own reward fails in validation, which ends the run with its cause and row.
+"""
 
 import pyarrow.parquet as pq
 import pytest
@@ -24,7 +27,7 @@ def qwen3_vl(tmp_path_factory):
     return folder
 
 
-def test_equally_long_rows_train(train, corpus_folder, qwen3_vl, read_metrics, tmp_path):
+def test_equally_long_rows_train_until_a_reward_fails(train, corpus_folder, qwen3_vl, read_metrics, tmp_path):
     preset = tmp_path / "one_task.yaml"
     preset.write_text(
         "clip: {num_frames: 8, fps: 4, min_pixels: 784, max_pixels: 4096}\n"
@@ -37,8 +40,16 @@ def test_equally_long_rows_train(train, corpus_folder, qwen3_vl, read_metrics, t
         for row in rows
     }
     assert lengths == {8}
+    (tmp_path / "my_rewards.py").write_text(
+        "from videossr_verl.adaptive import reward_hook\n"
+        "def compute_score(data_source, solution_str, ground_truth, extra_info=None, **kwargs):\n"
+        "    if extra_info['split'] == 'test':\n"
+        "        raise ZeroDivisionError('a bug of mine')\n"
+        "    return reward_hook.compute_score(data_source, solution_str, ground_truth, extra_info, **kwargs)\n"
+    )
     finished = train(
         tmp_path,
+        f"reward.custom_reward_function.path={tmp_path}/my_rewards.py",
         f"data.train_files={tmp_path}/data/train.parquet",
         f"data.val_files={tmp_path}/data/test.parquet",
         f"data.data_root={corpus_folder}",
@@ -52,11 +63,19 @@ def test_equally_long_rows_train(train, corpus_folder, qwen3_vl, read_metrics, t
         "actor_rollout_ref.rollout.log_prob_micro_batch_size_per_gpu=1",
         "actor_rollout_ref.rollout.n=2",
         "actor_rollout_ref.rollout.ignore_eos=true",
-        "trainer.total_training_steps=2",
+        "trainer.total_training_steps=3",
         "trainer.val_before_train=false",
+        "trainer.test_freq=3",
         "trainer.logger=[console,file]",
+        f"trainer.default_local_dir={tmp_path}/steps",
     )
-    assert finished.returncode == 0, finished.stdout[-3000:] + finished.stderr[-3000:]
+    assert finished.returncode == 1
+    (told,) = {
+        line for line in finished.stderr.splitlines() if line.startswith("videossr_verl.failures.reward_errors.")
+    }
+    assert "the reward of data_source 'videossr/anomaly_grounding' failed on the row with extra_info.index 0" in told
+    assert "ZeroDivisionError: a bug of mine; mend the reward or the row" in told
+    assert not (tmp_path / "steps" / "lost_groups.jsonl").exists()
     metrics = read_metrics(tmp_path / "metrics.jsonl")
     for step in (1, 2):
         assert metrics[step]["response_length/min"] == metrics[step]["response_length/max"] == 8

@@ -29,7 +29,7 @@ SMALL = (
 
 
 @pytest.fixture
-def grpo(tiny_model, dataset_folder, corpus_folder, environment, read_metrics, tmp_path):
+def grpo(tiny_model, dataset_folder, corpus_folder, environment, read_metrics, my_qa, tmp_path):
     """(options, *overrides) -> metrics of two steps in tmp_path."""
 
     def run(options, *overrides):
@@ -41,7 +41,7 @@ def grpo(tiny_model, dataset_folder, corpus_folder, environment, read_metrics, t
                 CONFIG="videossr_grpo_cpu",
                 RUN=tmp_path / "run",
                 VERL_FILE_LOGGER_PATH=tmp_path / "metrics.jsonl",
-                PYTHONPATH=f"{HERE}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
+                PYTHONPATH=os.pathsep.join([str(HERE), str(my_qa), os.environ.get("PYTHONPATH", "")]),
             ),
             cwd=tmp_path,
             capture_output=True,
@@ -54,10 +54,35 @@ def grpo(tiny_model, dataset_folder, corpus_folder, environment, read_metrics, t
     return run
 
 
-def test_a_frozen_tower_and_batches_by_tokens_while_rollouts_go_on(grpo, tiny_model, tmp_path):
+@pytest.fixture
+def own_rows(real_clips, tmp_path):
+    """A file with a video question and one of text alone, whose columns have other types than ours."""
+    video = {"video": str(real_clips["bikes"]), "nframes": 4, "min_pixels": 28 * 28, "max_pixels": 56 * 56}
+    rows = [
+        {
+            "data_source": "my_qa",
+            "prompt": [{"role": "user", "content": "<video>" * len(videos) + "A or B?"}],
+            "videos": videos,
+            "reward_model": {"style": "rule", "ground_truth": truth},
+            "extra_info": {"index": f"q{len(videos)}", "difficulty": 0.5, "options": 2},
+        }
+        for videos, truth in (([video], ["A", "a"]), ([], "B"))
+    ]
+    file = tmp_path / "own.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file
+
+
+def test_a_frozen_tower_and_batches_by_tokens_while_rollouts_go_on(
+    grpo, own_rows, dataset_folder, tiny_model, tmp_path
+):
+    """With rows of one's own among ours, which another package scores."""
     # So few tokens that the batch is cut in several.
     metrics = grpo(
         "dynamic_batch,frozen_vision,colocate_async",
+        f"data.train_files=[{own_rows},{dataset_folder}/train.parquet]",
+        "data.shuffle=false",
+        f"trainer.rollout_data_dir={tmp_path}/rollouts",
         "actor_rollout_ref.actor.ppo_max_token_len_per_gpu=600",
         "actor_rollout_ref.ref.log_prob_max_token_len_per_gpu=600",
         "actor_rollout_ref.rollout.log_prob_max_token_len_per_gpu=600",
@@ -70,6 +95,10 @@ def test_a_frozen_tower_and_batches_by_tokens_while_rollouts_go_on(grpo, tiny_mo
     changed = {name for name, weight in after.items() if not torch.equal(weight, before[name].to(weight.dtype))}
     assert any(".layers." in name for name in changed)
     assert not [name for name in changed if "visual" in name]
+    rollouts = [json.loads(line) for line in (tmp_path / "rollouts" / "1.jsonl").read_text().splitlines()]
+    own = [(rollout, truth) for rollout in rollouts for truth in (["A", "a"], "B") if rollout["gts"] == truth]
+    assert len(own) == 8
+    assert all(rollout["score"] == float(rollout["output"].strip()[:1] in list(truth)) for rollout, truth in own)
 
 
 def test_rollouts_on_gpus_of_their_own(grpo):

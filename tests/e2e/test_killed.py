@@ -111,7 +111,7 @@ def test_each_step_has_the_rows_of_an_uninterrupted_run(run, batches, dataset_fo
 
 
 def test_another_data_set_is_refused_unless_it_is_wanted(run, train, settings, dataset_folder, tmp_path):
-    """Before any worker starts; with the flag the run goes on, on the new rows."""
+    """Before any worker starts; with the flag the run goes on, on the new rows. Other changes are told, as they act."""
     table = pq.read_table(dataset_folder / "train.parquet").slice(4)
     pq.write_table(table, tmp_path / "train.parquet")
     changed = (*settings, f"data.train_files={tmp_path}/train.parquet", f"trainer.total_training_steps={STEPS + 1}")
@@ -122,8 +122,18 @@ def test_another_data_set_is_refused_unless_it_is_wanted(run, train, settings, d
     assert f"its fingerprint was {then} and is " in said
     assert "set data.resume_with_changed_data=true" in said
     assert "actor and ref model engine initialized" not in said
-    finished = train(tmp_path, *changed, "data.resume_with_changed_data=true")
-    assert finished.returncode == 0, finished.stdout[-3000:] + finished.stderr[-3000:]
+    others = (
+        "actor_rollout_ref.actor.optim.lr=1e-3",
+        "actor_rollout_ref.rollout.n=2",
+        "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=8",
+    )
+    finished = train(tmp_path, *changed, *others, "data.resume_with_changed_data=true")
+    said = finished.stdout + finished.stderr
+    assert finished.returncode == 0, said[-6000:]
+    assert "resuming with another actor_rollout_ref.actor.optim.lr: 1e-06 -> 0.001 has no effect" in said
+    assert "actor/lr:1e-06" in said
+    assert re.search(r"resuming with another [\w., ]*actor_rollout_ref\.rollout\.n\b.*: 4 -> 2 takes effect now", said)
+    assert len((run[0] / "rollouts" / f"{STEPS + 1}.jsonl").read_text().splitlines()) == 2 * BATCH
     assert marker(run[0] / "steps") == STEPS + 1
     written = json.loads((run[0] / "steps" / f"global_step_{STEPS + 1}" / "training_data.json").read_text())
     assert written["rows"] == table.num_rows

@@ -1,6 +1,9 @@
 import json
+import re
 import subprocess
 import sys
+import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -206,3 +209,17 @@ def test_scoring_our_rows_imports_no_heavy_package():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_the_function_in_the_recipes_is_right():
+    """As users copy it: their rows and ours give the same keys, of the right values."""
+    text = (Path(__file__).parents[2] / "recipes" / "README.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    mine = {}
+    exec(textwrap.dedent(code), mine)
+    result = mine["compute_score"]("my_qa", " B.", "B")
+    assert list(result) == KEYS
+    assert (result["score"], mine["compute_score"]("my_qa", "A", "B")["score"]) == (1, 0)
+    for source in ROWS:
+        truth = ROWS[source][1]
+        assert mine["compute_score"](source, truth, truth) == compute_score(source, truth, truth)
