@@ -23,6 +23,8 @@ from videossr_verl.sample import ImageSpec, VideoSpec
 from videossr_verl.video.metadata import video_metadata
 from videossr_verl.video.size import target_size
 
+Items = Sequence[Mapping[str, Any]]  # messages, videos or images of a row
+
 
 def load_processor(model: str) -> Any:
     """The processor of a model folder (or hub name). BadInput if it has none that handles videos."""
@@ -70,21 +72,11 @@ class PromptTokenCounter:
         digest = blake2b(json.dumps(state, sort_keys=True, default=str).encode(), digest_size=4).hexdigest()
         self.key = f"{type(processor).__name__}-{patch_factor(processor)}-{digest}"
 
-    def row_key(
-        self,
-        prompt: Sequence[Mapping[str, Any]],
-        videos: Sequence[Mapping[str, Any]],
-        images: Sequence[Mapping[str, Any]] = (),
-    ) -> str:
+    def row_key(self, prompt: Items, videos: Items, images: Items = ()) -> str:
         """The key inside a row's `extra_info.num_prompt_tokens`, so that no count outlives what was counted."""
         return f"{self.key}-{content_digest(prompt, videos, images)}"
 
-    def count(
-        self,
-        prompt: Sequence[Mapping[str, Any]],
-        videos: Sequence[Mapping[str, Any]],
-        images: Sequence[Mapping[str, Any]] = (),
-    ) -> int:
+    def count(self, prompt: Items, videos: Items, images: Items = ()) -> int:
         """Number of tokens of a row's prompt, equal to `len(processor(text, videos, ...)["input_ids"][0])`.
 
         Args:
@@ -117,9 +109,7 @@ class PromptTokenCounter:
         return len(self.processor.tokenizer(text)["input_ids"]) + hidden
 
 
-def content_digest(
-    prompt: Sequence[Mapping[str, Any]], videos: Sequence[Mapping[str, Any]], images: Sequence[Mapping[str, Any]]
-) -> str:
+def content_digest(prompt: Items, videos: Items, images: Items) -> str:
     """8 hex digits of all that a prompt's length depends on, but for the processor."""
     sizes = ("height", "width", "min_pixels", "max_pixels")
     counted = [
