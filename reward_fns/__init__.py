@@ -85,11 +85,10 @@ def compute_score(
             raise ValueError(f"ground truth of {task} must be a string, not {ground_truth!r}")
         knobs = _knobs(knobs.get("difficulty"))
     knobs = {**knobs, **kwargs.get(task, {})}
-    score, acc, parsed = module.score(solution_str, ground_truth, knobs)
-    parts = module.parts(solution_str, ground_truth, knobs) if hasattr(module, "parts") else {}
+    score, acc, parsed, *parts = getattr(module, "score_in_parts", module.score)(solution_str, ground_truth, knobs)
     chance = module.chance(knobs) if hasattr(module, "chance") else None
     whole = {"score": score, "acc": acc, "parsed": parsed, "chance": chance, "task": task}
-    return whole | dict.fromkeys(PARTS) | parts
+    return whole | dict.fromkeys(PARTS) | (parts[0] if parts else {})
 
 
 def other_result(data_source: str, scored: float | Mapping[str, Any]) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 Score: IoU of the half-open intervals [start, end), in 0..1 (VideoSSR, arXiv 2511.06281, section on
 rewards). `acc` is 1 when both ends are equal after rounding to one decimal, the precision of the label.
 
-Read as an answer: two times joined by a dash, "~", "to", "until", "till", "through", "and" or by an end
-label ("start: 14.5, end: 26.2", "starts at 14.5 and ends at 26.2"), each with an optional unit (s, sec,
-seconds) and optionally as mm:ss or h:mm:ss; also "14.5, 26.2" when no letters stand beside it. Frame
-numbers, percentages, minutes and milliseconds ("10-20 minutes") are not seconds and not read.
+Read as an answer: two times joined by a dash, an arrow, "~", "to", "until", "through", "and" or by an end label
+("start: 14.5, end: 26.2", "starts at 14.5 and ends at 26.2"), each with an optional unit (s, sec, seconds) and
+optionally as mm:ss, h:mm:ss or "1 min 5 s"; two times in brackets or in a row of a table; also "14.5, 26.2" when no
+other words stand beside it (notations: `reward_fns.plain_text`). Frame numbers, percentages, minutes and
+milliseconds ("10-20 minutes") are not seconds and not read.
 A reversed interval (start > end) is read (`parsed` 1) but scores 0, as does an empty one: it states
 something false, and the reward must not repair what the model has to learn. (The reference release, too,
 gives 0 in training; only its evaluation swaps the ends.)
@@ -24,28 +25,34 @@ from functools import cache
 from itertools import accumulate
 from typing import Any
 
-from reward_fns.final_answer import final_answer, number_runs
+from reward_fns.final_answer import final_answer
+from reward_fns.item_runs import Run, item_runs
+from reward_fns.vocabulary import ANSWER_WORDS, END_WORDS, RANGE_LINKS, SECONDS, START_WORDS
 
 Interval = tuple[float, float]
 
 _TRUTH = re.compile(r"([0-9]{1,9}(?:\.[0-9]+)?)-([0-9]{1,9}(?:\.[0-9]+)?)")
 # Hours, minutes, seconds, unit. Digit counts are bounded, so a match costs constant time wherever it starts.
 _TIME = re.compile(
-    r"(?<![A-Za-z\d.])(?<!\d:)(?:([0-9]{1,3}):)?(?:([0-9]{1,3}):)?([0-9]{1,9}(?:\.[0-9]{1,20})?)"
-    r"(?:\s{0,4}(?:seconds?|secs?|s)\b\.?)?(?![A-Za-z\d]|\.\d|:\d)",
+    r"(?<![A-Za-z\d.])(?<!\d:)(?:([0-9]{1,3})(?::|\s?h(?:ours?|rs?)?\s?))?"
+    r"(?:([0-9]{1,3})(?::|\s?m(?:in(?:ute)?s?)?\s?))?([0-9]{1,9}(?:\.[0-9]{1,20})?)"
+    rf"(?:\s{{0,4}}(?:{'|'.join(SECONDS)})\b\.?)?(?![A-Za-z\d]|\.\d|:\d)",
     re.IGNORECASE,
 )
 _OTHER_UNIT = re.compile(r"\s{0,4}(?:%|percent|ms\b|milli|min|hour|hrs?\b|frame)", re.IGNORECASE)
-_END_LABELS = {
-    f"{join}{end}"
-    for join in ("", "and ", ", ", ", and ", "; ")
-    for word in ("end", "ends", "ending", "end time", "stops", "stopping")
-    for end in (word, f"{word}:", f"{word} :", f"{word} =", f"{word} at", f"{word} is")
-}
-_LINKS = {"-", "~", "to", "until", "till", "through", "and"} | _END_LABELS
-_WORDS = {"s", "sec", "secs", "second", "seconds", "from", "between", "start", "starts", "starting"} | {
-    word for link in _LINKS for word in re.findall("[a-z]+", link)
-}
+_START_LINKS, _END_LINKS = (
+    {
+        f"{sign} {join} {word}".strip().replace("  ", " ")
+        for sign in ("", ",", ";", ".", "start", "start ,")
+        for join in ("", "and")
+        for word in words
+    }
+    for words in (START_WORDS, END_WORDS)
+)
+_END_BEFORE = re.compile(rf"\b(?:{'|'.join(END_WORDS)})[^\d\n]{{0,16}}$", re.IGNORECASE)
+_FILLERS = frozenset(
+    {"the", "it", "time", "at", "is", "about", "around", "approximately", "mark", "point", "t", ":", "="}
+)
 
 
 def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float, float]:
@@ -53,7 +60,7 @@ def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) 
     malformed.
     """
     start, end = _truth(ground_truth)
-    answer = final_answer(text, _candidates, _WORDS)
+    answer = final_answer(text, _candidates)
     if answer is None:
         return 0.0, 0.0, 0.0
     a, b = answer
@@ -104,13 +111,21 @@ def _iou(a: float, b: float, start: float, end: float) -> float:
     return overlap / (max(b, end) - min(a, start)) if a < b and overlap > 0 else 0.0
 
 
-def _candidates(text: str) -> Iterator[Interval]:
-    comma = set() if re.search(r"[A-Za-z]", text) else {","}
-    for run in number_runs(text, _TIME, _LINKS | comma):
-        if len(run) == 2 and not _OTHER_UNIT.match(text, run[-1].end()):
-            a, b = map(_seconds, run)
-            if a is not None and b is not None:
-                yield a, b
+def _candidates(text: str) -> Iterator[Interval | None]:
+    alone = ANSWER_WORDS.issuperset(re.findall(r"[^\W\d_]+", text.lower()))
+    links = RANGE_LINKS | _START_LINKS | _END_LINKS | ({","} if alone else set())
+    for run in item_runs(text, _TIME, links, _FILLERS):
+        if len(run.items) == 2 and not _OTHER_UNIT.match(text, run.items[-1].end()):
+            ends = _ends(run, text)
+            if ends is not None:
+                yield None if run.doubtful else ends
+
+
+def _ends(run: Run, text: str) -> Interval | None:
+    a, b = map(_seconds, run.items)
+    if run.links[0] in _START_LINKS:  # "end: 5.1, start: 3.2"
+        a, b = (b, a) if _END_BEFORE.search(text, 0, run.items[0].start()) else (None, None)
+    return None if a is None or b is None else (a, b)
 
 
 def _seconds(time: re.Match[str]) -> float | None:
@@ -120,7 +135,9 @@ def _seconds(time: re.Match[str]) -> float | None:
     value = float(seconds)
     if minutes is None:
         return value
-    return value + 60 * int(minutes) + 3600 * int(hours or 0) if value < 60 else None
+    if value >= 60 or (hours is not None and int(minutes) >= 60):
+        return None
+    return round(value + 60 * int(minutes) + 3600 * int(hours or 0), 6)  # 1:05.1 is 65.1
 
 
 def _truth(ground_truth: str) -> Interval:

@@ -1,112 +1,91 @@
-"""Finds the final answer in a completion, for tasks whose answer is a few numbers. Linear time, never raises.
+"""Finds the final answer in a completion, for tasks whose answer is a few words. Linear time, never raises.
 
 Which part of the completion counts, in this order:
     1. Reasoning is cut off: only the text after the last `</think>` is read. A `<think>` that is never closed
-       leaves no answer.
-    2. The last `<answer>...</answer>`, else the last `\\boxed{...}`. Nothing outside of it is read.
+       leaves no answer. So with `<thinking>`, `<thought>` and `<reasoning>`.
+    2. The last `<answer>...</answer>`, else the last `\\boxed{...}`, else the value of JSON's key "answer". Nothing
+       outside of it is read.
     3. The text after the last "answer:" / "answer is": its first line, else all of it.
     4. A last line that holds nothing but the answer.
     5. The whole text.
 Each part must give exactly one answer (it may be repeated). Several different ones are ambiguous: no
-answer, so that listing guesses never pays.
+answer, so that listing guesses never pays. Number words count only in a part without digits.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import TypeVar
 
+from reward_fns.plain_text import in_digits, one_line_lists, plain
+from reward_fns.vocabulary import ANSWER_WORDS
+
 Answer = TypeVar("Answer", bound=Hashable)
-Candidates = Callable[[str], Iterable[Answer]]
+Candidates = Callable[[str], Iterable[Answer | None]]
 
-_ANSWER_TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
-_ANSWER_WORD = re.compile(r"\banswer\s{0,4}(?:is\b|:|=)", re.IGNORECASE)
-_LATEX = re.compile(r"\\(?:text|mathrm|[,; ])")
-_FRAME_NUMBER = re.compile(r"\bframes?\s*$", re.IGNORECASE)
-# Full-width forms become ASCII, every dash becomes "-", and quotes, brackets and Markdown become space.
-_PLAIN = {
-    **{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)},
-    **dict.fromkeys(map(ord, "‐‑‒–—―−－"), "-"),
-    **dict.fromkeys(map(ord, "()[]{}<>\"'`*_$#|\\（）［］｛｝＜＞“”‘’「」【】\u00a0\u3000"), " "),
-    ord("、"): ",",
-    ord("\r"): "\n",
-}
+_THINKING = r"(?:think|thinking|thought|reasoning)"
+_THOUGHT_END = re.compile(rf".*</{_THINKING}>", re.IGNORECASE | re.DOTALL)
+_THOUGHT_BEGIN = re.compile(rf"<{_THINKING}>", re.IGNORECASE)
+_SPECIAL_TOKEN = re.compile(r"<\|[A-Za-z_]{1,30}\|>")
+_BOX_TOKENS = {"<|begin_of_box|>": "<answer>", "<|end_of_box|>": "</answer>"}
+_ANSWER_TAG = re.compile(r"<(/?)(?:final_)?answer>", re.IGNORECASE)
+_ANSWER_KEY = re.compile(
+    r'"(?:final[_ ]?)?answer"\s{0,4}:\s{0,4}("[^"\n]{0,500}"|\[[^\[\]]{0,500}\]|\{[^{}]{0,500}\})', re.IGNORECASE
+)
+# "The answer is A or the answer is B" has its answers behind the first.
+_ANSWER_WORD = re.compile(
+    r"(?<!\bor )(?<!\bor the )(?<!\bor my )\banswer\b(?:\s{0,4}(?:is\b\s{0,2}:?|:|=)|[ ]{0,4}(?=\n))", re.IGNORECASE
+)
 
 
-def final_answer(text: str, candidates: Candidates[Answer], words: Collection[str] = ()) -> Answer | None:
+def final_answer(
+    text: str, candidates: Candidates[Answer], beside: Callable[[str], bool] = lambda word: word.lower() in ANSWER_WORDS
+) -> Answer | None:
     """The one answer that `text` ends up with, or None when there is none or it is ambiguous.
 
     Args:
         text: the completion, any string.
-        candidates: yields every answer found in a piece of plain text; linear in its length.
-        words: lower-case words that may stand beside the answer on a last line that holds only the answer.
+        candidates: yields every answer found in a piece of plain text (`plain_text.plain`), None for one that is in
+            doubt; linear in its length.
+        beside: whether a word may stand beside the answer on a last line that holds only the answer.
     """
-    _, closed, rest = text.rpartition("</think>")
-    if "<think>" in rest:
+    text = _SPECIAL_TOKEN.sub(lambda token: _BOX_TOKENS.get(token[0], " "), text)
+    if thought := _THOUGHT_END.match(text):
+        text = text[thought.end() :]
+    if _THOUGHT_BEGIN.search(text):
         return None
-    text = rest if closed else text
+    for find in (_tagged, _boxed, _keyed):
+        marked = find(text)
+        if marked is not None:
+            return _read(plain(marked), candidates, beside)
+    text = plain(text)
+    for part in (*_after_answer_word(text), text):
+        answer = _read(part, candidates, beside)
+        if answer is not None:
+            return answer
+    return None
 
-    marked = _tagged(text)
-    if marked is None:
-        marked = _boxed(text)
-    if marked is not None:
-        return _read(_plain(marked), candidates, words)
 
-    text = _plain(text)
+def _read(part: str, candidates: Candidates[Answer], beside: Callable[[str], bool]) -> Answer | None:
+    """The only answer of the last line where that holds nothing else, else the only answer of `part`."""
+    part = one_line_lists(part.strip())
+    last = part.rpartition("\n")[2]
+    bare = last != part and all(map(beside, re.findall(r"[^\W\d_]+", last)))
+    for piece in (last, part) if bare else (part,):
+        found = set(candidates(in_digits(piece)))
+        if len(found) == 1:
+            return found.pop()
+    return None
+
+
+def _after_answer_word(text: str) -> Iterator[str]:
     after = None
     for match in _ANSWER_WORD.finditer(text):
         after = match.end()
     if after is not None:
         rest = text[after:].strip()
-        for part in (rest.partition("\n")[0], rest):
-            answer = _read(part, candidates, words)
-            if answer is not None:
-                return answer
-    return _read(text, candidates, words)
-
-
-def number_runs(text: str, number: re.Pattern[str], links: Collection[str]) -> Iterator[list[re.Match[str]]]:
-    """Maximal runs of numbers in `text` in which each gap between neighbours is a link.
-
-    Runs that begin with a minus sign ("-3,1,4") or that are frame numbers ("frames 3, 5, 7") are left out.
-
-    Args:
-        number: pattern of one number; must match in linear time over the whole text.
-        links: allowed gaps in lower case with single spaces and none outside. "" allows spaces, but no line
-            break.
-    """
-    run: list[re.Match[str]] = []
-    for match in number.finditer(text):
-        if run and not _is_link(text[run[-1].end() : match.start()], links):
-            if _is_answer(text, run[0].start()):
-                yield run
-            run = []
-        run.append(match)
-    if run and _is_answer(text, run[0].start()):
-        yield run
-
-
-def _is_link(gap: str, links: Collection[str]) -> bool:
-    core = " ".join(gap.lower().split())
-    return core in links and (core != "" or "\n" not in gap)
-
-
-def _is_answer(text: str, start: int) -> bool:
-    before = text[max(0, start - 12) : start]
-    return not before.endswith("-") and not _FRAME_NUMBER.search(before)
-
-
-def _read(part: str, candidates: Candidates[Answer], words: Collection[str]) -> Answer | None:
-    """The only answer of the last line where that holds nothing else, else the only answer of `part`."""
-    part = part.strip()
-    last = part.rpartition("\n")[2]
-    bare = last != part and set(re.findall(r"[^\W\d]+", last.lower())) <= set(words)
-    for piece in (last, part) if bare else (part,):
-        found = set(candidates(piece))
-        if len(found) == 1:
-            return found.pop()
-    return None
+        yield from (rest.partition("\n")[0], rest)
 
 
 def _tagged(text: str) -> str | None:
@@ -133,5 +112,7 @@ def _boxed(text: str) -> str | None:
     return rest
 
 
-def _plain(text: str) -> str:
-    return _LATEX.sub(" ", text).translate(_PLAIN)
+def _keyed(text: str) -> str | None:
+    """The last value of JSON's key "answer", where that is text, a flat list or a flat object."""
+    values = _ANSWER_KEY.findall(text)
+    return values[-1] if values else None

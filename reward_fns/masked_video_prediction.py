@@ -10,8 +10,10 @@ stood in the wrong order, nor the right frame put into its place. For 0 < w <= 1
 only it has `acc` 1. For K = 1 there is no order, and a hit scores 1. Another weight for a run of verl:
     +reward.custom_reward_function.reward_kwargs.masked_video_prediction.order_weight=0.3
 
-Read as an answer: K different labels of the pool, as letters in either case ("C, A, F", "C A F", "caf", "[C, A, F]",
-"C -> A -> F"). Another number of labels, a repeated one or one outside the pool is no answer (`parsed` 0).
+Read as an answer: K different labels of the pool, written together ("CAF") or separated by what separates a list or a
+sequence ("C, A and F", "Frame C -> Frame A -> Frame F"; `reward_fns.vocabulary`, notations: `reward_fns.plain_text`).
+Small letters are labels only where nothing else is written. Another number of labels, a repeated one or one outside the
+pool is no answer (`parsed` 0).
 
 The ground truth is K letters in temporal order, "CAF"; the pool is the first K + `num_distractors` letters.
 
@@ -21,36 +23,34 @@ Chance: the pool is shuffled, so all answers that can be read earn the same on a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from string import ascii_uppercase
 from typing import Any
 
 from reward_fns.final_answer import final_answer
+from reward_fns.item_runs import item_runs
+from reward_fns.vocabulary import ANSWER_WORDS, FRAME_LABELS, ORDER_LINKS
 
 ORDER_WEIGHT = 0.5
 NUM_MASKED = NUM_DISTRACTORS = 4
 
-# Capital letters that stand alone, with nothing but links between them, or that are written together.
-_LINK = r"(?:\s*(?:,\s*then|,|;|-|→|then)\s*|[^\S\n]+)"  # "->" has become "-"
-_SPACED = re.compile(rf"(?<![\w'])[A-Z](?:{_LINK}[A-Z](?![\w']))*(?![\w'])")
-_TOGETHER = re.compile(r"(?<![\w'])[A-Z]+(?![\w'])")
-
-
-def parts(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> dict[str, float]:
-    """`selection` and `order` of the completion `text`; both 0 without an answer. Knobs and errors as in `score`."""
-    answer = final_answer(text, partial(_candidates, count=len(ground_truth), pool=_pool(ground_truth, knobs or {})))
-    if answer is None:
-        return {"selection": 0.0, "order": 0.0}
-    count = len(ground_truth)
-    right = [label for label in ground_truth if label in answer]
-    off = sum(abs(answer.index(label) - ground_truth.index(label)) for label in right)
-    order = (len(right) - off / (count - 1)) / count if count > 1 else float(len(right))
-    return {"selection": len(right) / count, "order": order}
+_FILLERS = FRAME_LABELS | {"first"}  # "frame H first, then frame A"
+_ARTICLE = rf"(?!A (?:{'|'.join(FRAME_LABELS)})\b)"
+_LABEL = re.compile(rf"(?<![\w']){_ARTICLE}[A-Z](?![\w'])")
+_TOGETHER = re.compile(r"(?<![\w'])[A-Z]{2,}(?![\w'])")
+_SMALL = re.compile(r"(?<![\w'])[a-z](?![\w'])")
 
 
 def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float, float]:
-    """(score, acc, parsed) of the completion `text`.
+    """(score, acc, parsed) of the completion `text`; knobs and errors as in `score_in_parts`."""
+    return score_in_parts(text, ground_truth, knobs)[:3]
+
+
+def score_in_parts(
+    text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None
+) -> tuple[float, float, float, dict[str, float]]:
+    """(score, acc, parsed, parts) of the completion `text`; the parts are `selection` and `order`.
 
     Args:
         knobs: num_distractors (l, default 4), order_weight (default 0.5).
@@ -60,11 +60,16 @@ def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) 
     """
     knobs = knobs or {}
     weight = _order_weight(knobs)
-    answer = final_answer(text, partial(_candidates, count=len(ground_truth), pool=_pool(ground_truth, knobs)))
+    answer = _read(text, len(ground_truth), _pool(ground_truth, knobs))
     if answer is None:
-        return 0.0, 0.0, 0.0
-    earned = parts(text, ground_truth, knobs)
-    return (1 - weight) * earned["selection"] + weight * earned["order"], float(answer == ground_truth), 1.0
+        return 0.0, 0.0, 0.0, {"selection": 0.0, "order": 0.0}
+    count = len(ground_truth)
+    right = [label for label in ground_truth if label in answer]
+    off = sum(abs(answer.index(label) - ground_truth.index(label)) for label in right)
+    selection = len(right) / count
+    order = (len(right) - off / (count - 1)) / count if count > 1 else float(len(right))
+    reward = (1 - weight) * selection + weight * order
+    return reward, float(answer == ground_truth), 1.0, {"selection": selection, "order": order}
 
 
 def chance(knobs: Mapping[str, Any]) -> float:
@@ -103,13 +108,33 @@ def _pool(ground_truth: str, knobs: Mapping[str, Any]) -> str:
     return pool
 
 
-def _candidates(text: str, count: int, pool: str) -> Iterator[str]:
-    # Small letters are labels only where nothing else is written: "face" in a sentence is a word.
-    alone = re.sub(r"then|[^a-z]", "", text.lower())
-    if re.fullmatch(r"[a-z](?:\W+(?:then\W+)?[a-z])*|[a-z]+", text.strip(" .,;:!\n").lower()) and len(alone) == count:
-        text = alone.upper()
-    for pattern in (_SPACED, _TOGETHER):
-        for match in pattern.finditer(text):
-            answer = re.sub(r"[^A-Z]", "", match[0])
-            if len(answer) == count and len(set(answer)) == count and set(answer) <= set(pool):
-                yield answer
+def _read(text: str, count: int, pool: str) -> str | None:
+    def is_answer(word: str) -> bool:
+        return len(word) == count and len(set(word)) == count and set(word) <= set(pool)
+
+    def beside(word: str) -> bool:
+        return len(word) == 1 or is_answer(word) or word.lower() in ANSWER_WORDS
+
+    return final_answer(text, partial(_candidates, is_answer=is_answer), beside)
+
+
+def _candidates(text: str, is_answer: Callable[[str], bool]) -> Iterator[str | None]:
+    text = _in_capitals(text, is_answer)
+    for run in item_runs(text, _LABEL, ORDER_LINKS, _FILLERS):
+        answer = "".join(label[0] for label in run.items)
+        if is_answer(answer):
+            yield None if run.doubtful else answer
+    for run in item_runs(text, _TOGETHER, ()):
+        answer = run.items[0][0]
+        if is_answer(answer) and answer.lower() not in ANSWER_WORDS:
+            yield None if run.doubtful else answer
+
+
+def _in_capitals(text: str, is_answer: Callable[[str], bool]) -> str:
+    """The text with small labels in capitals, where nothing else is written: "face" in a sentence is a word."""
+    words = re.findall(r"[^\W\d_]+", text)
+    if len(words) == 1 and is_answer(words[0].upper()):
+        return text.upper()
+    if all(len(word) == 1 or word.lower() in ANSWER_WORDS for word in words):
+        return _SMALL.sub(lambda label: label[0].upper(), text)
+    return text

@@ -4,10 +4,10 @@ Score: mean over the K = 3 shapes of R_k = max(0, 1 - |answer_k - truth_k| / (tr
 in 0..1 (VideoSSR, arXiv 2511.06281, section on rewards). Over-counting by the true number or more earns
 nothing, so for a truth of 1 only the exact count does. `acc` is 1 when all three are equal.
 
-Read as an answer: three numbers in this order, separated by commas, semicolons, slashes, "and" or spaces
-("3, 1, 4", "(3,1,4)", "3,1,4 in 48 frames"), or counts with names in any order ("circles: 3, squares: 1,
-triangles: 4", "3 circles, 1 square and 4 triangles"; a square may be called rectangle). 3.0 is 3. Negative
-numbers, fractions and more or fewer than three numbers are not read.
+Read as an answer: three numbers in this order, separated as a list or all by the same dash, slash or arrow ("3, 1, 4",
+"(3,1,4)", "3-1-4", "3,1,4 in 48 frames"), or counts with names in any order ("circles: 3, squares: 1, triangles: 4",
+"3 circles, 1 square and 4 triangles"; a square may be called rectangle). Notations: `reward_fns.plain_text`. 3.0 is 3.
+Negative numbers, fractions, ranges and more or fewer than three numbers are not read.
 
 Chance: the best constant answer under the law: per shape, the number of frames that carry it is uniform in
 [min_frames, max_frames], the instances in each such frame are uniform in [min_instances, max_instances].
@@ -22,7 +22,9 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from reward_fns.final_answer import final_answer, number_runs
+from reward_fns.final_answer import final_answer
+from reward_fns.item_runs import item_runs
+from reward_fns.vocabulary import LIST_LINKS, ORDER_LINKS, SHAPES
 
 Counts = tuple[float, ...]
 
@@ -30,19 +32,19 @@ EPS = 1e-9
 _TRUTH = re.compile(r"[0-9]{1,6},[0-9]{1,6},[0-9]{1,6}")
 _COUNT = r"(?<![A-Za-z\d.])[0-9]+(?:\.0+)?(?![A-Za-z\d%]|\.\d)"
 _NUMBER = re.compile(_COUNT)
-_LINKS = {",", ";", "/", "and", ", and", ""}
-_SHAPE = r"\b(circle|square|rectangle|triangle)s?\b"
+_SAME_SIGN = ({"-"}, {"/"}, {"→"})
+_SHAPE = rf"\b({'|'.join(SHAPES)})s?\b"
+_GUESSES = r"(?:[-+/~]|or|to)\s{0,2}"
 _NAME_FIRST = re.compile(
-    rf"{_SHAPE}\s{{0,4}}(?:[:=]|-(?=\s)|is\b|are\b)?\s{{0,4}}(?P<count>{_COUNT})"
-    r"(?!\s{0,2}(?:[-+/~]|or|to)\s{0,2}[0-9])",  # "2 or 3", "2+1" state no count
+    rf"{_SHAPE}(?: count(?:s|ed)?)?\s{{0,4}}(?:[:=→]|-(?=\s)|is\b|are\b)?\s{{0,4}}(?P<count>{_COUNT})"
+    rf"(?!\s{{0,2}}{_GUESSES}[0-9])",  # "2 or 3", "2+1" state no count
     re.IGNORECASE,
 )
 _COUNT_FIRST = re.compile(
     rf"(?<!frame )(?P<count>(?<![-+]){_COUNT})[ \t]{{1,4}}(?:[A-Za-z]{{1,12}}[ \t]{{1,4}})?{_SHAPE}",
     re.IGNORECASE,
 )
-_ORDER = {"circle": 0, "square": 1, "rectangle": 1, "triangle": 2}
-_WORDS = {"circle", "square", "rectangle", "triangle", "circles", "squares", "rectangles", "triangles", "and"}
+_GUESS_BEFORE = re.compile(rf"(?:[0-9]\s{{0,2}}{_GUESSES}|\bbetween [0-9]+ and |\bnot )$", re.IGNORECASE)
 
 
 def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float, float]:
@@ -61,7 +63,7 @@ def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) 
 
 def read(text: str) -> Counts | None:
     """Circles, squares and triangles by the completion `text`; None without an answer."""
-    return final_answer(text, _candidates, _WORDS)
+    return final_answer(text, _candidates)
 
 
 def chance(knobs: Mapping[str, Any]) -> float:
@@ -104,20 +106,23 @@ def _shape_reward(answer: float, truth: float) -> float:
     return max(0.0, 1.0 - abs(answer - truth) / (truth + EPS))
 
 
-def _candidates(text: str) -> Iterator[Counts]:
-    for run in number_runs(text, _NUMBER, _LINKS):
-        if len(run) == 3:
-            yield tuple(float(number[0]) for number in run)
+def _candidates(text: str) -> Iterator[Counts | None]:
+    for run in item_runs(text, _NUMBER, ORDER_LINKS):
+        # "1-2, 3" is a range and a number.
+        if len(run.items) == 3 and (LIST_LINKS.issuperset(run.links) or set(run.links) in _SAME_SIGN):
+            yield None if run.doubtful else tuple(float(number[0]) for number in run.items)
     for pattern in (_NAME_FIRST, _COUNT_FIRST):
-        counts = _named(pattern, text)
-        if counts is not None:
-            yield counts
+        yield from _named(pattern, text)
 
 
-def _named(pattern: re.Pattern[str], text: str) -> Counts | None:
-    """The counts when every shape is named with one and the same number throughout."""
+def _named(pattern: re.Pattern[str], text: str) -> Iterator[Counts | None]:
+    """The counts when every shape is named with one and the same number throughout; None when one is a guess."""
     found: tuple[set[float], ...] = (set(), set(), set())
+    guessed = False
     for match in pattern.finditer(text):
         shape = match[1] if pattern is _NAME_FIRST else match[2]
-        found[_ORDER[shape.lower()]].add(float(match["count"]))
-    return tuple(counts.pop() for counts in found) if all(len(counts) == 1 for counts in found) else None
+        found[SHAPES[shape.lower()]].add(float(match["count"]))
+        start = match.start("count")
+        guessed |= bool(_GUESS_BEFORE.search(text, max(0, start - 24), start))
+    if all(len(counts) == 1 for counts in found):
+        yield None if guessed else tuple(counts.pop() for counts in found)

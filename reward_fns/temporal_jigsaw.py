@@ -6,8 +6,9 @@ rewards). `acc` is 1 for the exact permutation. A random valid permutation alrea
 `acc` too.
 
 Read as an answer: a permutation of 1..n (n = 2..9, from the ground truth), written together ("341562") or
-as single digits separated by commas, spaces, dashes, arrows, semicolons or "then". Anything that is not a
-permutation of 1..n is no answer (`parsed` 0).
+as single digits, each with an optional label ("Clip 3"), separated by what separates a list or a sequence
+(`reward_fns.vocabulary`; notations: `reward_fns.plain_text`). Anything that is not a permutation of 1..n is no
+answer (`parsed` 0).
 
 Chance: the best constant permutation when the truth is uniform over all permutations but the identity. The
 sum of E over all n! truths is the same for every constant, n! (n^2 - 1) / 3, so the best constant gains
@@ -23,10 +24,12 @@ from functools import cache, partial
 from math import factorial
 from typing import Any
 
-from reward_fns.final_answer import final_answer, number_runs
+from reward_fns.final_answer import final_answer
+from reward_fns.item_runs import item_runs
+from reward_fns.vocabulary import CLIP_LABELS, ORDER_LINKS
 
 _NUMBER = re.compile(r"(?<![A-Za-z\d.])[0-9]+(?![A-Za-z\d%]|\.\d)")
-_LINKS = {",", "", "-", "→", ";", "then", ", then"}  # "->" has become "-"
+_FILLERS = CLIP_LABELS | {"first"}  # "clip 3 first, then clip 4"
 
 
 def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float, float]:
@@ -70,10 +73,10 @@ def _digits(n: int) -> set[str]:
     return set("123456789"[:n])
 
 
-def _candidates(text: str, n: int) -> Iterator[str]:
-    for run in number_runs(text, _NUMBER, _LINKS):
-        numbers = [number[0] for number in run]
+def _candidates(text: str, n: int) -> Iterator[str | None]:
+    for run in item_runs(text, _NUMBER, ORDER_LINKS, _FILLERS):
+        numbers = [number[0] for number in run.items]
         together = all(len(number) == 1 for number in numbers)
         for answer in ["".join(numbers)] if together else numbers:
             if len(answer) == n and set(answer) == _digits(n):
-                yield answer
+                yield None if run.doubtful else answer

@@ -3,10 +3,9 @@ import re
 import pytest
 
 from reward_fns import anomaly_grounding, object_counting, temporal_jigsaw
-from reward_fns.final_answer import final_answer, number_runs
+from reward_fns.final_answer import final_answer
 
 MODULES = {anomaly_grounding: "14.5-26.2", object_counting: "3,1,4", temporal_jigsaw: "341562"}
-NUMBER = re.compile(r"[0-9]+")
 
 
 def words_in_caps(text):
@@ -49,31 +48,12 @@ def words_in_caps(text):
     ],
 )
 def test_final_answer(text, answer):
-    assert final_answer(text, words_in_caps, {"red", "green", "blue"}) == answer
+    assert final_answer(text, words_in_caps, str.isupper) == answer
 
 
 def test_words_beside_the_answer_on_the_last_line():
     assert final_answer("RED or BLUE\nabout RED", words_in_caps) is None
-    assert final_answer("RED or BLUE\nabout RED", words_in_caps, {"about", "red"}) == "RED"
-
-
-@pytest.mark.parametrize(
-    ("text", "runs"),
-    [
-        ("1, 2 , 3 and 4", ["123", "4"]),
-        ("1,2 3", ["12", "3"]),
-        ("-1,2 then 3,4", ["34"]),
-        ("frames 1, 2 show 3,4", ["34"]),
-        ("frames: 3,4", ["34"]),
-        ("", []),
-    ],
-)
-def test_number_runs(text, runs):
-    assert ["".join(n[0] for n in run) for run in number_runs(text, NUMBER, {","})] == runs
-
-
-def test_spaces_link_only_within_a_line():
-    assert [len(run) for run in number_runs("1 2\n3", NUMBER, {""})] == [2, 1]
+    assert final_answer("RED or BLUE\nabout RED", words_in_caps, {"about", "RED"}.__contains__) == "RED"
 
 
 # Quadratic work on any of these takes minutes to hours.

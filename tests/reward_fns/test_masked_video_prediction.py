@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reward_fns.masked_video_prediction import chance, parts, score
+from reward_fns.masked_video_prediction import chance, score, score_in_parts
 
 
 @st.composite
@@ -37,7 +37,7 @@ def test_against_the_definition(question):
     assert value == pytest.approx((selection + order) / 2)
     assert acc == float(answer == truth) == float(value == 1)
     assert parsed == 1
-    earned = parts(answer, truth, {"num_distractors": len(pool) - count})
+    earned = score_in_parts(answer, truth, {"num_distractors": len(pool) - count})[3]
     assert earned == pytest.approx({"selection": selection, "order": order})
 
 
@@ -135,7 +135,7 @@ def test_impossible_knobs(knobs):
 def test_the_weight_of_order(question, weight):
     truth, pool, answer = question
     knobs = {"num_distractors": len(pool) - len(truth), "order_weight": weight}
-    earned = parts(answer, truth, knobs)
+    earned = score_in_parts(answer, truth, knobs)[3]
     expected = (1 - weight) * earned["selection"] + weight * earned["order"]
     assert score(answer, truth, knobs)[0] == pytest.approx(expected)
 
