@@ -5,17 +5,18 @@ A task's rewards live in one module with
     score(text, ground_truth, knobs) -> (score, acc, parsed)
     chance(knobs) -> float: expected score of the best blind guess for these difficulty knobs
         ({}: the paper's setting)
+    exact_chance(knobs) -> float: expected `acc` of the best blind guess
+    KNOBS: names of the knobs that a run may set besides `strict`, if any
 and, where a reward has parts that are worth a curve of their own, some of PARTS in
-    parts(text, ground_truth, knobs) -> {part: float}
+    score_in_parts(text, ground_truth, knobs) -> (score, acc, parsed, {part: float})
 Modules from other packages are found through the entry point group `videossr_verl.rewards`. The entry point's name
 is the second part of the row's `data_source` ("videossr/<name>"), or, for rows of another data set, all of it: there
-the ground truth may be of any type, the row's whole `extra_info` stands in place of the knobs, and `chance` may be
+the ground truth may be of any type, the row's whole `extra_info` stands in place of the knobs, and the chances may be
 missing. Pure Python: imports neither torch nor cv2, and verl only for rows of other sources.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -23,6 +24,7 @@ from types import ModuleType
 from typing import Any
 
 from reward_fns import anomaly_grounding, masked_video_prediction, object_counting, temporal_jigsaw
+from reward_fns.knobs import difficulty_knobs, run_knobs, verls_settings
 
 __all__ = ["compute_score", "other_result", "task_of"]
 
@@ -58,36 +60,39 @@ def compute_score(
         solution_str: the completion, without the prompt.
         ground_truth: the label in the task's answer format.
         extra_info: the row's `extra_info`; its `difficulty` (JSON string or mapping) has the task's knobs.
-        **kwargs: verl's `reward.custom_reward_function.reward_kwargs`. Under a task's name: knobs of its reward, e.g.
-            masked_video_prediction={"order_weight": 0.3}. All are handed to verl for rows of other sources
-            (e.g. sandbox_fusion_url).
+        **kwargs: verl's `reward.custom_reward_function.reward_kwargs`. `strict=True`: only the exact answer earns (the
+            strict reward of VideoSSR's Table 4), `score` is `acc`. Under a task's name: knobs of its reward, e.g.
+            masked_video_prediction={"order_weight": 0.3} or temporal_jigsaw={"strict": True}. The rest are verl's own
+            (e.g. sandbox_fusion_url), for rows of other sources.
 
     Returns:
-        score: the smooth reward (0..1 for our tasks).
+        score: the reward, smooth or strict (0..1 for our tasks).
         acc: 1.0 when exact, else 0.0; for other sources what verl reports.
         parsed: 1.0 when an answer was found, else 0.0; None for other sources.
-        chance: expected score of the best blind guess; None where nobody tells. (verl leaves None
+        chance: expected `score` of the best blind guess; None where nobody tells. (verl leaves None
             out of its metrics, while NaN would spoil a mean.)
         task: the task's name; for other sources the data source.
         selection, order: parts of the reward of tasks that choose and order; None for others.
 
     Raises:
-        ValueError: the ground truth or the difficulty is malformed, or the task is not installed.
+        ValueError: the ground truth, the difficulty or a knob is malformed, or the task is not installed.
         NotImplementedError: nobody scores this data source.
     """
     task = task_of(data_source)
     if task is None:
-        return _score_by_verl(data_source, solution_str, ground_truth, extra_info, **kwargs)
+        return _score_by_verl(data_source, solution_str, ground_truth, extra_info, **verls_settings(kwargs))
     module = _task(task)
-    knobs = dict(extra_info or {})
+    strict, own_knobs = run_knobs(task, getattr(module, "KNOBS", ()), kwargs)
+    knobs = extra_info or {}
     if data_source != task:
         if not isinstance(ground_truth, str):
             raise ValueError(f"ground truth of {task} must be a string, not {ground_truth!r}")
-        knobs = _knobs(knobs.get("difficulty"))
-    knobs = {**knobs, **kwargs.get(task, {})}
+        knobs = difficulty_knobs(knobs.get("difficulty"))
+    knobs = {**knobs, **own_knobs}
     score, acc, parsed, *parts = getattr(module, "score_in_parts", module.score)(solution_str, ground_truth, knobs)
-    chance = module.chance(knobs) if hasattr(module, "chance") else None
-    whole = {"score": score, "acc": acc, "parsed": parsed, "chance": chance, "task": task}
+    chance_of = getattr(module, "exact_chance" if strict else "chance", None)
+    chance = chance_of(knobs) if chance_of else None
+    whole = {"score": acc if strict else score, "acc": acc, "parsed": parsed, "chance": chance, "task": task}
     return whole | dict.fromkeys(PARTS) | (parts[0] if parts else {})
 
 
@@ -127,18 +132,6 @@ def _task(name: str) -> ModuleType:
         known = ", ".join(sorted(_BUILT_IN | _installed()))
         raise ValueError(f"no reward for task '{name}' is installed (entry point group {GROUP}); known: {known}")
     return _installed()[name].load()
-
-
-def _knobs(difficulty: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
-    knobs = {} if difficulty is None else difficulty
-    if isinstance(knobs, str):
-        try:
-            knobs = json.loads(knobs)
-        except json.JSONDecodeError:
-            knobs = None
-    if not isinstance(knobs, Mapping):
-        raise ValueError(f"extra_info['difficulty'] must be a JSON object, not {difficulty!r}")
-    return knobs
 
 
 def _score_by_verl(data_source: str, *args: Any, **kwargs: Any) -> dict[str, Any]:

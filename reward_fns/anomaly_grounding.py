@@ -12,9 +12,12 @@ A reversed interval (start > end) is read (`parsed` 1) but scores 0, as does an 
 something false, and the reward must not repair what the model has to learn. (The reference release, too,
 gives 0 in training; only its evaluation swaps the ends.)
 
+Strict (exact match; the paper does not say what that is here): both ends as for `acc`.
+
 Chance: the best constant interval under the law the segment is drawn from: its length in frames uniform
 over the multiples of `stride` in [min_length, max_length], its start uniform over the multiples of `stride`
-at which it fits, frames evenly spaced. 0.306 in the paper's setting (48 frames, lengths 8..16, stride 1).
+at which it fits, frames evenly spaced. 0.306 in the paper's setting (48 frames, lengths 8..16, stride 1). Strict: any
+one of the longest segments, which have the fewest places; 0.0034, if frames are a tenth of a second apart or more.
 """
 
 from __future__ import annotations
@@ -51,8 +54,8 @@ _START_LINKS, _END_LINKS = (
 )
 _END_BEFORE = re.compile(rf"\b(?:{'|'.join(END_WORDS)})[^\d\n]{{0,16}}$", re.IGNORECASE)
 _FILLERS = frozenset(
-    {"the", "it", "time", "at", "is", "about", "around", "approximately", "mark", "point", "t", ":", "="}
-)
+    ("the", "it", "time", "timestamp", "at", "is", "about", "around", "approximately", "mark", "point", "t", ":", "=")
+).union(SECONDS)
 
 
 def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float, float]:
@@ -74,21 +77,31 @@ def chance(knobs: Mapping[str, Any]) -> float:
     Args:
         knobs: num_frames (default 48), min_length (8), max_length (16), stride (1), all in frames.
     """
+    # The best constant lies on the stride's grid too: between two grid points the expected IoU is convex in either end.
+    return _best_constant(*_in_strides(knobs))
+
+
+def exact_chance(knobs: Mapping[str, Any]) -> float:
+    """Largest probability of a segment; knobs as in `chance`."""
+    frames, shortest, longest = _in_strides(knobs)
+    return 1 / ((longest - shortest + 1) * (frames - longest + 1))
+
+
+def _in_strides(knobs: Mapping[str, Any]) -> tuple[int, int, int]:
+    """Number of frames, shortest and longest length, all in strides: borders lie on that grid."""
     stride = int(knobs.get("stride", 1))
-    frames = int(knobs.get("num_frames", 48))
-    shortest, longest = int(knobs.get("min_length", 8)), int(knobs.get("max_length", 16))
-    # Borders lie on the stride's grid, so it is the unit. The best constant lies on it too: between two grid
-    # points the expected IoU is convex in either end.
-    return _best_constant(frames // stride, -(-shortest // stride), longest // stride)
-
-
-@cache
-def _best_constant(frames: int, shortest: int, longest: int) -> float:
+    frames = int(knobs.get("num_frames", 48)) // stride
+    shortest, longest = -(-int(knobs.get("min_length", 8)) // stride), int(knobs.get("max_length", 16)) // stride
     if not 1 <= shortest <= longest <= frames:
         raise ValueError(
             f"no segment of {shortest} to {longest} steps fits into {frames}: check num_frames, min_length, "
             "max_length and stride of the difficulty"
         )
+    return frames, shortest, longest
+
+
+@cache
+def _best_constant(frames: int, shortest: int, longest: int) -> float:
     lengths = range(shortest, longest + 1)
     best = 0.0
     for width in range(1, frames + 1):

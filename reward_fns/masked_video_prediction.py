@@ -17,7 +17,8 @@ pool is no answer (`parsed` 0).
 
 The ground truth is K letters in temporal order, "CAF"; the pool is the first K + `num_distractors` letters.
 
-Chance: the pool is shuffled, so all answers that can be read earn the same on average; a sum over the places.
+Chance: the pool is shuffled, so all answers that can be read earn the same on average; a sum over the places. Strict
+(the exact answer): 1 / (pool! / l!).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from math import perm
 from string import ascii_uppercase
 from typing import Any
 
@@ -34,6 +36,7 @@ from reward_fns.vocabulary import ANSWER_WORDS, FRAME_LABELS, ORDER_LINKS
 
 ORDER_WEIGHT = 0.5
 NUM_MASKED = NUM_DISTRACTORS = 4
+KNOBS = ("order_weight",)
 
 _FILLERS = FRAME_LABELS | {"first"}  # "frame H first, then frame A"
 _ARTICLE = rf"(?!A (?:{'|'.join(FRAME_LABELS)})\b)"
@@ -78,21 +81,32 @@ def chance(knobs: Mapping[str, Any]) -> float:
     Args:
         knobs: num_masked (K, default 4), num_distractors (l, default 4), order_weight (default 0.5).
     """
-    count, distractors = int(knobs.get("num_masked", NUM_MASKED)), int(knobs.get("num_distractors", NUM_DISTRACTORS))
+    count, pool = _sizes(knobs)
     weight = _order_weight(knobs)
-    if count < 1 or distractors < 0 or count + distractors > len(ascii_uppercase):
-        raise ValueError(f"no pool of {count} true frames and {distractors} distractors: 1 to 26 frames are possible")
     # A label stands for a given true frame with probability 1 / pool.
     off = sum(abs(i - j) for i in range(count) for j in range(count))
     ordered = count * count - (off / (count - 1) if count > 1 else 0)
-    pool = count + distractors
     return (1 - weight) * count / pool + weight * ordered / (count * pool)
 
 
+def exact_chance(knobs: Mapping[str, Any]) -> float:
+    """Probability of any answer that can be read; knobs as in `chance`."""
+    count, pool = _sizes(knobs)
+    return 1 / perm(pool, count)
+
+
+def _sizes(knobs: Mapping[str, Any]) -> tuple[int, int]:
+    """Numbers of true frames and of all candidates."""
+    count, distractors = int(knobs.get("num_masked", NUM_MASKED)), int(knobs.get("num_distractors", NUM_DISTRACTORS))
+    if count < 1 or distractors < 0 or count + distractors > len(ascii_uppercase):
+        raise ValueError(f"no pool of {count} true frames and {distractors} distractors: 1 to 26 frames are possible")
+    return count, count + distractors
+
+
 def _order_weight(knobs: Mapping[str, Any]) -> float:
-    weight = float(knobs.get("order_weight", ORDER_WEIGHT))
-    if not 0 <= weight <= 1:
-        raise ValueError(f"order_weight of masked_video_prediction must be from 0 to 1, not {weight:g}")
+    weight = knobs.get("order_weight", ORDER_WEIGHT)
+    if not isinstance(weight, int | float) or not 0 <= weight <= 1:
+        raise ValueError(f"order_weight of masked_video_prediction must be a number from 0 to 1, not {weight!r}")
     return weight
 
 

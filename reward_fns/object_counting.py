@@ -11,7 +11,8 @@ Negative numbers, fractions, ranges and more or fewer than three numbers are not
 
 Chance: the best constant answer under the law: per shape, the number of frames that carry it is uniform in
 [min_frames, max_frames], the instances in each such frame are uniform in [min_instances, max_instances].
-0.583 for the easy setting (up to 3 and 3), 0.548 for the hard one (4 and 4).
+0.583 for the easy setting (up to 3 and 3), 0.548 for the hard one (4 and 4). Strict (all three exact): the likeliest
+number for each shape; 0.0077 and 0.0018.
 """
 
 from __future__ import annotations
@@ -73,7 +74,17 @@ def chance(knobs: Mapping[str, Any]) -> float:
         knobs: min_frames (default 1), max_frames (3), min_instances (1), max_instances (3). All shapes follow
             the same law, so their number does not matter.
     """
-    return _best_constant(
+    law = _law(*_ranges(knobs))
+    return max(sum(p * _shape_reward(guess, y) for y, p in law.items()) for guess in law)
+
+
+def exact_chance(knobs: Mapping[str, Any]) -> float:
+    """Probability of the likeliest three counts; knobs as in `chance`."""
+    return max(_law(*_ranges(knobs)).values()) ** 3
+
+
+def _ranges(knobs: Mapping[str, Any]) -> tuple[int, int, int, int]:
+    return (
         int(knobs.get("min_frames", 1)),
         int(knobs.get("max_frames", 3)),
         int(knobs.get("min_instances", 1)),
@@ -82,7 +93,8 @@ def chance(knobs: Mapping[str, Any]) -> float:
 
 
 @cache
-def _best_constant(min_frames: int, max_frames: int, min_instances: int, max_instances: int) -> float:
+def _law(min_frames: int, max_frames: int, min_instances: int, max_instances: int) -> Mapping[int, float]:
+    """Number of one shape -> probability."""
     if not (0 <= min_frames <= max_frames and 0 <= min_instances <= max_instances):
         raise ValueError(
             f"the difficulty draws {min_frames}..{max_frames} frames of {min_instances}..{max_instances} "
@@ -99,7 +111,7 @@ def _best_constant(min_frames: int, max_frames: int, min_instances: int, max_ins
                 step[total + more] += share / (max_instances - min_instances + 1)
         totals = step
     weight = sum(law.values())
-    return max(sum(p * _shape_reward(guess, y) for y, p in law.items()) for guess in law) / weight
+    return {total: share / weight for total, share in law.items()}
 
 
 def _shape_reward(answer: float, truth: float) -> float:

@@ -13,14 +13,14 @@ answer (`parsed` 0).
 Chance: the best constant permutation when the truth is uniform over all permutations but the identity. The
 sum of E over all n! truths is the same for every constant, n! (n^2 - 1) / 3, so the best constant gains
 most from the identity's absence: any at distance Emax from it, e.g. the reversed sequence. For n = 6 it
-is 0.3523. (The reference release draws the identity too: 0.3519.)
+is 0.3523. (The reference release draws the identity too: 0.3519.) Strict (the exact permutation): 1 / (n! - 1).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache, partial
+from functools import partial
 from math import factorial
 from typing import Any
 
@@ -54,15 +54,21 @@ def chance(knobs: Mapping[str, Any]) -> float:
     Args:
         knobs: num_clips (default 6), at least 2.
     """
-    return _best_constant(int(knobs.get("num_clips", 6)))
-
-
-@cache
-def _best_constant(n: int) -> float:
-    if n < 2:
-        raise ValueError(f"a jigsaw of {n} clips has no order to find: num_clips must be at least 2")
+    n = _num_clips(knobs)
     total = factorial(n) * (n * n - 1) // 3
     return 1.0 - (total - _largest_error(n)) / ((factorial(n) - 1) * _largest_error(n))
+
+
+def exact_chance(knobs: Mapping[str, Any]) -> float:
+    """Probability of any permutation but the identity; knobs as in `chance`."""
+    return 1 / (factorial(_num_clips(knobs)) - 1)
+
+
+def _num_clips(knobs: Mapping[str, Any]) -> int:
+    n = int(knobs.get("num_clips", 6))
+    if n < 2:
+        raise ValueError(f"a jigsaw of {n} clips has no order to find: num_clips must be at least 2")
+    return n
 
 
 def _largest_error(n: int) -> int:

@@ -18,9 +18,9 @@ OVERRIDES = [
 ]
 
 
-def composed(name):
+def composed(name, *overrides):
     with initialize_config_module("verl.trainer.config", version_base=None):
-        return compose(name, overrides=OVERRIDES)
+        return compose(name, overrides=[*OVERRIDES, *overrides])
 
 
 def test_the_papers_settings():
@@ -42,6 +42,19 @@ def test_masked_video_prediction_changes_only_what_it_needs(name, longest):
     assert compute_score("videossr/masked_video_prediction", "CAFD", "CAFD", {}, **settings)["acc"] == 1
     assert config.actor_rollout_ref.actor == papers.actor_rollout_ref.actor
     assert config.actor_rollout_ref.rollout.n == papers.actor_rollout_ref.rollout.n
+
+
+def test_a_strict_reward_by_one_override():
+    name = "reward.custom_reward_function.reward_kwargs"
+    overrides = [f"{name}.strict=true", f"+{name}.object_counting.strict=false"]
+    nearly = {"videossr/temporal_jigsaw": ("431562", "341562"), "videossr/object_counting": ("3,1,5", "3,1,4")}
+
+    def scores(settings):
+        return [compute_score(source, *texts, {}, **settings)["score"] for source, texts in nearly.items()]
+
+    smooth = scores(reward_kwargs(composed("videossr_grpo")))
+    assert all(0.8 < score < 1 for score in smooth)
+    assert scores(reward_kwargs(composed("videossr_grpo", *overrides))) == [0, smooth[1]]
 
 
 def reward_kwargs(config):

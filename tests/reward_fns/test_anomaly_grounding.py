@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reward_fns.anomaly_grounding import chance, score
+from reward_fns.anomaly_grounding import chance, exact_chance, score
 
 TRUTH = "14.5-26.2"
 tenths = st.integers(0, 9999)
@@ -167,3 +167,12 @@ def test_chance_in_the_papers_setting():
 def test_a_difficulty_without_a_segment_raises():
     with pytest.raises(ValueError, match="no segment"):
         chance({"num_frames": 8, "min_length": 10, "max_length": 12})
+
+
+@pytest.mark.parametrize(
+    "knobs", [(12, 2, 4, 1), (12, 2, 6, 2), (13, 3, 7, 2), (9, 9, 9, 1), (16, 4, 9, 4), (48, 8, 16, 1), (48, 8, 16, 2)]
+)
+def test_exact_chance_is_the_likeliest_segment(knobs):
+    names = ("num_frames", "min_length", "max_length", "stride")
+    likeliest = max(p for _, p in law(*knobs))
+    assert exact_chance(dict(zip(names, knobs, strict=True))) == pytest.approx(float(likeliest))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import reward_fns
 from reward_fns import compute_score
+from reward_fns.knobs import verls_settings
 
 KEYS = ["score", "acc", "parsed", "chance", "task", "selection", "order"]
 ROWS = {
@@ -59,6 +60,90 @@ def test_the_rewards_own_knobs_come_from_verls_config():
     assert (result["selection"], result["order"]) == (1, pytest.approx(5 / 6))
     assert result["score"] == pytest.approx(0.8 + 0.2 * 5 / 6)
     assert result["chance"] > compute_score(source, "ACFD", "CAFD")["chance"]
+
+
+NEARLY = {
+    "anomaly_grounding": ("14.5-26.0", "14.5-26.2"),
+    "masked_video_prediction": ("ACFD", "CAFD"),
+    "object_counting": ("3,1,5", "3,1,4"),
+    "temporal_jigsaw": ("431562", "341562"),
+}
+
+
+@pytest.mark.parametrize("task", NEARLY)
+@pytest.mark.parametrize("by_task", [False, True])
+def test_a_strict_reward_is_for_the_exact_answer(task, by_task):
+    nearly, truth = NEARLY[task]
+    settings = {task: {"strict": True}} if by_task else {"strict": True}
+    smooth = compute_score(f"videossr/{task}", nearly, truth)
+    strict = compute_score(f"videossr/{task}", nearly, truth, **settings)
+    assert 0.5 < smooth["score"] < 1
+    assert 0 < strict["chance"] < 0.01 < smooth["chance"]
+    assert strict == smooth | {"score": 0, "chance": strict["chance"]}
+    assert compute_score(f"videossr/{task}", truth, truth, **settings)["score"] == 1
+
+
+def test_a_tasks_own_strictness_goes_first():
+    settings = {"strict": True, "object_counting": {"strict": False}}
+    assert compute_score("counting", "3,1,5", "3,1,4", **settings)["score"] > 0.8
+    assert compute_score("jigsaw", "431562", "341562", **settings)["score"] == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"stict": True}, "reward_kwargs has no 'stict': it takes strict=true or false"),
+        ({"strict": "yes"}, "strict of reward_kwargs must be true or false, not 'yes'"),
+        ({"strict": None}, "must be true or false, not None"),
+        ({"masked_video_prediction": True}, "has no 'masked_video_prediction': .* knobs of a task under its name"),
+        ({"masked_video_prediction": {"strict": 1}}, "must be true or false, not 1"),
+        ({"masked_video_prediction": {"weight": 1}}, "no 'weight': it takes strict, order_weight"),
+        ({"masked_video_prediction": {"order_weight": "half"}}, "number from 0 to 1, not 'half'"),
+        ({"masked_video_prediction": {"order_weight": 2}}, "number from 0 to 1, not 2"),
+    ],
+)
+def test_a_wrong_knob_is_one_sentence(settings, told):
+    with pytest.raises(ValueError, match=told):
+        compute_score("videossr/masked_video_prediction", "CAFD", "CAFD", **settings)
+
+
+def test_verl_hands_the_knobs_to_a_reward_of_a_batch():
+    """Through verl's own reading of the config and its own reward manager."""
+    import asyncio
+
+    import torch
+    from omegaconf import OmegaConf
+    from verl import DataProto
+    from verl.experimental.reward_loop.reward_manager.naive import NaiveRewardManager
+    from verl.trainer.ppo.reward import get_custom_reward_fn
+
+    class Digits:
+        """Stands for a tokenizer: token ids are characters."""
+
+        def decode(self, ids, skip_special_tokens):
+            return "".join(map(chr, ids))
+
+    function = {"path": "pkg://videossr_verl.adaptive.reward_hook", "name": "compute_score"}
+    row = {
+        "data_source": np.array(["videossr/temporal_jigsaw"], dtype=object),
+        "reward_model": np.array([{"ground_truth": "341562"}], dtype=object),
+        "extra_info": np.array([{"difficulty": '{"num_clips": 6}'}], dtype=object),
+    }
+    ids = torch.tensor([list(map(ord, "431562"))])
+    tensors = {"responses": ids, "attention_mask": torch.ones_like(ids)}
+
+    def reward(**kwargs):
+        config = OmegaConf.create({"reward": {"custom_reward_function": function | {"reward_kwargs": kwargs}}})
+
+        async def ask():
+            manager = NaiveRewardManager(config, Digits(), get_custom_reward_fn(config))
+            return await manager.run_single(DataProto.from_dict(tensors, row))
+
+        return asyncio.run(ask())["reward_score"]
+
+    assert reward(strict=False) == pytest.approx(1 - 2 / 18)
+    assert reward(strict=True) == 0
+    assert reward(temporal_jigsaw={"strict": True}) == 0
 
 
 def test_verl_finds_the_function():
@@ -116,6 +201,8 @@ OTHERS = {"parsed": None, "chance": None, "selection": None, "order": None}
 def test_a_task_of_another_package(installed):
     result = compute_score("videossr/theirs/hard", "B", "B", {"difficulty": '{"options": 5}'})
     assert result == OTHERS | {"score": 1, "acc": 1, "parsed": 1, "chance": 0.2, "task": "theirs"}
+    strict = compute_score("videossr/theirs/hard", "B", "B", {"difficulty": '{"options": 5}'}, strict=True)
+    assert strict == result | {"chance": None}  # it tells no chance of an exact answer
     with pytest.raises(ValueError, match="must be a string"):
         compute_score("videossr/theirs", "B", ["B"])
 
@@ -161,8 +248,23 @@ def test_other_sources_get_the_same_arguments(monkeypatch):
         "verl.utils.reward_score.default_compute_score",
         lambda *args, **kwargs: seen.append((args, kwargs)) or 0.5,
     )
-    compute_score("apps", "code", ["tests"], {"index": 3}, sandbox_fusion_url="http://sandbox")
+    compute_score("apps", "code", ["tests"], {"index": 3}, sandbox_fusion_url="http://sandbox", strict=True)
     assert seen == [(("apps", "code", ["tests"], {"index": 3}), {"sandbox_fusion_url": "http://sandbox"})]
+
+
+def test_what_verl_calls_its_own_settings():
+    """A name that verl adds must be known here, or its rows end in 'reward_kwargs has no ...'."""
+    import inspect
+
+    from verl.experimental.reward_loop.reward_manager import naive
+    from verl.utils.reward_score import default_compute_score
+
+    names = set(inspect.signature(default_compute_score).parameters)
+    names -= {"data_source", "solution_str", "ground_truth", "extra_info", "kwargs"}
+    sources = inspect.getsource(naive.NaiveRewardManager.run_single)
+    names |= {name for name in inspect.signature(naive.NaiveRewardManager).parameters if f'"{name}"' in sources}
+    assert len(names) == 5
+    assert set(verls_settings(dict.fromkeys(names))) == names
 
 
 def test_a_source_that_nobody_knows_raises_as_in_verl():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reward_fns.masked_video_prediction import chance, score, score_in_parts
+from reward_fns.masked_video_prediction import chance, exact_chance, score, score_in_parts
 
 
 @st.composite
@@ -140,10 +140,10 @@ def test_the_weight_of_order(question, weight):
     assert score(answer, truth, knobs)[0] == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("weight", [-0.1, 1.1, "nan"])
+@pytest.mark.parametrize("weight", [-0.1, 1.1, float("nan"), "half", None])
 def test_a_wrong_weight(weight):
     for call in (lambda knobs: score("CAF", "CAF", knobs), chance):
-        with pytest.raises(ValueError, match="order_weight of masked_video_prediction must be from 0 to 1"):
+        with pytest.raises(ValueError, match="order_weight of masked_video_prediction must be a number from 0 to 1"):
             call({"order_weight": weight})
 
 
@@ -162,3 +162,9 @@ def test_any_text(text):
     assert 0 <= value <= 1
     assert acc <= parsed
     assert parsed or value == 0
+
+
+@pytest.mark.parametrize(("count", "distractors"), [(1, 3), (3, 2), (4, 4)])
+def test_exact_chance_is_one_arrangement_of_the_pool(count, distractors):
+    arrangements = list(permutations(ascii_uppercase[: count + distractors], count))
+    assert exact_chance({"num_masked": count, "num_distractors": distractors}) == pytest.approx(1 / len(arrangements))

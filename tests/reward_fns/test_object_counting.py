@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reward_fns.object_counting import chance, score
+from reward_fns.object_counting import chance, exact_chance, score
 
 TRUTH = "3,1,4"
 counts = st.tuples(*[st.integers(0, 40)] * 3)
@@ -127,3 +127,10 @@ def test_chance_in_the_papers_settings():
 def test_a_difficulty_with_empty_ranges_raises():
     with pytest.raises(ValueError, match="ordered"):
         chance({"min_frames": 3, "max_frames": 2})
+
+
+@pytest.mark.parametrize("knobs", [(1, 3, 1, 3), (1, 4, 1, 4), (2, 2, 1, 5), (0, 2, 1, 2)])
+def test_exact_chance_is_the_likeliest_answer(knobs):
+    names = ("min_frames", "max_frames", "min_instances", "max_instances")
+    likeliest = max(sum(p for y, p in law(*knobs) if y == guess) for guess in range(21))
+    assert exact_chance(dict(zip(names, knobs, strict=True))) == pytest.approx(float(likeliest**3))

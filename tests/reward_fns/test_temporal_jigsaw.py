@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reward_fns.temporal_jigsaw import chance, score
+from reward_fns.temporal_jigsaw import chance, exact_chance, score
 
 TRUTH = "341562"
 pairs = st.integers(2, 9).flatmap(lambda n: st.tuples(*[st.permutations("123456789"[:n]).map("".join)] * 2))
@@ -108,3 +108,10 @@ def test_chance_in_the_papers_setting():
 def test_one_clip_raises():
     with pytest.raises(ValueError, match="num_clips"):
         chance({"num_clips": 1})
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_exact_chance_is_one_of_the_orders_that_are_drawn(n):
+    _, *drawn = permutations(range(n))
+    assert exact_chance({"num_clips": n}) == pytest.approx(1 / len(drawn))
+    assert exact_chance({}) == 1 / 719

@@ -1,0 +1,60 @@
+"""Knobs of a reward: those of the row's difficulty, and those that a run sets in verl's `reward_kwargs`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from typing import Any
+
+# What verl itself hands to a reward.
+_VERLS_SETTINGS = {
+    "sandbox_fusion_url",
+    "concurrent_semaphore",
+    "memory_limit_mb",
+    "reward_router_address",
+    "reward_model_tokenizer",
+}
+
+
+def difficulty_knobs(difficulty: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The knobs of a row's `extra_info.difficulty`, a mapping or its JSON. ValueError for anything else."""
+    knobs = {} if difficulty is None else difficulty
+    if isinstance(knobs, str):
+        try:
+            knobs = json.loads(knobs)
+        except json.JSONDecodeError:
+            knobs = None
+    if not isinstance(knobs, Mapping):
+        raise ValueError(f"extra_info['difficulty'] must be a JSON object, not {difficulty!r}")
+    return knobs
+
+
+def verls_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `reward_kwargs` that are for verl's own rewards."""
+    return {name: value for name, value in settings.items() if name in _VERLS_SETTINGS}
+
+
+def run_knobs(task: str, names: Collection[str], settings: Mapping[str, Any]) -> tuple[bool, dict[str, Any]]:
+    """(strict, other knobs) of a task's reward in a run.
+
+    Args:
+        names: the task's own knobs besides `strict`.
+        settings: `reward_kwargs`: `strict` for all tasks, and under a task's name its knobs, which go first.
+
+    Raises:
+        ValueError: a name that nothing reads, or a value that cannot be.
+    """
+    for name, value in settings.items():
+        if name != "strict" and name not in _VERLS_SETTINGS and not isinstance(value, Mapping):
+            raise ValueError(
+                f"reward_kwargs has no '{name}': it takes strict=true or false, and the knobs of a task under its name"
+            )
+    own = {"strict": settings.get("strict", False), **settings.get(task, {})}
+    known = ("strict", *names)
+    for name in own:
+        if name not in known:
+            raise ValueError(f"reward_kwargs.{task} has no '{name}': it takes {', '.join(known)}")
+    strict = own.pop("strict")
+    if not isinstance(strict, bool):
+        raise ValueError(f"strict of reward_kwargs must be true or false, not {strict!r}")
+    return strict, own
