@@ -53,6 +53,7 @@ _START_LINKS, _END_LINKS = (
     for words in (START_WORDS, END_WORDS)
 )
 _END_BEFORE = re.compile(rf"\b(?:{'|'.join(END_WORDS)})[^\d\n]{{0,16}}$", re.IGNORECASE)
+_LONGEST_LABEL = 40
 _FILLERS = frozenset(
     ("the", "it", "time", "timestamp", "at", "is", "about", "around", "approximately", "mark", "point", "t", ":", "=")
 ).union(SECONDS)
@@ -137,7 +138,8 @@ def _candidates(text: str) -> Iterator[Interval | None]:
 def _ends(run: Run, text: str) -> Interval | None:
     a, b = map(_seconds, run.items)
     if run.links[0] in _START_LINKS:  # "end: 5.1, start: 3.2"
-        a, b = (b, a) if _END_BEFORE.search(text, 0, run.items[0].start()) else (None, None)
+        first = run.items[0].start()
+        a, b = (b, a) if _END_BEFORE.search(text, max(0, first - _LONGEST_LABEL), first) else (None, None)
     return None if a is None or b is None else (a, b)
 
 

@@ -6,14 +6,11 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
+from reward_fns.rejection import is_rejected
 from reward_fns.vocabulary import DOUBT_LINKS
 
 _LONGEST_GAP = 60
 _FRAME_NUMBER = re.compile(r"\bframes?\s*$", re.IGNORECASE)
-_REJECTED_BEFORE = re.compile(r"(?:\bnot|n't|\brather than|\binstead of)\s+(?:the\s+)?$", re.IGNORECASE)
-_REJECTED_BEHIND = re.compile(
-    r"[^\S\n]{0,4}(?:is|are|was|were)(?: not\b|n't|(?: clearly)? (?:wrong|incorrect|false)\b)", re.I
-)
 
 
 @dataclass
@@ -74,5 +71,5 @@ def _checked(run: Run, text: str) -> Iterator[Run]:
     before = text[max(0, start - 16) : start]
     if run.items[0][0][0].isdigit() and (before.endswith("-") or _FRAME_NUMBER.search(before)):
         return
-    run.doubtful |= bool(_REJECTED_BEFORE.search(before) or _REJECTED_BEHIND.match(text, end))
+    run.doubtful |= is_rejected(text, start, end)
     yield run
