@@ -38,8 +38,8 @@ _TRUTH = re.compile(r"([0-9]{1,9}(?:\.[0-9]+)?)-([0-9]{1,9}(?:\.[0-9]+)?)")
 # Hours, minutes, seconds, unit. Digit counts are bounded, so a match costs constant time wherever it starts.
 _TIME = re.compile(
     r"(?<![A-Za-z\d.])(?<!\d:)(?:([0-9]{1,3})(?::|\s?h(?:ours?|rs?)?\s?))?"
-    r"(?:([0-9]{1,3})(?::|\s?m(?:in(?:ute)?s?)?\s?))?([0-9]{1,9}(?:\.[0-9]{1,20})?)"
-    rf"(?:\s{{0,4}}(?:{'|'.join(SECONDS)})\b\.?)?(?![A-Za-z\d]|\.\d|:\d)",
+    r"(?:([0-9]{1,3})(?::|\s?m(?:in(?:ute)?s?)?\s?))?([0-9]{1,9}(?:\.[0-9]{1,20}|(?<=:[0-9]{2}),[0-9]{3})?)"
+    rf"(?:(?:\s{{0,4}}|-)(?:{'|'.join(SECONDS)})\b\.?)?(?![A-Za-z\d]|\.\d|:\d)",
     re.IGNORECASE,
 )
 _OTHER_UNIT = re.compile(r"\s{0,4}(?:%|percent|ms\b|milli|min|hour|hrs?\b|frame)", re.IGNORECASE)
@@ -55,7 +55,23 @@ _START_LINKS, _END_LINKS = (
 _END_BEFORE = re.compile(rf"\b(?:{'|'.join(END_WORDS)})[^\d\n]{{0,16}}$", re.IGNORECASE)
 _LONGEST_LABEL = 40
 _FILLERS = frozenset(
-    ("the", "it", "time", "timestamp", "at", "is", "about", "around", "approximately", "mark", "point", "t", ":", "=")
+    (
+        "the",
+        "it",
+        "time",
+        "timestamp",
+        "at",
+        "is",
+        "about",
+        "around",
+        "approximately",
+        "mark",
+        "point",
+        "lasts",
+        "t",
+        ":",
+        "=",
+    )
 ).union(SECONDS)
 
 
@@ -147,7 +163,7 @@ def _seconds(time: re.Match[str]) -> float | None:
     hours, minutes, seconds = time.groups()
     if minutes is None:
         hours, minutes = None, hours
-    value = float(seconds)
+    value = float(seconds.replace(",", "."))  # "00:00:03,200" of subtitles
     if minutes is None:
         return value
     if value >= 60 or (hours is not None and int(minutes) >= 60):

@@ -32,14 +32,14 @@ from typing import Any
 
 from reward_fns.final_answer import final_answer
 from reward_fns.item_runs import item_runs
-from reward_fns.vocabulary import ANSWER_WORDS, FRAME_LABELS, ORDER_LINKS
+from reward_fns.vocabulary import ANSWER_WORDS, LABELS, ORDER_LINKS
 
 ORDER_WEIGHT = 0.5
 NUM_MASKED = NUM_DISTRACTORS = 4
 KNOBS = ("order_weight",)
 
-_FILLERS = FRAME_LABELS | {"first"}  # "frame H first, then frame A"
-_ARTICLE = rf"(?!A (?:{'|'.join(FRAME_LABELS)})\b)"
+_FILLERS = LABELS | {"first"}  # "frame H first, then frame A"
+_ARTICLE = rf"(?!A (?:{'|'.join(LABELS)})\b)"
 _LABEL = re.compile(rf"(?<![\w']){_ARTICLE}[A-Z](?![\w'])")
 _TOGETHER = re.compile(r"(?<![\w'])[A-Z]{2,}(?![\w'])")
 _SMALL = re.compile(r"(?<![\w'])[a-z](?![\w'])")

@@ -25,14 +25,14 @@ from typing import Any
 
 from reward_fns.final_answer import final_answer
 from reward_fns.item_runs import item_runs
-from reward_fns.vocabulary import LIST_LINKS, ORDER_LINKS, SHAPES
+from reward_fns.vocabulary import LIST_LINKS, NO_AMOUNT, ORDER_LINKS, SHAPES
 
 Counts = tuple[float, ...]
 
 EPS = 1e-9
 _TRUTH = re.compile(r"[0-9]{1,6},[0-9]{1,6},[0-9]{1,6}")
 _COUNT = r"(?<![A-Za-z\d.])[0-9]+(?:\.0+)?(?![A-Za-z\d%]|\.\d)"
-_NUMBER = re.compile(_COUNT)
+_NUMBER = re.compile(_COUNT + NO_AMOUNT)
 _SAME_SIGN = ({"-"}, {"/"}, {"→"})
 _SHAPE = rf"\b({'|'.join(SHAPES)})s?\b"
 _GUESSES = r"(?:[-+/~]|or|to)\s{0,2}"

@@ -26,9 +26,9 @@ from typing import Any
 
 from reward_fns.final_answer import final_answer
 from reward_fns.item_runs import item_runs
-from reward_fns.vocabulary import CLIP_LABELS, ORDER_LINKS
+from reward_fns.vocabulary import CLIP_LABELS, NO_AMOUNT, ORDER_LINKS
 
-_NUMBER = re.compile(r"(?<![A-Za-z\d.])[0-9]+(?![A-Za-z\d%]|\.\d)")
+_NUMBER = re.compile(r"(?<![A-Za-z\d.])[0-9]+(?![A-Za-z\d%]|\.\d)" + NO_AMOUNT)
 _FILLERS = CLIP_LABELS | {"first"}  # "clip 3 first, then clip 4"
 
 

@@ -15,7 +15,7 @@ LIST_LINKS = frozenset(
 # Between the items of a sequence: "3 -> 4 -> 1", "3-4-1", "3/4/1".
 ORDER_LINKS = LIST_LINKS | {"→", "-", "/", "~"}
 # Between the two ends of an interval: "3.2 to 5.1", "between 3.2 and 5.1".
-RANGE_LINKS = frozenset({"-", "~", "→", "to", "and", "until", "till", "through", "up to"})
+RANGE_LINKS = frozenset({"-", "~", "→", "to", "and", "until", "till", "through", "up to", "...", "…"})
 # Between two guesses or the two ends of a count, where no link says otherwise: "3,1,4 or 5", "2 to 3".
 DOUBT_LINKS = frozenset(
     f"{comma} {word}".strip()
@@ -27,8 +27,8 @@ DOUBT_LINKS = frozenset(
 
 # What an item is called; singular, because a plural begins a sentence about several ("6 clips, 48 frames").
 CLIP_LABELS = frozenset({"clip", "video", "segment", "piece", "part"})
-FRAME_LABELS = frozenset({"frame", "image", "picture", "candidate", "option"})
-LABELS = CLIP_LABELS | FRAME_LABELS
+LABELS = CLIP_LABELS | {"frame", "image", "picture", "candidate", "option"}
+NO_AMOUNT = rf"(?! (?:{'|'.join(sorted(LABELS))})s\b)"  # behind a number: not in "(6 clips)"
 SHAPES = {"circle": 0, "square": 1, "rectangle": 1, "triangle": 2}  # place in the answer; a square may be a rectangle
 START_WORDS = frozenset({"start", "starts", "starting", "begin", "begins", "beginning", "from"})
 END_WORDS = frozenset(
@@ -79,6 +79,8 @@ _CHINESE = {
     "min": "分钟 分",
     "h": "小时",
     "frame": "帧",
+    "image": "图片 图像 图",
+    "candidate": "候选",
     "clip": "视频片段 片段 视频 段",
     "and": "以及 和 与 及",
     "or": "或者 或是 还是 或",

@@ -211,6 +211,12 @@ WRITTEN = {
         "It is not clear at first, but the change lasts from 3.2 to 5.1 seconds.",
         "3.2-5.1 (00:03.2-00:05.1)",
         "**3.2s** → **5.1s**",
+        "It begins around the 3.2-second mark and ends around the 5.1-second mark.",
+        "It starts at 3.2 and it lasts until 5.1.",
+        "3.2 ... 5.1",
+        "1\n00:00:03,200 --> 00:00:05,100",
+        "<3.2 seconds> - <5.1 seconds>",
+        '{"start_sec": 3.2, "end_sec": 5.1}',
     ],
     "object_counting": [
         "two circles, one square, three triangles",
@@ -237,6 +243,7 @@ WRITTEN = {
         "圆形有2个，方形有1个，三角形有3个。",
         "$2, 1, 3$",
         "２，１，３",
+        "2, 1, 3 (48 frames)",
         "<2>,<1>,<3>",
     ],
     "temporal_jigsaw": [
@@ -257,6 +264,7 @@ WRITTEN = {
         "| 3 | 4 | 1 | 5 | 6 | 2 |",
         "Clip 3 > Clip 4 > Clip 1 > Clip 5 > Clip 6 > Clip 2",
         "[3][4][1][5][6][2]",
+        "3, 4, 1, 5, 6, 2 (6 clips)",
         "３４１５６２",
     ],
     "masked_video_prediction": [
@@ -277,6 +285,9 @@ WRITTEN = {
         "answer: hafd",
         "H > A > F > D",
         "(H)(A)(F)(D)",
+        "Video H, Video A, Video F, Video D",
+        "图H、图A、图F、图D",
+        "候选帧H，候选帧A，候选帧F，候选帧D",
         "Is it A, B, C, D? No.\nH, A, F, D",
         "Is it A, B, C, D? No.\nHAFD",
         "A frame that shows the dog comes second. The order is H, A, F, D.",
