@@ -9,7 +9,7 @@ tasks:
     difficulty: {num_clips: 8}            # knobs that differ from it (optional)
   masked_video_prediction:                # a task may ask for clips of its own: its module's CLIP goes before `clip`
     clip: {fps: 2}                        # and this before both (optional)
-  jigsaw_8: {task: temporal_jigsaw, preset: hard}   # a second subset of a task needs a name of its own
+  jigsaw_hard: {task: temporal_jigsaw, preset: hard}   # a second subset of a task needs a name of its own
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from videossr_verl.cli import (
+    attack,
     benchmarks,
     build,
     calibrate,
@@ -35,6 +36,7 @@ VERBS = {
     "parity": parity,
     "eval": eval,
     "probe": probe,
+    "attack": attack,
     "viubench": viubench,
     "benchmarks": benchmarks,
     "eval-path": eval_path,

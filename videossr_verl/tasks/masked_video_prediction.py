@@ -14,9 +14,11 @@ Knobs       num_key_frames: N, shown and masked ones together; num_masked: K; nu
             more alike than this are one frame, None for the embedding's own value (`videossr calibrate` shows what it
             means); radius: distractors come from so many key frames beyond each edge of the gap; hardness: 0 draws them
             at random, 1 takes those most like a true frame, in between a mixture of the two ranks; min_context: frames
-            shown on each side, at least; candidates: "video" or "image".
+            shown on each side, at least; candidates: "video" or "image"; view: share of width and height that a
+            candidate shows.
             Presets: mvp; mvp_short (2 masked of 3, for videos of some seconds); mvp_easy (2 masked of 4); mvp_hard (6
-            of 16) and mvp_harder (8 of 24), whose distractors are the nearby frames that are most like a true one.
+            of 18) and mvp_harder (8 of 24), whose distractors are the runs nearby that are most like true frames, and
+            whose candidates are seen through views.
 
 From the paper: 1 frame a second from a random start, greedy de-duplication by CLIP similarity against the last kept
 frame, one masked run, distractors from the same neighbourhood of the same video, GRPO. Ours, since the paper is not
@@ -27,6 +29,10 @@ public on it: every number above, the prompt, and these rules, which keep the la
 - A candidate looks like no other frame of the sequence, neither by the embedding (above kappa) nor in its pixels: not
   like another candidate, which would be a second right answer, nor like a frame that is shown. Look-alikes inside the
   gap are used nowhere.
+- Distractors are runs of K frames of the sequence, as the true ones are (what is left over of l / K is a shorter run):
+  else the true frames are those that are most like each other, and no context is needed to find them.
+- A candidate with a view of its own (`video.views`: a part of the picture, mirrored or not, all in the same light)
+  looks like no other frame of the sequence in this view either.
 - What is left is N frames, de-duplicated still: neighbours that would look alike without a distractor rule it out.
 - Both parts have an even number of frames, because the vision tower merges frames two by two. So N - K is even.
 
@@ -50,6 +56,7 @@ from videossr_verl.video.key_frames import key_frames
 from videossr_verl.video.look_alikes import likeness
 from videossr_verl.video.rejected import RejectReason
 from videossr_verl.video.sampling import Clip
+from videossr_verl.video.views import draw_view, light_of, through
 
 NAME = "masked_video_prediction"
 # What the task asks of a clip, whatever the preset's other tasks show: the paper's rate, at most the first 4 minutes.
@@ -73,6 +80,7 @@ class Difficulty:
     hardness: float = 0.5
     min_context: int = 2
     candidates: str = "video"
+    view: float = 1.0
 
     def __post_init__(self) -> None:
         context = self.num_key_frames - self.num_masked
@@ -103,6 +111,10 @@ class Difficulty:
             raise ValueError(f"hardness must be from 0 to 1, got {self.hardness}")
         if self.candidates not in ("video", "image"):
             raise ValueError(f"candidates must be 'video' or 'image', got '{self.candidates}'")
+        if not 0.2 <= self.view <= 1:
+            raise ValueError(f"view must be from 0.2 to 1 (the share of width and height), got {self.view}")
+        if self.view < 1 and self.candidates == "image":
+            raise ValueError("candidates must be 'video' for a view below 1: images are shown whole")
 
 
 PRESETS = {
@@ -110,10 +122,10 @@ PRESETS = {
     "mvp_short": Difficulty(embedding=_CLIP_MODEL, num_key_frames=6, num_masked=2, num_distractors=1),
     "mvp_easy": Difficulty(embedding=_CLIP_MODEL, num_masked=2, num_distractors=2, radius=16, hardness=0),
     "mvp_hard": Difficulty(
-        embedding=_CLIP_MODEL, num_key_frames=24, num_masked=6, num_distractors=10, radius=10, hardness=1
+        embedding=_CLIP_MODEL, num_key_frames=24, num_masked=6, num_distractors=12, radius=16, hardness=1, view=0.6
     ),
     "mvp_harder": Difficulty(
-        embedding=_CLIP_MODEL, num_key_frames=32, num_masked=8, num_distractors=16, radius=12, hardness=1
+        embedding=_CLIP_MODEL, num_key_frames=32, num_masked=8, num_distractors=16, radius=20, hardness=1, view=0.6
     ),
 }
 
@@ -136,7 +148,7 @@ def draw(
 
     Raises:
         CannotDraw: too_few_frames or too_little_change: fewer than N + l (different) ones; cannot_draw: no gap and
-            distractors keep the rules.
+            distractors, or no views, keep the rules.
     """
     if embeddings is None:
         raise ValueError("masked_video_prediction needs the frames' embeddings")
@@ -147,7 +159,7 @@ def draw(
         chosen = _mask(alike[np.ix_(kept, kept)], kappa, difficulty, rng)
         if chosen is not None:
             masked, distractors = ([kept[i] for i in part] for part in chosen)
-            return _sample(clip, kept, masked, distractors, alike, difficulty, rng)
+            return _sample(clip, frames, kept, masked, distractors, alike, difficulty, rng)
     raise CannotDraw(
         f"among {len(kept)} key frames no gap of {difficulty.num_masked} has {difficulty.num_distractors} distractors "
         f"within {difficulty.radius} that look like no other frame (kappa {kappa:g})"
@@ -155,8 +167,8 @@ def draw(
 
 
 def render(transform: Mapping[str, Any], frames: np.ndarray, other_frames: np.ndarray | None = None) -> np.ndarray:
-    """A copy of the frames (T, H, W, 3): they are shown as they are; `transform` is empty."""
-    return frames.copy()
+    """Frames (T, H, W, 3) seen through the view `transform`, or as they are if it is empty, as a new array."""
+    return through(transform, frames) if transform else frames.copy()
 
 
 def _sequence(alike: np.ndarray, kappa: float, difficulty: Difficulty, rng: np.random.Generator) -> list[int]:
@@ -210,24 +222,47 @@ def _mask(
 def _best_split(
     start: int, length: int, count: int, value: Mapping[int, float], difficulty: Difficulty
 ) -> list[int] | None:
-    """The most valuable distractors that leave an even number of frames, and enough, before and after the gap."""
-    ranked = sorted(value, key=lambda i: (-value[i], i))
-    before, after = ([i for i in ranked if (i < start) is early] for early in (True, False))
+    """The most valuable runs of distractors that leave an even number of frames, and enough, on each side."""
+    runs = divmod(difficulty.num_distractors, length)
+    early, late = (_best_runs(value, *side, length, runs[1]) for side in ((0, start), (start + length, count)))
     best: tuple[float, list[int]] | None = None
-    for early in range(difficulty.num_distractors + 1):
-        late = difficulty.num_distractors - early
-        sides = (start - early, count - start - length - late)
-        if early > len(before) or late > len(after) or sides[0] % 2 or min(sides) < difficulty.min_context:
+    for (whole, rest), (total, before) in early.items():
+        more, after = late.get((runs[0] - whole, bool(runs[1]) - rest), (0.0, None))
+        if after is None:
             continue
-        chosen = before[:early] + after[:late]
-        total = sum(value[i] for i in chosen)
-        if best is None or total > best[0]:
-            best = (total, chosen)
-    return sorted(best[1]) if best else None
+        sides = (start - len(before), count - start - length - len(after))
+        if sides[0] % 2 or min(sides) < difficulty.min_context:
+            continue
+        if best is None or total + more > best[0]:
+            best = (total + more, [*before, *after])
+    return best[1] if best else None
+
+
+def _best_runs(
+    value: Mapping[int, float], start: int, stop: int, length: int, rest: int
+) -> dict[tuple[int, int], tuple[float, list[int]]]:
+    """The most valuable frames from `start` to before `stop` that are runs of `length`, and one of `rest` or none.
+
+    By the numbers of both, each with the sum of the values.
+    """
+    best: list[dict[tuple[int, int], tuple[float, list[int]]]] = [{(0, 0): (0.0, [])} for _ in range(stop - start + 1)]
+    for first in range(stop - 1, start - 1, -1):
+        found = best[first - start] = dict(best[first + 1 - start])
+        for size in {length, rest} - {0}:
+            run = list(range(first, first + size))
+            if run[-1] >= stop or not all(i in value for i in run):
+                continue
+            for (whole, rests), (total, chosen) in best[first + size - start].items():
+                key = (whole + 1, rests) if size == length else (whole, rests + 1)
+                gained = total + sum(value[i] for i in run)
+                if key[1] <= 1 and (key not in found or gained > found[key][0]):
+                    found[key] = (gained, run + chosen)
+    return best[0]
 
 
 def _sample(
     clip: Clip,
+    frames: np.ndarray,
     kept: list[int],
     masked: list[int],
     distractors: list[int],
@@ -243,12 +278,13 @@ def _sample(
     order = rng.permutation(len(pool)).tolist()
     specs = [_part(clip, part, clock) for part, clock in zip(parts, clocks, strict=True)]
     images: list[ImageSpec] = []
+    views = _draw_views(frames, kept, pool, difficulty.view, rng)
     for place in order:
         time = clip.times[pool[place]]
         if difficulty.candidates == "image":
             images.append(clip.image_spec(time))
         else:
-            specs.append(clip.spec(NAME, times=[time, time], clock=[0.0, 0.0]))
+            specs.append(clip.spec(NAME, views[place], times=[time, time], clock=[0.0, 0.0]))
     answer = "".join(ascii_uppercase[order.index(i)] for i in range(len(masked)))
     details = {
         "gap": [round(clocks[0][-1], 3), round(clocks[1][0], 3)],
@@ -256,24 +292,35 @@ def _sample(
         "distractors": [round(clip.times[i] - zero, 3) for i in distractors],
         "closest": max(float(alike[i, j]) for i in distractors for j in masked),
     }
-    question = _question(clocks, len(masked), len(pool), difficulty.candidates)
+    question = _question(clocks, len(masked), len(pool), difficulty)
     return Sample(NAME, question, tuple(specs), answer, details, tuple(images))
+
+
+def _draw_views(
+    frames: np.ndarray, kept: list[int], pool: list[int], side: float, rng: np.random.Generator
+) -> list[dict[str, Any]]:
+    """A view of each of the pool in which no other frame of the sequence looks the same; empty: the whole picture."""
+    if side == 1:
+        return [{}] * len(pool)
+    light = light_of(frames[kept])
+    return [draw_view(frames[[i]], [frames[[j]] for j in kept if j != i], light, side, rng) for i in pool]
 
 
 def _part(clip: Clip, part: list[int], clock: list[float]) -> VideoSpec:
     return clip.spec(NAME, times=[clip.times[i] for i in part], clock=clock)
 
 
-def _question(clocks: list[list[float]], masked: int, pool: int, candidates: str) -> str:
+def _question(clocks: list[list[float]], masked: int, pool: int, difficulty: Difficulty) -> str:
+    hint = "Each shows only a part of the picture, which may be mirrored. " if difficulty.view < 1 else ""
     told = [[f"{round(t, 2):g}" for t in clock] for clock in clocks]
     before, after = map(", ".join, told)
     letters = ascii_uppercase[:pool]
-    shown = "\n".join(f"{letter}: <{candidates}>" for letter in letters)
+    shown = "\n".join(f"{letter}: <{difficulty.candidates}>" for letter in letters)
     example = "".join(letters[(3 * i + 1) % pool] for i in range(masked)) if pool % 3 else letters[-masked:][::-1]
     return (
         f"Frames at {before} seconds: <video>\nGap from {told[0][-1]} to {told[1][0]} seconds: "
         f"{masked} frames are missing here.\nFrames at {after} seconds: <video>\nCandidates:\n{shown}\n"
         f"The {masked} missing frames are among the candidates; the others come from other moments of the same video. "
-        f"Which {masked} candidates fill the gap, in the order of time? Answer only with their {masked} letters from "
-        f"the earliest to the latest, without spaces, for example {example}."
+        f"{hint}Which {masked} candidates fill the gap, in the order of time? Answer only with their {masked} letters "
+        f"from the earliest to the latest, without spaces, for example {example}."
     )

@@ -1,0 +1,61 @@
+"""`videossr attack`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from videossr_verl.errors import BadInput
+
+SUMMARY = "see what rules without learning earn in a data set"
+HELP = """\
+Answers the questions with rules that learn nothing (largest jumps, flat regions, chains of likeness, ...) from what a
+model is shown and told, and prints what each earns beside chance. A task teaches seeing only as far as its best rule
+falls short: the rewards below it can be had without.
+
+  videossr attack data/pretext --limit 100
+  videossr attack viubench/viubench/test.parquet --out rules.json
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the verb."""
+    add = parser.add_argument
+    add(
+        "data", metavar="DATASET|FILE.parquet", help="folder that `videossr build` wrote (its train.parquet), or a file"
+    )
+    add("--limit", metavar="N", type=int, help="only the first N questions of each subset")
+    add("--data-root", metavar="DIR", help="where the videos are now (default: as in dataset.json)")
+    add("--workers", metavar="W", type=int, help="processes (default: one per core)")
+    add("--out", metavar="FILE.json", help="the figures as JSON")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Attacks, and prints the table."""
+    import sys
+    from collections import Counter
+    from pathlib import Path
+
+    from videossr_verl.attacks.answer_rows import answer_rows
+    from videossr_verl.attacks.earnings import as_text, earnings, write_earnings
+    from videossr_verl.dataset_folder import stored_data_root
+    from videossr_verl.evaluation.questions import read_questions
+
+    for name, value in (("--limit", args.limit), ("--workers", args.workers)):
+        if value is not None and value < 1:
+            raise BadInput(f"{name} is {value}, must be at least 1")
+    file = Path(args.data) / "train.parquet" if Path(args.data).is_dir() else Path(args.data)
+    rows, seen = [], Counter()
+    for row in read_questions(file):
+        seen[row["data_source"]] += 1
+        if args.limit is None or seen[row["data_source"]] <= args.limit:
+            rows.append(row)
+    root = args.data_root or stored_data_root(file.parent)
+    answers = answer_rows(rows, root, args.workers or len(os.sched_getaffinity(0)))
+    shown = len(set().union(*answers.values()))
+    if shown < len(rows):
+        print(f"note: {len(rows) - shown} of {len(rows)} videos cannot be shown: left out", file=sys.stderr)
+    found = earnings(rows, answers)
+    print(as_text(found))
+    if args.out:
+        write_earnings(found, args.out)
