@@ -18,6 +18,7 @@ from data_preprocess.held_out import known_videos
 from data_preprocess.presets import load_preset
 from data_preprocess.write_dataset import write_text
 from videossr_verl.errors import BadInput
+from videossr_verl.evaluation.best_rules import write_best_rules
 
 SAMPLES = 300  # of each subtype
 
@@ -42,6 +43,8 @@ class BenchmarkSettings:
 def build_viubench(settings: BenchmarkSettings) -> dict[str, Any]:
     """Builds OUT/viubench (and OUT/mvp), and OUT/viubench.json, which it returns: settings, counts, hashes.
 
+    Beside VIUBench's questions stand the answers of rules without learning (`evaluation.best_rules`).
+
     Raises:
         BadInput: a video of the corpus is in a training set; or as `build`.
     """
@@ -60,6 +63,8 @@ def build_viubench(settings: BenchmarkSettings) -> dict[str, Any]:
         made = build(replace(part, held_out_from=training, refuse_known=True))
         told["parts"][name] = {subset: numbers["samples"]["test"] for subset, numbers in made["tasks"].items()}
         file = out / name / "test.parquet"
+        if name == "viubench":
+            write_best_rules(file.parent, made["data_root"], part.workers or len(os.sched_getaffinity(0)))
         told["files"][f"{name}/test.parquet"] = sha256(file.read_bytes()).hexdigest()
     write_text(json.dumps(told, indent=2) + "\n", out / "viubench.json")
     return told

@@ -29,7 +29,7 @@ run=$(realpath -m "${RUN:-runs/$data}")
 
 case "$data" in
 mvp | mvp_easy) config=mvp_grpo lengths=() ;;
-mvp_hard | mvp_harder) config=mvp_grpo lengths=(data.max_prompt_length=6144) ;; # 25 and 36 frames or pairs of frames
+mvp_hard | mvp_harder) config=mvp_grpo lengths=(data.max_prompt_length=6144) ;; # 27 and 36 frames or pairs of frames
 videossr_mvp) config=videossr_mvp_grpo lengths=() ;;
 *)
     echo "mvp: unknown DATA '$data': give mvp, mvp_easy, mvp_hard, mvp_harder or videossr_mvp" >&2

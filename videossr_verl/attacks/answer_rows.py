@@ -27,6 +27,7 @@ RULES = {
 }
 FACTOR = 32  # frames are of the size that Qwen3-VL is shown
 _AT_ONCE = 4  # rows a worker takes
+_WORTH = 32  # rows: fewer are done before another process has started
 
 Answers = dict[str, dict[int, str]]
 
@@ -44,11 +45,11 @@ def answer_rows(rows: Sequence[Mapping[str, Any]], data_root: str | Path, worker
     found: Answers = {}
     with ExitStack() as stack, tqdm(total=len(rows), desc="attack", unit="question") as bar:
         work = partial(_answer_part, data_root=str(data_root))
-        if workers > 1:
-            spawn = get_context("spawn")  # a fork of a process with threads may hang
-            run = stack.enter_context(ProcessPoolExecutor(min(workers, len(parts)), mp_context=spawn)).map(work, parts)
-        else:
-            run = map(work, parts)
+        run = map(work, parts)
+        if workers > 1 and len(rows) > _WORTH:
+            # A fork of a process with threads may hang; OpenCV's own threads would only be in each other's way.
+            how = {"mp_context": get_context("spawn"), "initializer": cv2.setNumThreads, "initargs": (1,)}
+            run = stack.enter_context(ProcessPoolExecutor(workers, **how)).map(work, parts)
         for part, answers in zip(parts, run, strict=True):
             for index, rule, text in answers:
                 found.setdefault(rule, {})[index] = text
@@ -58,7 +59,6 @@ def answer_rows(rows: Sequence[Mapping[str, Any]], data_root: str | Path, worker
 
 def _answer_part(rows: Sequence[dict[str, Any]], data_root: str) -> list[tuple[int, str, str]]:
     """Runs in a worker: (index, rule, answer) of each row and rule."""
-    cv2.setNumThreads(1)  # one worker a core
     return [answer for row, shown in _shown(rows, data_root) for answer in _answers(row, shown)]
 
 

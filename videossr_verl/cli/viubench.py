@@ -27,7 +27,8 @@ Writes viubench/test.parquet and, with --mvp, mvp/test.parquet (ours, never in V
 SCORE_HELP = """\
 Scores answers as published: mIoU of grounding, exact match per shape of counting, whole permutations of jigsaw;
 Overall is the plain mean of the 9 columns. What is missing or cannot be read counts 0. Shows the model among the
-published ones, with intervals that resample videos, and with what can be had without looking.
+published ones, with intervals that resample videos, with what can be had without looking, and with what the best
+rules without learning get (see `videossr attack`).
 
   videossr viubench score viubench --answers answers.jsonl --name my-model --out results
 

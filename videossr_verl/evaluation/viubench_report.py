@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 from videossr_verl.evaluation.answers import read_answers
 from videossr_verl.evaluation.baselines import BASELINES
+from videossr_verl.evaluation.best_rules import NAME, read_best_rules
 from videossr_verl.evaluation.questions import read_questions
 from videossr_verl.evaluation.scores import score_rows, scores_as_data, scores_as_markdown
 from videossr_verl.evaluation.viubench import score
@@ -42,5 +44,9 @@ def write_scores(
 def _viubench(benchmark: Path, answers: str | Path, name: str) -> tuple[Any, str]:
     rows = read_questions(benchmark / "viubench" / "test.parquet")
     scored = {baseline: score(rows, guess(rows)) for baseline, guess in BASELINES.items()}
+    if (rules := read_best_rules(benchmark / "viubench")) is not None:
+        scored[NAME] = score(rows, rules)
+    else:
+        print(f"note: no answers of rules to these questions, so no row '{NAME}': build anew for it", file=sys.stderr)
     scored[name] = score(rows, read_answers(answers))
     return [as_data(model, columns) for model, columns in scored.items()], as_markdown(scored)
