@@ -127,7 +127,7 @@ def test_levels_follow_the_rewards_and_equal_rewards_give_equal_draws(open_datas
     assert _train(_loader(open_dataset()), 12) == first
     sources = [source.rsplit("/", 1)[-1] for step in first[6:] for source, *_ in step]
     hard = np.mean([name.endswith(("hard", "clips", "fps")) for name in sources])
-    assert hard < 0.35  # at the start 7 of 13 levels are
+    assert hard < 0.35  # at the start 7 of 14 levels are
     assert _train(_loader(open_dataset(data={"seed": 4})), 2) != first[:2]
 
 

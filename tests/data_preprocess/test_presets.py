@@ -49,14 +49,14 @@ def test_own_file_changes_single_knobs(tmp_path):
     path.write_text(
         "clip: {num_frames: 32}\n"
         "tasks:\n"
-        "  temporal_jigsaw: {preset: hard, difficulty: {margin: 1}}\n"
+        "  temporal_jigsaw: {preset: hard, difficulty: {margin: 0.2}}\n"
         "  anomaly_grounding: {weight: 3, difficulty: {perturbations: [blur]}}\n"
     )
     preset = load_preset(str(path))
     assert preset.name == "mine"
     assert preset.clip.num_frames == 32
     jigsaw = preset.subsets["temporal_jigsaw"].difficulty
-    assert (jigsaw.num_clips, jigsaw.margin) == (8, 1)
+    assert (jigsaw.num_clips, jigsaw.margin) == (8, 0.2)
     assert preset.subsets["anomaly_grounding"].difficulty.perturbations == ("blur",)
     assert preset.weights == {"temporal_jigsaw": 1, "anomaly_grounding": 3}
 

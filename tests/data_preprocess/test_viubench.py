@@ -42,6 +42,8 @@ def rows_of(bench):
 def test_the_papers_subtypes():
     preset = load_preset("viubench")
     assert list(preset.subsets) == list(COLUMNS)
+    jigsaws = [preset.subsets[name].difficulty for name in ("jigsaw_6", "jigsaw_8")]
+    assert [(j.num_clips, j.margin, j.view) for j in jigsaws] == [(6, 0, 1), (8, 0, 1)]
     for subset in preset.subsets.values():
         assert (subset.clip.num_frames, subset.clip.max_pixels) == (48, 512 * 512)
     changes = [s.difficulty.perturbations for n, s in preset.subsets.items() if n.startswith("grounding")]
@@ -112,9 +114,20 @@ def test_the_commands(bench, tmp_path, capsys):
     assert "| **guesser** |" in shown
     assert "| **uniform guess** |" in shown
     data = json.loads((tmp_path / "scores" / "viubench.json").read_text())
-    assert {entry["model"] for entry in data} == {"uniform guess", "best constant", "whole video", "guesser"}
+    of = {entry["model"]: {c["name"]: c["value"] for c in entry["columns"]} for entry in data}
+    assert set(of) == {"uniform guess", "best constant", "whole video", "best rule without learning", "guesser"}
+    rules = of["best rule without learning"]
+    assert rules["JigE"] == rules["JigH"] == 100  # five seconds of video: clips follow each other seamlessly
+    assert all(rules[change] > 80 for change in ("Chan", "Rot", "Mirror", "ZoomOut"))
     assert main(["viubench", "score", str(tmp_path), "--answers", "x"]) == 2
     assert "make it with videossr build or videossr viubench build" in capsys.readouterr().err
+    copy = tmp_path / "copy"
+    shutil.copytree(bench, copy)
+    (copy / "viubench" / "best_rules.json").unlink()
+    assert main(["viubench", "score", str(copy), *command[3:]]) == 0
+    told = capsys.readouterr()
+    assert "best rule without learning" not in told.out
+    assert "no answers of rules to these questions" in told.err
     assert main(["viubench", "build", str(tmp_path / "no"), "--out", str(tmp_path / "o")]) == 2
 
 

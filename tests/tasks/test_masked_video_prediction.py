@@ -1,6 +1,8 @@
 """The label answers the sample: everything is read back from the sample and checked against a naive de-duplication."""
 
 from collections import Counter
+from dataclasses import replace
+from itertools import pairwise
 from string import ascii_uppercase
 
 import numpy as np
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from videossr_verl.sample import CannotDraw
 from videossr_verl.tasks.masked_video_prediction import PRESETS, Difficulty, draw, render
 from videossr_verl.video.embedding import embed
+from videossr_verl.video.views import through
 
 KAPPA = 0.9
 SMALL = {"num_key_frames": 8, "num_masked": 2, "num_distractors": 2, "kappa": KAPPA, "hardness": 0.5}
@@ -75,6 +78,8 @@ def cases(draw_):
         hardness=draw_(st.sampled_from([0.0, 0.5, 1.0])),
         candidates=draw_(st.sampled_from(["video", "image"])),
     )
+    if difficulty.candidates == "video" and draw_(st.booleans()):
+        difficulty = replace(difficulty, view=0.6)
     return difficulty, draw_(st.integers(0, 10**6)), draw_(st.integers(0, 10**6))
 
 
@@ -105,6 +110,13 @@ def test_the_label_answers_the_sample(clip_of, frames, case):
     stands_for = {i: max(j for j in everything if j <= i) for i in range(everything[0], everything[-1] + 1)}
     rest = [i for i in range(whole[0], everything[-1] + 1) if stands_for[i] not in distractors]
     assert deduplicated(embeddings, rest) == whole
+
+    # Distractors are runs as long as the gap; what is left over is a shorter one. Two may follow each other.
+    places = [everything.index(d) for d in distractors]
+    starts = [0, *(np.flatnonzero(np.diff(sorted(places)) > 1) + 1), len(places)]
+    beside = [int(b - a) % difficulty.num_masked for a, b in pairwise(starts)]
+    rest = difficulty.num_distractors % difficulty.num_masked
+    assert sorted(beside) == sorted([0] * (len(beside) - bool(rest)) + [rest] * bool(rest))
 
     # No candidate is shown, none looks like another frame of the prompt, and no distractor lies in the gap.
     assert not set(pool) & set(before + after)
@@ -265,6 +277,21 @@ def test_presets_keep_their_order():
     assert easy.num_distractors < usual.num_distractors < hard.num_distractors < harder.num_distractors
     assert easy.num_masked < usual.num_masked < hard.num_masked < harder.num_masked
     assert easy.hardness < usual.hardness < hard.hardness == harder.hardness
+    assert easy.view == usual.view == 1 > hard.view == harder.view
+    assert all(one.num_distractors % one.num_masked == 0 for one in PRESETS.values())
+
+
+def test_candidates_seen_through_views(clip_of, frames):
+    clip = clip_of(48)
+    sample = draw(clip, frames, Difficulty(**SMALL, view=0.6), rng(), embeddings=walk(48, 0))
+    assert [bool(spec.transform) for spec in sample.videos] == [False, False, True, True, True, True]
+    at = {time: i for i, time in enumerate(clip.times)}
+    for spec in sample.videos[2:]:
+        clean = frames[[at[time] for time in spec.times]]
+        np.testing.assert_array_equal(render(spec.transform, clean), through(spec.transform, clean))
+    assert "Each shows only a part of the picture, which may be mirrored. Which 2 candidates" in sample.question
+    with pytest.raises(CannotDraw, match="in no part of 0.6"):
+        draw(clip, np.repeat(frames[:1], 48, axis=0), Difficulty(**SMALL, view=0.6), rng(), embeddings=walk(48, 0))
 
 
 def test_frames_are_shown_as_they_are(frames):
@@ -286,6 +313,8 @@ def test_frames_are_shown_as_they_are(frames):
         ({"kappa": 1.0}, "kappa must be between 0 and 1"),
         ({"radius": 0}, "radius must be at least 1"),
         ({"hardness": 1.5}, "hardness must be from 0 to 1, got 1.5"),
+        ({"view": 0.1}, "view must be from 0.2 to 1"),
+        ({"view": 0.6, "candidates": "image"}, "must be 'video' for a view below 1"),
         ({"candidates": "text"}, "'video' or 'image', got 'text'"),
     ],
 )

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from videossr_verl.sample import CannotDraw, VideoSpec
 from videossr_verl.tasks.temporal_jigsaw import PRESETS, Difficulty, draw, render
 from videossr_verl.video.metadata import video_metadata
+from videossr_verl.video.views import through
 
 
 def rng(seed=0):
@@ -16,17 +17,22 @@ def rng(seed=0):
 
 
 @settings(max_examples=60)
-@given(st.integers(3, 9), st.integers(0, 1), st.integers(0, 2**32))
+@given(st.integers(3, 9), st.sampled_from([0.0, 0.1, 0.25, 0.45]), st.integers(0, 2**32))
 def test_the_answer_puts_the_clips_in_order(clip, frames, n, margin, seed):
-    sample = draw(clip, frames, Difficulty(n, margin), rng(seed))
     length = 48 // n // 2 * 2
+    left_out = min(round(margin * length), length // 2 - 1)
+    if margin and not left_out:
+        with pytest.raises(CannotDraw, match="none between two"):
+            draw(clip, frames, Difficulty(n, margin), rng(seed))
+        return
+    sample = draw(clip, frames, Difficulty(n, margin), rng(seed))
     assert sorted(sample.answer) == [str(i + 1) for i in range(n)]
     assert sample.answer != "".join(sorted(sample.answer))
     in_order = [sample.videos[int(digit) - 1] for digit in sample.answer]
     position = {time: i for i, time in enumerate(clip.times)}
     for i, spec in enumerate(in_order):
         shown = [position[time] for time in spec.times]
-        assert shown == list(range(i * length + margin, (i + 1) * length - margin))
+        assert shown == list(range(i * length + left_out, (i + 1) * length - left_out))
         assert len(shown) % 2 == 0
         np.testing.assert_array_equal(render(spec.transform, frames[shown]), frames[shown])
     # The i-th digit is where the i-th piece is shown: the inverse of what is shown where.
@@ -34,7 +40,7 @@ def test_the_answer_puts_the_clips_in_order(clip, frames, n, margin, seed):
 
 
 @settings(max_examples=40)
-@given(st.integers(3, 9), st.integers(0, 1), st.floats(0, 1), st.integers(0, 2**32))
+@given(st.integers(3, 9), st.sampled_from([0, 0.25]), st.floats(0, 1), st.integers(0, 2**32))
 def test_no_clock_tells_the_order(clip_of, frames, n, margin, jitter, seed):
     """Of a source with uneven frames too, all pieces are told to run on one even clock."""
     clip = clip_of(48, jitter=jitter, seed=seed % 100)
@@ -47,16 +53,45 @@ def test_no_clock_tells_the_order(clip_of, frames, n, margin, jitter, seed):
     assert all(spec.to_row() | {"times": ()} == videos[0].to_row() | {"times": ()} for spec in videos)
 
 
-@pytest.mark.parametrize(("preset", "n", "length"), [("videossr", 6, 8), ("hard", 8, 6)])
-def test_presets_are_the_papers(clip, frames, preset, n, length):
+@pytest.mark.parametrize(("preset", "n", "length"), [("videossr", 6, 8), ("hard", 8, 2)])
+def test_presets(clip, frames, preset, n, length):
     sample = draw(clip, frames, PRESETS[preset], rng())
     assert [len(spec.times) for spec in sample.videos] == [length] * n
 
 
 def test_margin_shortens_both_ends(clip, frames):
-    sample = draw(clip, frames, Difficulty(6, margin=2), rng())
+    sample = draw(clip, frames, Difficulty(6, margin=0.25), rng())
     first = sample.videos[int(sample.answer[0]) - 1]
     assert first.times == clip.times[2:6]
+
+
+def test_each_piece_has_a_view_of_its_own_in_the_same_light(clip, frames):
+    sample = draw(clip, frames, PRESETS["hard"], rng())
+    position = {time: i for i, time in enumerate(clip.times)}
+    views = [spec.transform for spec in sample.videos]
+    assert len({str(view["place"]) for view in views}) == 8
+    assert {view["mirror"] for view in views} == {True, False}
+    light = []
+    for spec in sample.videos:
+        clean = frames[[position[time] for time in spec.times]]
+        shown = render(spec.transform, clean)
+        np.testing.assert_array_equal(shown, through(spec.transform, clean))
+        light.append(shown.mean(axis=(0, 1, 2)))
+    assert np.ptp(light, axis=0).max() < 10
+    assert np.ptp([f.mean() for f in frames]) > 40  # the scene itself gets much brighter
+    assert "Each clip shows only a part of the picture, which may be mirrored." in sample.question
+
+
+def test_what_moves_lies_within_every_view(clip, frames):
+    """A small thing in a corner that few views show: they are drawn again, or the clip is refused."""
+    corner = np.repeat(frames[:1], 48, axis=0)
+    corner[:, :40, :50] = frames[:, :40, :50]
+    sample = draw(clip, corner, Difficulty(3, view=0.6), rng())
+    assert all(spec.transform["place"][1] < 0.4 for spec in sample.videos)
+    corner[:] = frames[:1]
+    corner[:, :6, :6] = np.linspace(0, 250, 48)[:, None, None, None]
+    with pytest.raises(CannotDraw, match="in no part of 0.3 of width and height"):
+        draw(clip, corner, Difficulty(3, view=0.3), rng())
 
 
 def test_question_by_hand(clip, frames):
@@ -118,7 +153,9 @@ def test_laptop_sizes(clip_of, frames):
         draw(clip_of(6), small, Difficulty(4), rng())
 
 
-@pytest.mark.parametrize("knobs", [{"num_clips": 2}, {"num_clips": 10}, {"margin": -1}])
+@pytest.mark.parametrize(
+    "knobs", [{"num_clips": 2}, {"num_clips": 10}, {"margin": -0.1}, {"margin": 0.5}, {"view": 0.1}]
+)
 def test_wrong_knobs(knobs):
     with pytest.raises(ValueError, match=next(iter(knobs))):
         Difficulty(**knobs)

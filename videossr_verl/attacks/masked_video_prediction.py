@@ -74,11 +74,7 @@ def chain_of_colours(shown: Shown) -> str:
 
 def chain_of_best_fits(shown: Shown) -> str:
     """The same by how well a candidate's middle fits somewhere into the other picture, moved, shrunk or mirrored."""
-
-    def apart(a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> np.ndarray:
-        return np.array([[misfit(x, y) for y in b] for x in a])
-
-    return _chain(_puzzle(shown, lambda frames: without_light(small(frames, width=32)), apart))
+    return _chain(_best_fits(shown))
 
 
 def nearest_to_edges(shown: Shown) -> str:
@@ -97,9 +93,12 @@ def between_edges(shown: Shown) -> str:
 
 def not_elsewhere(shown: Shown) -> str:
     """The candidates that are more like the gap's edges than like any other frame that is shown."""
-    puzzle = _pixels(shown)
-    value = np.minimum(puzzle.before, puzzle.after) - puzzle.elsewhere
-    return _path(puzzle, np.argsort(value, kind="stable")[: puzzle.count])
+    return _rather_at_the_edges(_pixels(shown))
+
+
+def best_fits_not_elsewhere(shown: Shown) -> str:
+    """The same by how well a candidate's middle fits."""
+    return _rather_at_the_edges(_best_fits(shown))
 
 
 def part_of_the_chain(shown: Shown) -> str:
@@ -154,6 +153,18 @@ def _chain(puzzle: _Puzzle) -> str:
     return _answer(cheapest_path(puzzle.pool, puzzle.count, puzzle.before, puzzle.after))
 
 
+def _best_fits(shown: Shown) -> _Puzzle:
+    def apart(a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> np.ndarray:
+        return np.array([[misfit(x, y) for y in b] for x in a])
+
+    return _puzzle(shown, lambda frames: without_light(small(frames, width=32)), apart)
+
+
+def _rather_at_the_edges(puzzle: _Puzzle) -> str:
+    value = np.minimum(puzzle.before, puzzle.after) - puzzle.elsewhere
+    return _path(puzzle, np.argsort(value, kind="stable")[: puzzle.count])
+
+
 def _path(puzzle: _Puzzle, chosen: np.ndarray) -> str:
     """The chosen ones in the cheapest order from edge to edge."""
     path = cheapest_path(puzzle.pool[np.ix_(chosen, chosen)], len(chosen), puzzle.before[chosen], puzzle.after[chosen])
@@ -176,6 +187,7 @@ RULES = {
     "nearest to the edges": nearest_to_edges,
     "between the edges": between_edges,
     "not like other frames": not_elsewhere,
+    "best fits, not with other frames": best_fits_not_elsewhere,
     "part of the chain of all": part_of_the_chain,
     "even brightness": brightness,
 }

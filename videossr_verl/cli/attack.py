@@ -53,6 +53,8 @@ def run(args: argparse.Namespace) -> None:
     root = args.data_root or stored_data_root(file.parent)
     answers = answer_rows(rows, root, args.workers or len(os.sched_getaffinity(0)))
     shown = len(set().union(*answers.values()))
+    if not shown:
+        raise BadInput(f"none of the {len(rows)} videos can be shown: give --data-root")
     if shown < len(rows):
         print(f"note: {len(rows) - shown} of {len(rows)} videos cannot be shown: left out", file=sys.stderr)
     found = earnings(rows, answers)
