@@ -90,7 +90,7 @@ def test_what_moves_lies_within_every_view(clip, frames):
     assert all(spec.transform["place"][1] < 0.4 for spec in sample.videos)
     corner[:] = frames[:1]
     corner[:, :6, :6] = np.linspace(0, 250, 48)[:, None, None, None]
-    with pytest.raises(CannotDraw, match="in no part of 0.3 of width and height"):
+    with pytest.raises(CannotDraw, match=r"in no part of 0[.]3 of width and height"):
         draw(clip, corner, Difficulty(3, view=0.3), rng())
 
 

@@ -52,7 +52,7 @@ def draw_view(
 
 def light_of(frames: np.ndarray) -> np.ndarray:
     """(2, 3): mean and standard deviation of each colour in frames (T, H, W, 3) uint8, grey levels."""
-    return np.stack([frames.mean(axis=(0, 1, 2)), frames.std(axis=(0, 1, 2))])
+    return np.stack(cv2.meanStdDev(np.ascontiguousarray(frames).reshape(-1, frames.shape[2], 3)))[..., 0]
 
 
 def through(view: View, frames: np.ndarray) -> np.ndarray:
@@ -60,13 +60,15 @@ def through(view: View, frames: np.ndarray) -> np.ndarray:
     _check(view)
     height, width = frames.shape[1:3]
     out = np.empty_like(frames)
-    for seen, shown in zip(_even_light(view, _part(view, frames)), out, strict=True):
+    part = _part(view, frames)
+    for seen, shown in zip(_even_light(view, light_of(part), part), out, strict=True):
         shown[:] = np.clip(cv2.resize(seen, (width, height), interpolation=cv2.INTER_LINEAR), 0, 255).round()
     return out
 
 
 def _seen_small(view: View, frames: np.ndarray) -> np.ndarray:
-    return _even_light(view, thumbnails(_part(view, frames)))
+    part = _part(view, frames)
+    return _even_light(view, light_of(part), thumbnails(part))
 
 
 def _part(view: View, frames: np.ndarray) -> np.ndarray:
@@ -76,8 +78,9 @@ def _part(view: View, frames: np.ndarray) -> np.ndarray:
     return part[:, :, ::-1] if view["mirror"] else part
 
 
-def _even_light(view: View, frames: np.ndarray) -> np.ndarray:
-    mean, spread = light_of(frames)
+def _even_light(view: View, light: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """Frames, or thumbnails, whose light is `light`, in the view's light."""
+    mean, spread = light
     gain = np.minimum(np.array(view["spread"]) / np.maximum(spread, 1e-3), _MOST_GAIN)
     return ((frames - mean) * gain + view["mean"]).astype(np.float32)
 
