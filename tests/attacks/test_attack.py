@@ -33,7 +33,7 @@ def test_the_command(dataset_folder, tmp_path, capsys):
 
 def test_processes_give_the_same_answers(dataset_folder, corpus_folder):
     rows = read_rows(dataset_folder / "train.parquet")
-    many = [row | {"extra_info": row["extra_info"] | {"index": i}} for i, row in enumerate(2 * rows)]
+    many = [row | {"extra_info": row["extra_info"] | {"index": i}} for i, row in enumerate(3 * rows)]
     alone, together = (answer_rows(many, corpus_folder, workers) for workers in (1, 2))
     assert alone == together
     assert set().union(*alone.values()) == set(range(len(many)))

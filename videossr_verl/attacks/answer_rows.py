@@ -27,7 +27,7 @@ RULES = {
 }
 FACTOR = 32  # frames are of the size that Qwen3-VL is shown
 _AT_ONCE = 4  # rows a worker takes
-_WORTH = 32  # rows: fewer are done before another process has started
+_WORTH = 64  # rows: fewer are done before another process has started
 
 Answers = dict[str, dict[int, str]]
 
