@@ -1,6 +1,6 @@
 """Brings every notation of an answer into one: plain English text. Linear time, never raises.
 
-LaTeX, JSON, Markdown, full-width forms     "3.2\\,\\text{s} \\to 5.1" and "｛"order"：［3］｝" lose their signs
+LaTeX, JSON, Markdown, full-width forms     lose their signs: "［3.2\\,\\text{s}］" becomes "3.2 s"
 arrows, dashes                              "→", "-"; an arrow that points back is "←", which links nothing
 Chinese                                     word by word: "3.2秒到5.1秒" becomes "3.2 s to 5.1 s"
 two times in brackets or in a table's row   joined: "[3.2, 5.1]" becomes "3.2 ~ 5.1"
@@ -65,7 +65,6 @@ _OTHER_CHINESE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+")
 _SPACES = re.compile(r"[^\S\n]+")
 _NUMBER_WORD = re.compile(rf"\b(?:{'|'.join(NUMBER_WORDS)})\b", re.IGNORECASE)
 _CHINESE_NUMBER = re.compile(rf"([一二]?)十([一二三四五六七八九]?)|[{''.join(CHINESE_DIGITS)}]")
-
 _POINT = re.compile(r"(?<=[0-9])\s{1,3}(?:point|点)\s{1,3}(?=[0-9])", re.IGNORECASE)
 
 
