@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -60,7 +61,12 @@ def build_viubench(settings: BenchmarkSettings) -> dict[str, Any]:
         mix = {subset: float(settings.samples) for subset in load_preset(preset).subsets}
         embedding = settings.build.embedding if name == "mvp" else None
         part = replace(settings.build, out=str(out / name), preset=preset, mix=mix, test_share=1.0, embedding=embedding)
-        made = build(replace(part, held_out_from=training, refuse_known=True))
+        try:
+            made = build(replace(part, held_out_from=training, refuse_known=True))
+        except BadInput:
+            with suppress(OSError):  # it holds what was built before
+                out.rmdir()
+            raise
         told["parts"][name] = {subset: numbers["samples"]["test"] for subset, numbers in made["tasks"].items()}
         file = out / name / "test.parquet"
         if name == "viubench":
