@@ -16,10 +16,10 @@ CONTEXT = ["chain with context", "chain with context, light removed", "chain wit
 
 @pytest.fixture(scope="module")
 def scenes():
-    """(clip, frames) of 48 frames of six generated scenes, 8 a second."""
-    times = tuple((np.arange(48) / 8).tolist())
+    """(clip, frames) of 48 frames of six generated scenes, 3 a second."""
+    times = tuple((np.arange(48) / 3).tolist())
     clip = Clip("a.mp4", "0" * 16, 112, 112, times, times, (0.0, times[-1]), 56 * 56, 256 * 256)
-    return [(clip, generate_frames(np.random.default_rng(i), 48, 8.0, 112, 112)) for i in range(6)]
+    return [(clip, generate_frames(np.random.default_rng(i), 48, 3.0, 112, 112)) for i in range(6)]
 
 
 @pytest.fixture(scope="module")

@@ -278,7 +278,8 @@ def test_presets_keep_their_order():
     assert easy.num_masked < usual.num_masked < hard.num_masked < harder.num_masked
     assert easy.hardness < usual.hardness < hard.hardness == harder.hardness
     assert easy.view == usual.view == 1 > hard.view == harder.view
-    assert all(one.num_distractors % one.num_masked == 0 for one in PRESETS.values())
+    whole_runs = (one for name, one in PRESETS.items() if name != "mvp_short")  # which has no room for one
+    assert all(one.num_distractors % one.num_masked == 0 for one in whole_runs)
 
 
 def test_candidates_seen_through_views(clip_of, frames):
@@ -290,8 +291,9 @@ def test_candidates_seen_through_views(clip_of, frames):
         clean = frames[[at[time] for time in spec.times]]
         np.testing.assert_array_equal(render(spec.transform, clean), through(spec.transform, clean))
     assert "Each shows only a part of the picture, which may be mirrored. Which 2 candidates" in sample.question
+    only_light = (frames[:1] * np.linspace(0.4, 1, 48)[:, None, None, None]).astype(np.uint8)
     with pytest.raises(CannotDraw, match=r"in no part of 0[.]6"):
-        draw(clip, np.repeat(frames[:1], 48, axis=0), Difficulty(**SMALL, view=0.6), rng(), embeddings=walk(48, 0))
+        draw(clip, only_light, Difficulty(**SMALL, view=0.6), rng(), embeddings=walk(48, 0))
 
 
 def test_frames_are_shown_as_they_are(frames):
