@@ -106,8 +106,8 @@ def run(args: argparse.Namespace) -> None:
     print(f"  videos: {videos['found']} found, {used}" + (f"; not used: {unused}" if unused else ""))
     alike, unsigned = videos["look_alikes"], videos["compared_by_bytes_only"]
     if alike["groups"]:
-        told = f"{alike['videos']} videos in {alike['groups']} groups, none of them in both splits"
-        print(f"  look-alikes: {told}: {args.out}/look_alikes.jsonl")
+        groups = "one group" if alike["groups"] == 1 else f"{alike['groups']} groups"
+        print(f"  look-alikes: {alike['videos']} videos in {groups}, none in both splits: {args.out}/look_alikes.jsonl")
     if unsigned:
         print(
             f"  compared by their bytes only, since too dark, flat or damaged to tell what they look like: {unsigned}"
