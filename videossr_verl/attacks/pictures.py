@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-_SCALES = (0.6, 1.0)  # of a part within another picture: one is cut more closely than the other, or both alike
+_SCALES = (0.5, 0.6, 1.0)  # of a part within another picture: one is cut more closely than the other, or both alike
 
 
 def small(frames: np.ndarray, width: int = 48) -> np.ndarray:
