@@ -70,9 +70,9 @@ def test_a_line_for_each_change_and_for_nothing_else(then, now):
 
 
 @pytest.fixture
-def one_process():
+def one_process(tmp_path):
     """torch.distributed with this process alone, which verl's checkpoint manager asks for."""
-    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
     yield
     dist.destroy_process_group()
 
