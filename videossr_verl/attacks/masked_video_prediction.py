@@ -13,6 +13,8 @@ from videossr_verl.attacks.paths import cheapest_path
 from videossr_verl.attacks.pictures import colours, differences, misfit, small, without_light
 from videossr_verl.attacks.shown import Shown
 
+_SCALES = (0.4, 0.5, 0.6, 1.0)  # of a candidate against a frame: the share that it may show, or all of it
+
 
 @dataclass(frozen=True)
 class _Puzzle:
@@ -155,7 +157,7 @@ def _chain(puzzle: _Puzzle) -> str:
 
 def _best_fits(shown: Shown) -> _Puzzle:
     def apart(a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> np.ndarray:
-        return np.array([[misfit(x, y) for y in b] for x in a])
+        return np.array([[misfit(x, y, _SCALES) for y in b] for x in a])
 
     return _puzzle(shown, lambda frames: without_light(small(frames, width=32)), apart)
 

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-_SCALES = (0.5, 0.6, 1.0)  # of a part within another picture: one is cut more closely than the other, or both alike
-
 
 def small(frames: np.ndarray, width: int = 48) -> np.ndarray:
     """(T, h, width, 3) float32 of frames (T, H, W, 3) uint8, aspect kept."""
@@ -41,12 +39,16 @@ def shift(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, float]:
     return np.array(moved), max(0.0, response)
 
 
-def misfit(whole: np.ndarray, other: np.ndarray) -> float:
-    """How badly the middle of `other` (h, w) fits anywhere into `whole`, moved, shrunk or mirrored; 0 is perfect."""
+def misfit(whole: np.ndarray, other: np.ndarray, scales: Sequence[float]) -> float:
+    """How badly the middle of `other` (h, w) fits anywhere into `whole`, moved, shrunk or mirrored; 0 is perfect.
+
+    Args:
+        scales: by which `other` is shrunk: the share of the picture that it shows, and 1 where both show as much.
+    """
     height, width = other.shape
     middle = other[height // 5 : height - height // 5, width // 5 : width - width // 5]
     best = -1.0
-    for scale in _SCALES:
+    for scale in scales:
         part = cv2.resize(middle, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         for turned in (part, np.ascontiguousarray(part[:, ::-1])):
             best = max(best, float(cv2.matchTemplate(whole, turned, cv2.TM_CCOEFF_NORMED).max()))

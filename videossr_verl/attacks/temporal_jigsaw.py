@@ -18,6 +18,7 @@ from videossr_verl.attacks.pictures import colours, differences, misfit, shift, 
 from videossr_verl.attacks.shown import Shown
 
 _TOLD = 2e-3  # seconds; clocks are told in milliseconds
+_SCALES = (0.6, 1.0)  # of a clip against another: parts of 0.6 of whole pictures or of each other
 _CLOSE = 40  # of 256 bits by which two descriptors of one corner differ
 
 
@@ -102,7 +103,7 @@ def motion_goes_on(shown: Shown) -> str:
 def best_fit(shown: Shown) -> str:
     """A clip's last frame fits somewhere into the first of the next, moved, shrunk or mirrored, whatever the light."""
     clips = [without_light(small(v[[0, -1]], width=32)) for v in shown.videos]
-    cost = _pairs(lambda i, j: misfit(clips[i][1], clips[j][0]), len(clips))
+    cost = _pairs(lambda i, j: misfit(clips[i][1], clips[j][0], _SCALES), len(clips))
     return _directed(cost + cost.T, cost)
 
 

@@ -122,10 +122,10 @@ PRESETS = {
     "mvp_short": Difficulty(embedding=_CLIP_MODEL, num_key_frames=6, num_masked=2, num_distractors=1),
     "mvp_easy": Difficulty(embedding=_CLIP_MODEL, num_masked=2, num_distractors=2, radius=16, hardness=0),
     "mvp_hard": Difficulty(
-        embedding=_CLIP_MODEL, num_key_frames=24, num_masked=6, num_distractors=12, radius=16, hardness=1, view=0.5
+        embedding=_CLIP_MODEL, num_key_frames=24, num_masked=6, num_distractors=12, radius=16, hardness=1, view=0.4
     ),
     "mvp_harder": Difficulty(
-        embedding=_CLIP_MODEL, num_key_frames=32, num_masked=8, num_distractors=16, radius=20, hardness=1, view=0.5
+        embedding=_CLIP_MODEL, num_key_frames=32, num_masked=8, num_distractors=16, radius=20, hardness=1, view=0.4
     ),
 }
 
