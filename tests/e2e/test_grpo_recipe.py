@@ -95,9 +95,10 @@ def test_a_frozen_tower_and_batches_by_tokens_while_rollouts_go_on(
     changed = {name for name, weight in after.items() if not torch.equal(weight, before[name].to(weight.dtype))}
     assert any(".layers." in name for name in changed)
     assert not [name for name in changed if "visual" in name]
-    rollouts = [json.loads(line) for line in (tmp_path / "rollouts" / "1.jsonl").read_text().splitlines()]
+    files = sorted((tmp_path / "rollouts").glob("*.jsonl"))
+    rollouts = [json.loads(line) for file in files for line in file.read_text().splitlines()]
     own = [(rollout, truth) for rollout in rollouts for truth in (["A", "a"], "B") if rollout["gts"] == truth]
-    assert len(own) == 8
+    assert len(own) in (4, 8)  # which groups are trained on first depends on whose answers come first
     assert all(rollout["score"] == float(rollout["output"].strip()[:1] in list(truth)) for rollout, truth in own)
 
 
