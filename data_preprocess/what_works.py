@@ -33,14 +33,14 @@ def what_works(subset: Subset, videos: Sequence[Video], store: SampleStore, run:
 
 
 def _other_subsets(subset: Subset) -> dict[str, Subset]:
-    """By preset; at the size of `subset`'s pictures and with its embedding, so that no other model is needed."""
+    """By preset; with the size of `subset`'s pictures, its decoder, and its embedding: no other model is needed."""
     found: dict[str, Subset] = {}
     for name in preset_names():
         other = load_preset(name).subsets.get(subset.task)
         if other is None:
             continue
-        sizes = {"min_pixels": subset.clip.min_pixels, "max_pixels": subset.clip.max_pixels}
-        other = replace(other, clip=replace(other.clip, **sizes))
+        same = {name: getattr(subset.clip, name) for name in ("min_pixels", "max_pixels", "decoder")}
+        other = replace(other, clip=replace(other.clip, **same))
         if hasattr(other.difficulty, "embedding"):
             other = replace(other, difficulty=replace(other.difficulty, embedding=subset.difficulty.embedding))
         known = [subset, *found.values()]
