@@ -77,18 +77,25 @@ def check_sources(rows: MixedRows, config: DictConfig) -> None:
     unscored = []
     for source in dict.fromkeys(source for source in sources if not is_pretext(source)):
         first = sources.index(source)
-        row = rows[first]
-        try:
-            if not isinstance(source, str):
-                raise NotImplementedError
-            score(source, "", (row["reward_model"] or {}).get("ground_truth"), row["extra_info"])
-        except NotImplementedError:
+        if not _is_scored(score, source, rows, first):
             unscored.append(f"{source!r} ({sources.count(source)} rows, first {rows.place(first)})")
-        except Exception as error:
-            told = f"the reward of data_source {source!r} fails on {rows.place(first)}: {cause(error)}"
-            raise BadInput(f"{told}; mend the reward or the row") from error
     if unscored:
         raise BadInput(f"nobody scores data_source {', '.join(unscored)}: {REMEDY}")
+
+
+def _is_scored(score: Callable[..., Any], source: Any, rows: MixedRows, first: int) -> bool:
+    """Whether `score` knows the source; BadInput if it fails on the source's first row."""
+    if not isinstance(source, str):
+        return False
+    row = rows[first]
+    try:
+        score(source, "", (row["reward_model"] or {}).get("ground_truth"), row["extra_info"])
+    except NotImplementedError:  # verl's word for a source that it does not know
+        return False
+    except Exception as error:
+        told = f"the reward of data_source {source!r} fails on {rows.place(first)}: {cause(error)}"
+        raise BadInput(f"{told}; mend the reward or the row") from error
+    return True
 
 
 def _scorer(config: DictConfig) -> Callable[..., Any] | None:

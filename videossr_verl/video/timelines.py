@@ -19,7 +19,8 @@ def find_timelines(times: np.ndarray, shown: np.ndarray, key: np.ndarray, longes
     """Where another clock begins: positions in decoding order, 0 first.
 
     That is at a key frame that would be shown before something older, at any frame that would be shown before more
-    than MAX_REORDERED older ones, and after a pause longer than any real one.
+    than MAX_REORDERED older ones, and after a pause longer than any real one. A clock set back by fewer frames, within
+    a group of pictures, cannot be told from reordering.
 
     Args:
         times: int64 (P,), presentation times in decoding order; NO_TIME where there is none.
