@@ -113,7 +113,7 @@ def build(settings: BuildSettings) -> dict[str, Any]:
         )
         write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", work.folder / "dataset.json")
         _publish(work.folder, out)
-    remove_work_folder(out)
+        remove_work_folder(out)
     return result
 
 

@@ -16,6 +16,7 @@ _STEP = re.compile(r"step:(\d+) - ")
 _METRIC = re.compile(r"([\w./@-]+):(?:np\.\w+\()?(-?[\d.]+(?:e[+-]?\d+)?)")
 _RAY_PREFIX = re.compile(r"\x1b\[[\d;]*m|\([\w:.]+ pid=\d+[^)]*\)")
 _ERROR = re.compile(r"(?:ray\.exceptions\.RayTaskError\()?((?:\w+\.)*\w*(?:Error|Exception|BadInput)): (.*)")
+_LAST_WORDS = "videossr: "  # of a training command that ends, see `videossr_verl.endings`
 _STAGES = {
     "Started a local Ray instance": "Ray is up; verl reads the dataset",
     "train and validate dataloader initialized": "dataset read; FSDP actor and reference load the model",
@@ -70,12 +71,14 @@ def follow(lines: Iterable[str], log: TextIO, screen: TextIO, total: int) -> int
             print(line[line.index(TOLD) :].rstrip(), file=screen, flush=True)
         elif stage := next((said for sign, said in _STAGES.items() if sign in line), None):
             print(f"{stage} ({(now - started) / 60:.1f} min)", file=screen, flush=True)
+        elif line.startswith(_LAST_WORDS):
+            error = "", line.removeprefix(_LAST_WORDS).strip()
         elif (found := find_error(line)) and (error is None or found[0] == "BadInput"):
             error = found
     if error is None:
         return 0
     kind, text = error
-    print(text if kind == "BadInput" else f"first error in the log: {kind}: {text}", file=screen, flush=True)
+    print(text if kind in ("", "BadInput") else f"first error in the log: {kind}: {text}", file=screen, flush=True)
     return 2 if kind == "BadInput" else 0
 
 
