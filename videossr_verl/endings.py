@@ -18,10 +18,6 @@ from videossr_verl.errors import BadInput, MachineError, machine_failure
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
-class Stopped(SystemExit):
-    """A signal ends the command; what is open is closed on the way out, and its processes are ended."""
-
-
 def end_well(run: Callable[[], int | None], place: object = None) -> int:
     """Runs a command and returns its exit code; what it ends with is told in one sentence.
 
@@ -29,7 +25,7 @@ def end_well(run: Callable[[], int | None], place: object = None) -> int:
         place: where it writes, for errors of the system that name no file.
     """
     try:
-        with stopped_by_signals():
+        with stopped_by_signals() as received:
             return run() or 0
     except BadInput as error:
         return _tell(error, 2)
@@ -40,9 +36,10 @@ def end_well(run: Callable[[], int | None], place: object = None) -> int:
         if told is None:
             raise
         return _tell(told, 1)
-    except Stopped as stop:
-        name = signal.Signals(stop.code - 128).name
-        return _tell(f"stopped by {name}; the same command goes on from here", stop.code)
+    except SystemExit:  # its code may be another one, where it came through Ray
+        if not received:
+            raise
+        return _tell(f"stopped by {received[0].name}; the same command goes on from here", 128 + received[0])
     except KeyboardInterrupt:
         return _tell("interrupted; the same command goes on from here", 130)
 
@@ -53,25 +50,25 @@ def _tell(sentence: object, code: int) -> int:
 
 
 @contextmanager
-def stopped_by_signals() -> Iterator[None]:
-    """Makes SIGTERM and SIGHUP raise `Stopped` in here, once: a second one ends the process at once.
+def stopped_by_signals() -> Iterator[list[signal.Signals]]:
+    """Makes SIGTERM and SIGHUP raise SystemExit in here, once, and yields the list that they are put down in.
 
-    A signal that somebody ignores (nohup) or handles stays as it is.
+    What is open is closed on the way out, and processes are ended; a second signal ends this one at once. A signal that
+    somebody ignores (nohup) or handles stays as it is.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    ours = [number for number in SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
+    received: list[signal.Signals] = []
+
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
+        signal.signal(number, signal.SIG_DFL)
+        received.append(signal.Signals(number))
+        raise SystemExit(128 + number)
+
+    main = threading.current_thread() is threading.main_thread()
+    ours = [number for number in SIGNALS if main and signal.getsignal(number) is signal.SIG_DFL]
     for number in ours:
-        signal.signal(number, raise_stopped)
+        signal.signal(number, stop)
     try:
-        yield
+        yield received
     finally:
         for number in ours:
             signal.signal(number, signal.SIG_DFL)
-
-
-def raise_stopped(number: int, frame: FrameType | None) -> NoReturn:
-    """A signal's handler."""
-    signal.signal(number, signal.SIG_DFL)
-    raise Stopped(128 + number)

@@ -19,7 +19,7 @@ import ray
 from omegaconf import DictConfig
 from ray.exceptions import RayTaskError
 
-from videossr_verl.endings import end_well, raise_stopped
+from videossr_verl.endings import end_well
 from videossr_verl.errors import BadInput, MachineError
 from videossr_verl.failures.lost_groups import TooManyLostGroupsError
 from videossr_verl.local_ray import check_cluster
@@ -82,8 +82,9 @@ def _wrap_init(stock: Callable[..., Any]) -> Callable[..., Any]:
                     f"the Ray cluster at {address} has its own CPUs and GPUs: add {' '.join(own)}, or unset RAY_ADDRESS"
                 )
             print(f"joining the Ray cluster at {address}", file=sys.stderr)
+        before = signal.getsignal(signal.SIGTERM)
         context = stock(address, **kwargs)
-        signal.signal(signal.SIGTERM, raise_stopped)  # Ray's own ends with another code
+        signal.signal(signal.SIGTERM, before)  # Ray's own ends with another code
         return context
 
     return init
