@@ -20,7 +20,8 @@ from omegaconf import DictConfig
 from ray.exceptions import RayTaskError
 
 from videossr_verl.endings import end_well
-from videossr_verl.errors import BadInput, MachineError
+from videossr_verl.errors import BadInput, MachineError, machine_failure
+from videossr_verl.failures.causes import original
 from videossr_verl.failures.lost_groups import TooManyLostGroupsError
 from videossr_verl.local_ray import check_cluster
 from videossr_verl.patching import replace_function
@@ -54,19 +55,13 @@ def _run(stock: Callable[[DictConfig], None], config: DictConfig) -> None:
     try:
         stock(config)
     except RayTaskError as error:
-        original = _original(error)
-        if isinstance(original, BadInput | MachineError):
-            raise original from None
-        if isinstance(original, TooManyLostGroupsError):
+        first = original(error)
+        if isinstance(first, BadInput | MachineError) or (isinstance(first, OSError) and machine_failure(first)):
+            raise first from None
+        if isinstance(first, TooManyLostGroupsError):
             traceback.print_exception(error)
-            raise BadInput(str(original)) from error
+            raise BadInput(str(first)) from error
         raise
-
-
-def _original(error: RayTaskError) -> Any:
-    while isinstance(error, RayTaskError):
-        error = error.cause
-    return error
 
 
 def _wrap_init(stock: Callable[..., Any]) -> Callable[..., Any]:
