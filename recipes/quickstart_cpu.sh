@@ -7,6 +7,8 @@
 # A second run reuses what is there; an interrupted one goes on where it stopped, one with more STEPS trains on.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=recipes/override.sh
+source recipes/override.sh
 
 case "${1:-}" in
 -h | --help)
@@ -22,13 +24,13 @@ if [ $# -gt 0 ] && [[ "$1" != *=* ]]; then
         echo "quickstart: '$videos' is not a folder: give a folder of videos, or nothing" >&2
         exit 2
     }
-    videos=$(cd "$videos" && pwd)
+    videos=$(cd -- "$videos" && pwd)
 fi
 
 family=${FAMILY:-qwen2_5_vl} seed=${SEED:-1} steps=${STEPS:-60} run=${RUN:-runs/quickstart}
 here=$PWD
-mkdir -p "$run"
-run=$(cd "$run" && pwd)
+mkdir -p -- "$run"
+run=$(cd -- "$run" && pwd)
 train=$run/$family-seed$seed
 mkdir -p "$train"
 
@@ -41,6 +43,7 @@ say() {
 
 say "installing"
 bash recipes/setup_cpu.sh dev
+unset RAY_ADDRESS # a laptop's run has a Ray of its own
 export VERL_PLATFORM=cpu HF_HUB_OFFLINE=1 VLLM_CPU_KVCACHE_SPACE=1 TOKENIZERS_PARALLELISM=false
 py=$here/.venv/bin/python
 cd "$run" # the installed package is what runs, not the sources
@@ -73,16 +76,16 @@ trained=$(cat "$train/steps/latest_checkpointed_iteration.txt" 2> /dev/null || e
 if [ "$trained" -lt "$steps" ]; then
     rm -rf "$train/checkpoint"
     rows=(
-        data.train_files="$data/train.parquet"
-        data.val_files="[$data/test.parquet,$data/blind.parquet]"
-        data.data_root="$videos"
+        "data.train_files=$(quoted "$data/train.parquet")"
+        "data.val_files=[$(quoted "$data/test.parquet"),$(quoted "$data/blind.parquet")]"
+        "data.data_root=$(quoted "$videos")"
         data.train_batch_size=16
         data.max_prompt_length=256
         data.max_response_length=12
         data.seed="$seed"
     )
     actor=(
-        actor_rollout_ref.model.path="$model"
+        "actor_rollout_ref.model.path=$(quoted "$model")"
         actor_rollout_ref.actor.optim.lr=1e-4
         actor_rollout_ref.actor.optim.lr_warmup_steps=10
         actor_rollout_ref.actor.ppo_mini_batch_size=16
@@ -95,11 +98,11 @@ if [ "$trained" -lt "$steps" ]; then
         trainer.save_freq=20
         trainer.max_actor_ckpt_to_keep=1
         trainer.logger="[console,file]"
-        trainer.default_local_dir="$train/steps"
+        "trainer.default_local_dir=$(quoted "$train/steps")"
     )
     mkdir -p "$train/metrics"
     VERL_FILE_LOGGER_PATH=$train/metrics/$(date +%s).jsonl "$py" -m verl.trainer.main_ppo --config-name videossr_grpo_cpu \
-        "${rows[@]}" "${actor[@]}" "${trainer[@]}" hydra.run.dir="$train/hydra" "$@" 2>&1 \
+        "${rows[@]}" "${actor[@]}" "${trainer[@]}" "hydra.run.dir=$(quoted "$train/hydra")" "$@" 2>&1 \
         | "$py" -m videossr_verl.watch "$log" --total "$steps"
 fi
 [ -d "$train/checkpoint" ] || "$py" -m videossr_verl.checkpoint "$train/steps" --out "$train/checkpoint"

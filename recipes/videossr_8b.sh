@@ -16,9 +16,9 @@ esac
     echo "videossr_8b: '$1' is not a folder: give a folder of videos" >&2
     exit 2
 }
-videos=$(cd "$1" && pwd)
+videos=$(cd -- "$1" && pwd)
 shift
-run=$(realpath -m "${RUN:-runs/videossr_8b}")
+run=$(realpath -m -- "${RUN:-runs/videossr_8b}")
 weights=${MODEL:-Qwen/Qwen3-VL-8B-Instruct}
 
 mix=anomaly_grounding=12000,temporal_jigsaw=12000,object_counting=6000
