@@ -37,6 +37,8 @@ shift
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=recipes/override.sh
 source "$here/override.sh"
+# shellcheck source=recipes/run.sh
+source "$here/run.sh"
 model=qwen3_vl_8b data=videossr cluster=1x8 option='' plan='' hardware=() overrides=()
 while (($#)); do
     case "$1" in
@@ -84,7 +86,7 @@ do_it() {
         printf '%q ' "$@"
         echo
     else
-        "$@"
+        run "$@"
     fi
 }
 [ -z "$preset" ] || built=$run/data

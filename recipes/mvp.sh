@@ -10,8 +10,11 @@
 # The configs are videossr_verl/config/mvp_grpo.yaml and videossr_mvp_grpo.yaml. It has run with
 # a tiny model on CPU (tests/e2e/test_mvp_recipe.py), and not on a GPU yet.
 set -euo pipefail
+here=$(dirname "${BASH_SOURCE[0]}")
 # shellcheck source=recipes/override.sh
-source "$(dirname "${BASH_SOURCE[0]}")/override.sh"
+source "$here/override.sh"
+# shellcheck source=recipes/run.sh
+source "$here/run.sh"
 
 case "${1:-}" in
 "" | -h | --help)
@@ -39,7 +42,7 @@ videossr_mvp) config=videossr_mvp_grpo lengths=() ;;
     ;;
 esac
 
-videossr build "$videos" --out "$run/data" --preset "$data" --data-root "$videos" --embedding "$embedding" \
+run videossr build "$videos" --out "$run/data" --preset "$data" --data-root "$videos" --embedding "$embedding" \
     --keep-embeddings "$run/embeddings" --model "$model"
 
 settings=(
@@ -53,4 +56,4 @@ settings=(
     trainer.nnodes="${NODES:-1}"
     "trainer.default_local_dir=$(quoted "$run/steps")"
 )
-exec python -m verl.trainer.main_ppo --config-name "${CONFIG:-$config}" "${settings[@]}" "${lengths[@]}" "$@"
+run python -m verl.trainer.main_ppo --config-name "${CONFIG:-$config}" "${settings[@]}" "${lengths[@]}" "$@"

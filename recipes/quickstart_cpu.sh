@@ -9,6 +9,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=recipes/override.sh
 source recipes/override.sh
+# shellcheck source=recipes/run.sh
+source recipes/run.sh
 
 case "${1:-}" in
 -h | --help)
@@ -42,7 +44,7 @@ say() {
 }
 
 say "installing"
-bash recipes/setup_cpu.sh dev
+run bash recipes/setup_cpu.sh dev
 unset RAY_ADDRESS # a laptop's run has a Ray of its own
 export VERL_PLATFORM=cpu HF_HUB_OFFLINE=1 VLLM_CPU_KVCACHE_SPACE=1 TOKENIZERS_PARALLELISM=false
 py=$here/.venv/bin/python
@@ -51,7 +53,7 @@ cd "$run" # the installed package is what runs, not the sources
 say "collecting videos"
 if [ -z "$videos" ]; then
     videos=$run/videos
-    "$py" -m videossr_verl.tiny.corpus "$videos"
+    run "$py" -m videossr_verl.tiny.corpus "$videos"
 fi
 
 model=$here/recipes/tiny/$family
@@ -59,16 +61,16 @@ if [ ! -d "$model" ]; then
     model=$run/warm-start-$family
     if [ ! -d "$model" ]; then
         say "warm-starting a tiny $family (about 5 minutes, once)"
-        "$py" "$here/recipes/tiny/warm_start.py" --family "$family" --steps 500 --out "$model"
+        run "$py" "$here/recipes/tiny/warm_start.py" --family "$family" --steps 500 --out "$model"
     fi
 fi
 
 say "building the dataset"
 data=$run/data-$family
-"$py" -m videossr_verl.cli build "$videos" --out "$data" --preset videossr_tiny --data-root "$videos" \
+run "$py" -m videossr_verl.cli build "$videos" --out "$data" --preset videossr_tiny --data-root "$videos" \
     --count 2400 --test-count 320 --test-share 0.3 --model "$model"
 [ "$data/blind.parquet" -nt "$data/test.parquet" ] \
-    || "$py" -m data_preprocess.blind_control "$data/test.parquet" "$data/blind.parquet"
+    || run "$py" -m data_preprocess.blind_control "$data/test.parquet" "$data/blind.parquet"
 
 say "training $steps GRPO steps"
 log=$train/train.log
@@ -101,11 +103,13 @@ if [ "$trained" -lt "$steps" ]; then
         "trainer.default_local_dir=$(quoted "$train/steps")"
     )
     mkdir -p "$train/metrics"
-    VERL_FILE_LOGGER_PATH=$train/metrics/$(date +%s).jsonl "$py" -m verl.trainer.main_ppo --config-name videossr_grpo_cpu \
-        "${rows[@]}" "${actor[@]}" "${trainer[@]}" "hydra.run.dir=$(quoted "$train/hydra")" "$@" 2>&1 \
-        | "$py" -m videossr_verl.watch "$log" --total "$steps"
+    train() {
+        VERL_FILE_LOGGER_PATH=$train/metrics/$(date +%s).jsonl "$py" -m verl.trainer.main_ppo --config-name videossr_grpo_cpu "$@" 2>&1 \
+            | "$py" -m videossr_verl.watch "$log" --total "$steps"
+    }
+    run train "${rows[@]}" "${actor[@]}" "${trainer[@]}" "hydra.run.dir=$(quoted "$train/hydra")" "$@"
 fi
-[ -d "$train/checkpoint" ] || "$py" -m videossr_verl.checkpoint "$train/steps" --out "$train/checkpoint"
+[ -d "$train/checkpoint" ] || run "$py" -m videossr_verl.checkpoint "$train/steps" --out "$train/checkpoint"
 
 say "reporting"
 log=

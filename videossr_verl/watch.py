@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import signal
 import sys
 import time
 from collections.abc import Iterable
@@ -88,6 +89,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("log", type=Path)
     parser.add_argument("--total", type=int, required=True, help="number of training steps")
     args = parser.parse_args(argv)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the training ends then, and this with its output
+        signal.signal(number, signal.SIG_IGN)
     with args.log.open("w") as log:
         return follow(sys.stdin, log, sys.stdout, args.total)
 
