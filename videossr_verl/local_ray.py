@@ -33,7 +33,7 @@ def check_cluster(address: str | None) -> str:
         except OSError as error:
             named = "ray_kwargs.ray_init.address" if address else "RAY_ADDRESS"
             raise BadInput(
-                f"no Ray cluster answers at '{asked}' ({error}): start it, or unset {named} for one of this run's own"
+                f"no Ray cluster answers at {named}='{asked}' ({error}): start it, or unset that, for one of its own"
             ) from error
     return asked
 

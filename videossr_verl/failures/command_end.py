@@ -23,6 +23,7 @@ from videossr_verl.endings import end_well
 from videossr_verl.errors import BadInput, MachineError, machine_failure
 from videossr_verl.failures.causes import original
 from videossr_verl.failures.lost_groups import TooManyLostGroupsError
+from videossr_verl.failures.shared_memory import remove_abandoned
 from videossr_verl.local_ray import check_cluster
 from videossr_verl.patching import replace_function
 
@@ -44,6 +45,8 @@ def _wrap_command(stock: Callable[[DictConfig], None]) -> Callable[[DictConfig],
     def main(config: DictConfig) -> None:
         replace_function(ray, "init", _wrap_init)
         code = end_well(lambda: _run(stock, config), config.trainer.default_local_dir)
+        ray.shutdown()
+        remove_abandoned()
         if code:
             sys.exit(code)
 

@@ -10,6 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from videossr_verl.cluster_nodes import on_each_node
+from videossr_verl.failures.shared_memory import remove_abandoned
 from videossr_verl.one_writer import one_writer
 
 PATIENCE = 60.0  # seconds: the trainer of a run that was killed ends after the command does
@@ -23,6 +25,7 @@ def wrap_init(stock: Callable[..., None]) -> Callable[..., None]:
         if not self.config.trainer.get("val_only"):
             folder = Path(self.config.trainer.default_local_dir)
             self._videossr_folder.enter_context(one_writer(folder, "training", PATIENCE))
+        on_each_node(remove_abandoned)
         stock(self)
 
     return init
