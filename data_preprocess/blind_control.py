@@ -7,12 +7,14 @@ Rows get the data source "videossr/<task>/blind", so that validation reports the
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from data_preprocess.write_dataset import write_parquet
+from videossr_verl.endings import end_well
 from videossr_verl.errors import BadInput
 
 
@@ -62,4 +64,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(end_well(main))

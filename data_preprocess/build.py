@@ -37,6 +37,7 @@ from data_preprocess.write_dataset import compact, write_parquet, write_text
 from videossr_verl.errors import BadInput
 from videossr_verl.video.embedding import BUILT_IN, describe_embedding
 from videossr_verl.video.signature import Signature
+from videossr_verl.writable_folder import make_writable
 
 # As they appear.
 FILES = ("train.parquet", "test.parquet", "rejected.jsonl", "look_alikes.jsonl", SIGNATURES, "dataset.json")
@@ -58,6 +59,7 @@ def build(settings: BuildSettings) -> dict[str, Any]:
     if settings.decoder:
         preset = with_decoder(preset, settings.decoder)
     preset = absolute_embeddings(preset)
+    _try_to_keep(settings.embedding_folder)
     known = known_videos(settings.held_out_from)
     counters = _token_counters(settings.models)
     embeddings = _embeddings(preset)
@@ -113,8 +115,18 @@ def build(settings: BuildSettings) -> dict[str, Any]:
         )
         write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", work.folder / "dataset.json")
         _publish(work.folder, out)
-    remove_work_folder(out)
+        remove_work_folder(out)
     return result
+
+
+def _try_to_keep(embedding_folder: str | None) -> None:
+    if embedding_folder is None:
+        return
+    try:
+        make_writable(embedding_folder)
+    except OSError as error:
+        told = f"cannot write to --keep-embeddings '{embedding_folder}': {error.strerror}"
+        raise BadInput(f"{told}; give another folder") from error
 
 
 def _token_counters(models: tuple[str, ...]) -> list[Any]:

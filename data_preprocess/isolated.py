@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from videossr_verl.errors import BadInput
+from videossr_verl.errors import BadInput, MachineError
 
 START_SECONDS = 300.0  # a worker imports NumPy, OpenCV and the decoder first
 CRASH_TRIES = 2  # a worker may also be killed from outside, e.g. for memory that another process wanted
@@ -51,7 +51,7 @@ def run_isolated(
         timeout: seconds for one job; then its worker is killed.
     Raises:
         BadInput: the function raised it: what is wrong concerns all jobs.
-        RuntimeError: a worker process does not even start.
+        MachineError: a worker process does not even start.
     """
     context = multiprocessing.get_context("spawn")  # no inherited threads, locks or GPU contexts
     queue, retry = iter(jobs), []
@@ -115,7 +115,7 @@ def _receive(worker: _Worker, timed_out: bool, timeout: float) -> Any:
     except (EOFError, ConnectionResetError):
         worker.process.join()
         if not worker.ready:
-            raise RuntimeError(
+            raise MachineError(
                 f"a worker process ended before it could start (exit code {worker.process.exitcode}); if a "
                 "script of yours calls the build, put the call under: if __name__ == '__main__'"
             ) from None

@@ -4,17 +4,16 @@ it was.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from data_preprocess.seeds import digest
-from videossr_verl.errors import BadInput
+from videossr_verl.one_writer import one_writer
 
 NAME = ".build"
 
@@ -48,24 +47,19 @@ class WorkFolder:
 
 @contextmanager
 def open_work_folder(out: Path) -> Iterator[WorkFolder]:
-    """Makes OUT/.build and holds it against a second build; BadInput if another process has it."""
-    folder = out / NAME
+    """Makes OUT/.build and holds OUT against a second build; BadInput if another process has it.
+
+    An OUT that is empty at the end is deleted.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(f"cannot make the folder '{out}': {error.strerror}") from error
-    with open(folder / "lock", "w") as lock:  # the system frees it when the process ends, however it ends
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BadInput(f"another build is writing to '{out}'; wait for it or give another --out") from None
-        yield WorkFolder(folder)
+        with one_writer(out, "build"):
+            (out / NAME).mkdir(exist_ok=True)
+            yield WorkFolder(out / NAME)
+    finally:
+        with suppress(OSError):  # it holds a dataset or other files
+            out.rmdir()
 
 
 def remove_work_folder(out: Path) -> None:
-    """Deletes OUT/.build, and OUT too if nothing else is in it."""
+    """Deletes OUT/.build."""
     shutil.rmtree(out / NAME, ignore_errors=True)
-    try:
-        out.rmdir()
-    except OSError:
-        return  # it holds a dataset or other files

@@ -24,15 +24,20 @@ fail() {
     exit 2
 }
 [ $# -ge 2 ] || fail "give OUT and at least one NAME=MODEL"
-out=$(realpath -m "$1")
+out=$(realpath -m -- "$1")
 shift
 for pair in "$@"; do
     [[ "$pair" =~ ^[A-Za-z0-9._-]+=.+$ ]] || fail "'$pair' must be NAME=MODEL, the name of letters, digits, . _ and -"
 done
 frames=${FRAMES:-48}
 [[ "$frames" =~ ^[1-9][0-9]*$ ]] || fail "FRAMES='$frames' must be a number"
+for path in "$out" "${@#*=}"; do
+    [[ "$path" != *,* ]] || fail "'$path' has a comma, which lmms-eval takes for the end of a setting: give it another name"
+done
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-bash recipes/setup_lmms.sh
+# shellcheck source=recipes/run.sh
+source recipes/run.sh
+run bash recipes/setup_lmms.sh
 py=$PWD/.venv-lmms/bin/python
 read -ra tasks <<< "${TASKS:-$("$py" -m videossr_verl.cli benchmarks --tasks)}"
 include=$("$py" -m videossr_verl.cli eval-path)
@@ -49,6 +54,11 @@ for pair in "$@"; do # results of another model or number of frames must not be 
     echo "$asked" > "$note"
 done
 
+ask() {
+    "$py" -m lmms_eval --model videossr --model_args "$(IFS=,; echo "${arguments[*]}")" --tasks "$task" \
+        --include_path "$include" --log_samples --output_path "$folder" --verbosity DEBUG 2>&1 \
+        | stdbuf -oL tr '\r' '\n' | tee "$folder/lmms-eval.log" | grep --line-buffered -E '^ask:|^[A-Z_]+=.* is not' || true
+}
 runs=() broken=()
 for pair in "$@"; do
     name=${pair%%=*} model=${pair#*=}
@@ -68,9 +78,7 @@ for pair in "$@"; do
         )
         # lmms-eval may end with 0 after an error, so a run has succeeded when its results are there.
         find "$folder" -name '*_results.json' -delete
-        "$py" -m lmms_eval --model videossr --model_args "$(IFS=,; echo "${arguments[*]}")" --tasks "$task" \
-            --include_path "$include" --log_samples --output_path "$folder" --verbosity DEBUG 2>&1 \
-            | stdbuf -oL tr '\r' '\n' | tee "$folder/lmms-eval.log" | grep --line-buffered -E '^ask:|^[A-Z_]+=.* is not' || true
+        run ask
         if [ -n "$(find "$folder" -name '*_results.json')" ]; then
             touch "$folder/finished"
         else

@@ -31,10 +31,14 @@ case "${1:-}" in
     ;;
 esac
 [ -d "$1" ] || fail "'$1' is not a folder: give a folder of videos"
-videos=$(cd "$1" && pwd)
+videos=$(cd -- "$1" && pwd)
 shift
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=recipes/override.sh
+source "$here/override.sh"
+# shellcheck source=recipes/run.sh
+source "$here/run.sh"
 model=qwen3_vl_8b data=videossr cluster=1x8 option='' plan='' hardware=() overrides=()
 while (($#)); do
     case "$1" in
@@ -69,20 +73,20 @@ both() { [[ ",$option," == *",$1,"* && ",$option," == *",$2,"* ]]; }
 preset=$data
 if [[ "$data" == */* ]]; then
     [ -f "$data/train.parquet" ] || [ -n "${DRY_RUN:-}" ] || fail "'$data' holds no train.parquet: give a folder of videossr build"
-    built=$(realpath -m "$data") preset=
+    built=$(realpath -m -- "$data") preset=
     data=videossr_mvp # lengths for any of our tasks
 else
     choice dataset "$data"
 fi
 
-run=$(realpath -m "${RUN:-runs/${preset:-$(basename "${built:-}")}-$model}")
+run=$(realpath -m -- "${RUN:-runs/${preset:-$(basename -- "${built:-}")}-$model}")
 weights=${MODEL:-$(sed -n 's/^ *path: //p' "$here/config/base_model/$model.yaml")}
 do_it() {
     if [ -n "${DRY_RUN:-}" ]; then
         printf '%q ' "$@"
         echo
     else
-        "$@"
+        run "$@"
     fi
 }
 [ -z "$preset" ] || built=$run/data
@@ -98,12 +102,12 @@ settings=(
     "+dataset=$data"
     "+cluster=$cluster"
     "+option=[$option]"
-    "data.train_files=$built/train.parquet"
-    "data.val_files=$built/test.parquet"
-    "data.data_root=$videos"
-    "actor_rollout_ref.model.path=$weights"
-    "trainer.default_local_dir=$run/steps"
-    "trainer.experiment_name=$(basename "$run")"
+    "data.train_files=$(quoted "$built/train.parquet")"
+    "data.val_files=$(quoted "$built/test.parquet")"
+    "data.data_root=$(quoted "$videos")"
+    "actor_rollout_ref.model.path=$(quoted "$weights")"
+    "trainer.default_local_dir=$(quoted "$run/steps")"
+    "trainer.experiment_name=$(quoted "$(basename -- "$run")")"
 )
 if [ -n "$plan" ]; then
     do_it videossr plan "${configs[@]}" --preset "${preset:-videossr_mvp}" "${hardware[@]}" "${settings[@]}" "${overrides[@]}"

@@ -10,6 +10,11 @@
 # The configs are videossr_verl/config/mvp_grpo.yaml and videossr_mvp_grpo.yaml. It has run with
 # a tiny model on CPU (tests/e2e/test_mvp_recipe.py), and not on a GPU yet.
 set -euo pipefail
+here=$(dirname "${BASH_SOURCE[0]}")
+# shellcheck source=recipes/override.sh
+source "$here/override.sh"
+# shellcheck source=recipes/run.sh
+source "$here/run.sh"
 
 case "${1:-}" in
 "" | -h | --help)
@@ -23,9 +28,9 @@ shift
     echo "mvp: '$videos' is not a folder: give a folder of videos" >&2
     exit 2
 }
-videos=$(cd "$videos" && pwd)
+videos=$(cd -- "$videos" && pwd)
 data=${DATA:-mvp} model=${MODEL:-Qwen/Qwen2.5-VL-7B-Instruct} embedding=${EMBEDDING:-openai/clip-vit-base-patch32}
-run=$(realpath -m "${RUN:-runs/$data}")
+run=$(realpath -m -- "${RUN:-runs/$data}")
 
 case "$data" in
 mvp | mvp_easy) config=mvp_grpo lengths=() ;;
@@ -37,18 +42,18 @@ videossr_mvp) config=videossr_mvp_grpo lengths=() ;;
     ;;
 esac
 
-videossr build "$videos" --out "$run/data" --preset "$data" --data-root "$videos" --embedding "$embedding" \
+run videossr build "$videos" --out "$run/data" --preset "$data" --data-root "$videos" --embedding "$embedding" \
     --keep-embeddings "$run/embeddings" --model "$model"
 
 settings=(
-    data.train_files="$run/data/train.parquet"
-    data.val_files="$run/data/test.parquet"
-    data.data_root="$videos"
-    data.adaptive.embedding="$embedding"
-    data.adaptive.keep_embeddings="$run/embeddings"
-    actor_rollout_ref.model.path="$model"
+    "data.train_files=$(quoted "$run/data/train.parquet")"
+    "data.val_files=$(quoted "$run/data/test.parquet")"
+    "data.data_root=$(quoted "$videos")"
+    "data.adaptive.embedding=$(quoted "$embedding")"
+    "data.adaptive.keep_embeddings=$(quoted "$run/embeddings")"
+    "actor_rollout_ref.model.path=$(quoted "$model")"
     trainer.n_gpus_per_node="${GPUS:-8}"
     trainer.nnodes="${NODES:-1}"
-    trainer.default_local_dir="$run/steps"
+    "trainer.default_local_dir=$(quoted "$run/steps")"
 )
-exec python -m verl.trainer.main_ppo --config-name "${CONFIG:-$config}" "${settings[@]}" "${lengths[@]}" "$@"
+run python -m verl.trainer.main_ppo --config-name "${CONFIG:-$config}" "${settings[@]}" "${lengths[@]}" "$@"

@@ -7,6 +7,10 @@
 # A second run reuses what is there; an interrupted one goes on where it stopped, one with more STEPS trains on.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=recipes/override.sh
+source recipes/override.sh
+# shellcheck source=recipes/run.sh
+source recipes/run.sh
 
 case "${1:-}" in
 -h | --help)
@@ -22,13 +26,13 @@ if [ $# -gt 0 ] && [[ "$1" != *=* ]]; then
         echo "quickstart: '$videos' is not a folder: give a folder of videos, or nothing" >&2
         exit 2
     }
-    videos=$(cd "$videos" && pwd)
+    videos=$(cd -- "$videos" && pwd)
 fi
 
 family=${FAMILY:-qwen2_5_vl} seed=${SEED:-1} steps=${STEPS:-60} run=${RUN:-runs/quickstart}
 here=$PWD
-mkdir -p "$run"
-run=$(cd "$run" && pwd)
+mkdir -p -- "$run"
+run=$(cd -- "$run" && pwd)
 train=$run/$family-seed$seed
 mkdir -p "$train"
 
@@ -40,7 +44,8 @@ say() {
 }
 
 say "installing"
-bash recipes/setup_cpu.sh dev
+run bash recipes/setup_cpu.sh dev
+unset RAY_ADDRESS # a laptop's run has a Ray of its own
 export VERL_PLATFORM=cpu HF_HUB_OFFLINE=1 VLLM_CPU_KVCACHE_SPACE=1 TOKENIZERS_PARALLELISM=false
 py=$here/.venv/bin/python
 cd "$run" # the installed package is what runs, not the sources
@@ -48,7 +53,7 @@ cd "$run" # the installed package is what runs, not the sources
 say "collecting videos"
 if [ -z "$videos" ]; then
     videos=$run/videos
-    "$py" -m videossr_verl.tiny.corpus "$videos"
+    run "$py" -m videossr_verl.tiny.corpus "$videos"
 fi
 
 model=$here/recipes/tiny/$family
@@ -56,16 +61,16 @@ if [ ! -d "$model" ]; then
     model=$run/warm-start-$family
     if [ ! -d "$model" ]; then
         say "warm-starting a tiny $family (about 5 minutes, once)"
-        "$py" "$here/recipes/tiny/warm_start.py" --family "$family" --steps 500 --out "$model"
+        run "$py" "$here/recipes/tiny/warm_start.py" --family "$family" --steps 500 --out "$model"
     fi
 fi
 
 say "building the dataset"
 data=$run/data-$family
-"$py" -m videossr_verl.cli build "$videos" --out "$data" --preset videossr_tiny --data-root "$videos" \
+run "$py" -m videossr_verl.cli build "$videos" --out "$data" --preset videossr_tiny --data-root "$videos" \
     --count 2400 --test-count 320 --test-share 0.3 --model "$model"
 [ "$data/blind.parquet" -nt "$data/test.parquet" ] \
-    || "$py" -m data_preprocess.blind_control "$data/test.parquet" "$data/blind.parquet"
+    || run "$py" -m data_preprocess.blind_control "$data/test.parquet" "$data/blind.parquet"
 
 say "training $steps GRPO steps"
 log=$train/train.log
@@ -73,16 +78,16 @@ trained=$(cat "$train/steps/latest_checkpointed_iteration.txt" 2> /dev/null || e
 if [ "$trained" -lt "$steps" ]; then
     rm -rf "$train/checkpoint"
     rows=(
-        data.train_files="$data/train.parquet"
-        data.val_files="[$data/test.parquet,$data/blind.parquet]"
-        data.data_root="$videos"
+        "data.train_files=$(quoted "$data/train.parquet")"
+        "data.val_files=[$(quoted "$data/test.parquet"),$(quoted "$data/blind.parquet")]"
+        "data.data_root=$(quoted "$videos")"
         data.train_batch_size=16
         data.max_prompt_length=256
         data.max_response_length=12
         data.seed="$seed"
     )
     actor=(
-        actor_rollout_ref.model.path="$model"
+        "actor_rollout_ref.model.path=$(quoted "$model")"
         actor_rollout_ref.actor.optim.lr=1e-4
         actor_rollout_ref.actor.optim.lr_warmup_steps=10
         actor_rollout_ref.actor.ppo_mini_batch_size=16
@@ -95,14 +100,16 @@ if [ "$trained" -lt "$steps" ]; then
         trainer.save_freq=20
         trainer.max_actor_ckpt_to_keep=1
         trainer.logger="[console,file]"
-        trainer.default_local_dir="$train/steps"
+        "trainer.default_local_dir=$(quoted "$train/steps")"
     )
     mkdir -p "$train/metrics"
-    VERL_FILE_LOGGER_PATH=$train/metrics/$(date +%s).jsonl "$py" -m verl.trainer.main_ppo --config-name videossr_grpo_cpu \
-        "${rows[@]}" "${actor[@]}" "${trainer[@]}" hydra.run.dir="$train/hydra" "$@" 2>&1 \
-        | "$py" -m videossr_verl.watch "$log" --total "$steps"
+    train() {
+        VERL_FILE_LOGGER_PATH=$train/metrics/$(date +%s).jsonl "$py" -m verl.trainer.main_ppo --config-name videossr_grpo_cpu "$@" 2>&1 \
+            | "$py" -m videossr_verl.watch "$log" --total "$steps"
+    }
+    run train "${rows[@]}" "${actor[@]}" "${trainer[@]}" "hydra.run.dir=$(quoted "$train/hydra")" "$@"
 fi
-[ -d "$train/checkpoint" ] || "$py" -m videossr_verl.checkpoint "$train/steps" --out "$train/checkpoint"
+[ -d "$train/checkpoint" ] || run "$py" -m videossr_verl.checkpoint "$train/steps" --out "$train/checkpoint"
 
 say "reporting"
 log=

@@ -16,9 +16,12 @@ esac
     echo "videossr_8b: '$1' is not a folder: give a folder of videos" >&2
     exit 2
 }
-videos=$(cd "$1" && pwd)
+videos=$(cd -- "$1" && pwd)
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=recipes/run.sh
+source "$here/run.sh"
 shift
-run=$(realpath -m "${RUN:-runs/videossr_8b}")
+run=$(realpath -m -- "${RUN:-runs/videossr_8b}")
 weights=${MODEL:-Qwen/Qwen3-VL-8B-Instruct}
 
 mix=anomaly_grounding=12000,temporal_jigsaw=12000,object_counting=6000
@@ -32,7 +35,7 @@ case " $* " in
         printf '%q ' "${build[@]}"
         echo
     else
-        "${build[@]}"
+        run "${build[@]}"
     fi
     ;;
 esac
@@ -51,4 +54,4 @@ settings=(
     # without this line, and cost less.
     +actor_rollout_ref.rollout.engine_kwargs.vllm.mm_processor_cache_gb=0
 )
-RUN=$run exec bash "$(dirname "${BASH_SOURCE[0]}")/grpo.sh" "$videos" "${settings[@]}" "$@"
+RUN=$run exec bash "$here/grpo.sh" "$videos" "${settings[@]}" "$@"

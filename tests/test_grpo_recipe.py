@@ -143,7 +143,7 @@ def test_a_dry_run_prints_what_would_be_done(tmp_path):
 def test_a_built_data_set_is_not_built_again(tmp_path, dataset_folder):
     said = recipe(tmp_path, f"data={dataset_folder}", DRY_RUN="1").stdout.splitlines()
     assert len(said) == 1
-    assert f"data.train_files={dataset_folder}/train.parquet" in shlex.split(said[0])
+    assert f"data.train_files='{dataset_folder}/train.parquet'" in shlex.split(said[0])
 
 
 def test_the_papers_run(tmp_path):

@@ -260,7 +260,7 @@ def data_root(config: DictConfig) -> str:
     wanted = config.get("data_root")
     if not wanted:
         raise BadInput("data.data_root is not set: give the folder that the dataset's video paths are relative to")
-    root = os.path.expandvars(wanted)
+    root = wanted if Path(wanted).is_dir() else os.path.expandvars(wanted)
     if not Path(root).is_dir():
         shown = f"'{wanted}'" if root == wanted else f"'{wanted}' (here '{root}')"
         raise BadInput(f"data.data_root={shown} is not a folder on node {platform.node()}")

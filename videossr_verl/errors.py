@@ -1,5 +1,50 @@
-"""The one error that a command line turns into a sentence and exit code 2."""
+"""The two errors that a command line turns into a sentence and an exit code."""
+
+from __future__ import annotations
+
+import errno
 
 
 class BadInput(ValueError):
     """What the user gave cannot be used; the message is one sentence: what is wrong, where, what to do."""
+
+
+class MachineError(RuntimeError):
+    """The machine, not the input, failed; the same command goes on later. The message is one sentence."""
+
+
+# What the system says when the machine is to blame: disks, quotas, rights, handles and memory that ran out, storage
+# that is gone.
+MACHINE = frozenset(
+    {
+        errno.EACCES,
+        errno.EDQUOT,
+        errno.EFBIG,
+        errno.EIO,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENODEV,
+        errno.ENOMEM,
+        errno.ENOSPC,
+        errno.ENOTCONN,
+        errno.ENXIO,
+        errno.EPERM,
+        errno.EROFS,
+        errno.ESTALE,
+        errno.ETIMEDOUT,
+    }
+)
+
+
+def machine_failure(error: OSError, place: object = None) -> str | None:
+    """What the machine failed at, in one sentence, or None where the error says nothing of the machine.
+
+    Args:
+        place: file or folder, where the error names none, as those of writing do.
+    """
+    if error.errno not in MACHINE:
+        return None
+    where = error.filename if error.filename is not None else place
+    told = error.strerror or str(error)
+    named = f"'{where}': {told}" if where is not None else told
+    return f"{named}; mend that, and the same command goes on from here"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import signal
 import sys
 import time
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ _STEP = re.compile(r"step:(\d+) - ")
 _METRIC = re.compile(r"([\w./@-]+):(?:np\.\w+\()?(-?[\d.]+(?:e[+-]?\d+)?)")
 _RAY_PREFIX = re.compile(r"\x1b\[[\d;]*m|\([\w:.]+ pid=\d+[^)]*\)")
 _ERROR = re.compile(r"(?:ray\.exceptions\.RayTaskError\()?((?:\w+\.)*\w*(?:Error|Exception|BadInput)): (.*)")
+_LAST_WORDS = "videossr: "  # of a training command that ends, see `videossr_verl.endings`
 _STAGES = {
     "Started a local Ray instance": "Ray is up; verl reads the dataset",
     "train and validate dataloader initialized": "dataset read; FSDP actor and reference load the model",
@@ -70,12 +72,14 @@ def follow(lines: Iterable[str], log: TextIO, screen: TextIO, total: int) -> int
             print(line[line.index(TOLD) :].rstrip(), file=screen, flush=True)
         elif stage := next((said for sign, said in _STAGES.items() if sign in line), None):
             print(f"{stage} ({(now - started) / 60:.1f} min)", file=screen, flush=True)
+        elif line.startswith(_LAST_WORDS):
+            error = "", line.removeprefix(_LAST_WORDS).strip()
         elif (found := find_error(line)) and (error is None or found[0] == "BadInput"):
             error = found
     if error is None:
         return 0
     kind, text = error
-    print(text if kind == "BadInput" else f"first error in the log: {kind}: {text}", file=screen, flush=True)
+    print(text if kind in ("", "BadInput") else f"first error in the log: {kind}: {text}", file=screen, flush=True)
     return 2 if kind == "BadInput" else 0
 
 
@@ -85,6 +89,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("log", type=Path)
     parser.add_argument("--total", type=int, required=True, help="number of training steps")
     args = parser.parse_args(argv)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the training ends then, and this with its output
+        signal.signal(number, signal.SIG_IGN)
     with args.log.open("w") as log:
         return follow(sys.stdin, log, sys.stdout, args.total)
 

@@ -15,6 +15,7 @@ import argparse
 import copy
 import dataclasses
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -36,6 +37,7 @@ from verl.utils.tokenizer import build_multimodal_processor_inputs, hf_processor
 
 from data_preprocess.presets import Preset, load_preset
 from data_preprocess.write_dataset import SYSTEM_PROMPT
+from videossr_verl.endings import end_well
 from videossr_verl.prompt_tokens import content_parts
 from videossr_verl.sample import CannotDraw, Sample
 from videossr_verl.tasks import get_task
@@ -258,4 +260,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(end_well(main))

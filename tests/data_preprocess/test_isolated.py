@@ -3,6 +3,7 @@ import multiprocessing
 import pytest
 
 from data_preprocess.isolated import Failure, run_isolated
+from videossr_verl.errors import MachineError
 
 
 def run(function, kinds, folder, workers=2, timeout=60.0):
@@ -57,5 +58,5 @@ def test_worker_that_cannot_start_says_so(monkeypatch, worker_functions, tmp_pat
     """As when a script calls the build without the `__main__` guard: the function is not importable there."""
     del worker_functions.misbehave.__globals__["probe_one"]
     (tmp_path / "videossr_test_workers.py").write_text("raise SystemExit(3)")
-    with pytest.raises(RuntimeError, match="ended before it could start"):
+    with pytest.raises(MachineError, match="ended before it could start"):
         run(worker_functions.misbehave, ["one"], tmp_path)

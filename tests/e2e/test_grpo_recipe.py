@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 HERE = Path(__file__).parent
 RECIPE = HERE.parent.parent / "recipes" / "grpo.sh"
+RUN = "jürgen's runs, [1] = #2"  # a folder may have any name
 SMALL = (
     "data.train_batch_size=4",
     "data.parity=off",
@@ -39,7 +40,7 @@ def grpo(tiny_model, dataset_folder, corpus_folder, environment, read_metrics, m
             env=environment(
                 MODEL=tiny_model,
                 CONFIG="videossr_grpo_cpu",
-                RUN=tmp_path / "run",
+                RUN=tmp_path / RUN,
                 VERL_FILE_LOGGER_PATH=tmp_path / "metrics.jsonl",
                 PYTHONPATH=os.pathsep.join([str(HERE), str(my_qa), os.environ.get("PYTHONPATH", "")]),
             ),
@@ -90,7 +91,7 @@ def test_a_frozen_tower_and_batches_by_tokens_while_rollouts_go_on(
     assert metrics[1]["training/off_policy/trajectory_staleness/max"] == 0
     assert metrics[1]["training/rollout_probs_diff_max"] <= 0.01
     assert all(metrics[step]["actor/grad_norm"] > 0 for step in (1, 2))
-    (trained,) = (tmp_path / "run" / "steps" / "global_step_2" / "actor" / "huggingface").glob("*.safetensors")
+    (trained,) = (tmp_path / RUN / "steps" / "global_step_2" / "actor" / "huggingface").glob("*.safetensors")
     before, after = load_file(tiny_model / "model.safetensors"), load_file(trained)
     changed = {name for name, weight in after.items() if not torch.equal(weight, before[name].to(weight.dtype))}
     assert any(".layers." in name for name in changed)
@@ -136,4 +137,4 @@ def test_an_adapter_is_trained_on_groups_that_differ(grpo, tmp_path):
         for row in rows:
             groups.setdefault(row["gts"], []).append(row["score"])
         assert all(len(set(scores)) > 1 for scores in groups.values())
-    assert (tmp_path / "run" / "steps" / "global_step_2" / "actor" / "lora_train_meta.json").is_file()
+    assert (tmp_path / RUN / "steps" / "global_step_2" / "actor" / "lora_train_meta.json").is_file()

@@ -96,10 +96,16 @@ def test_a_run_that_loses_a_process_says_which(run, phase):
     assert re.search(REASONS[phase], (run[0] / f"{phase}.log").read_text())
 
 
+def test_the_rollout_server_is_reached_from_its_node_only(run):
+    told = re.findall(r"LLMServerManager: \['([\d.]+):\d+'\]", (run[0] / "trainer.log").read_text())
+    assert told == ["127.0.0.1"]
+
+
 def test_it_goes_on_to_the_end_and_keeps_the_last_checkpoints(run):
     assert whole_steps(run[0] / "steps") == [2, 3]
     assert marker(run[0] / "steps") == 3
     assert not (run[0] / "steps" / ".partial").exists()
+    assert not (run[0] / "steps" / ".writer").exists()
 
 
 def test_each_step_has_the_rows_of_an_uninterrupted_run(run, batches, dataset_folder):
@@ -116,7 +122,8 @@ def test_another_data_set_is_refused_unless_it_is_wanted(run, train, settings, d
     pq.write_table(table, tmp_path / "train.parquet")
     changed = (*settings, f"data.train_files={tmp_path}/train.parquet", f"trainer.total_training_steps={STEPS + 1}")
     finished = train(tmp_path, *changed)
-    assert finished.returncode != 0
+    assert finished.returncode == 2
+    assert finished.stderr.splitlines()[-1].startswith("videossr: the training data changed since ")
     said = finished.stdout + finished.stderr
     then = json.loads((run[0] / "steps" / "global_step_3" / "training_data.json").read_text())["fingerprint"]
     assert f"its fingerprint was {then} and is " in said

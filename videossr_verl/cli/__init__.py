@@ -6,7 +6,6 @@ A verb is a module with SUMMARY, HELP, add_arguments(parser) and run(args) -> ex
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from videossr_verl.cli import (
@@ -25,7 +24,7 @@ from videossr_verl.cli import (
     viubench,
 )
 from videossr_verl.cli.verb import add_verb
-from videossr_verl.errors import BadInput
+from videossr_verl.endings import end_well
 
 VERBS = {
     "build": build,
@@ -45,16 +44,9 @@ VERBS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a verb. Returns its exit code: 2 for wrong input (after one sentence on stderr), 130 after Ctrl-C."""
+    """Runs a verb. Returns its exit code; `videossr_verl.endings` tells which there are."""
     args = _parser().parse_args(argv)
-    try:
-        return args.run(args) or 0
-    except BadInput as error:
-        print(f"videossr: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("videossr: interrupted; the same command goes on from here", file=sys.stderr)
-        return 130
+    return end_well(lambda: args.run(args), getattr(args, "out", None))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ from videossr_verl.errors import BadInput
 SUMMARY = "see whether this machine, or a cluster, is fit to train"
 HELP = """\
 Looks at versions against the tested ones, this package, decoding, a sample's video, the data root, memory, /dev/shm,
-disks, GPUs with their driver, and clocks. One line a finding, with its remedy; changes nothing.
+disks, Ray, GPUs with their driver, and clocks. One line a finding, with its remedy; changes nothing.
 
   videossr doctor
   videossr doctor --data data/pretext/train.parquet --data-root /data/videos --run /shared/run

@@ -10,6 +10,7 @@ from videossr_verl.doctor.data import check_data
 from videossr_verl.doctor.findings import Finding, failure
 from videossr_verl.doctor.gpus import check_gpus
 from videossr_verl.doctor.package import check_decoding, check_package
+from videossr_verl.doctor.ray_here import check_ray
 from videossr_verl.doctor.room import check_room
 from videossr_verl.doctor.versions import check_versions, setup_command
 
@@ -38,6 +39,7 @@ def check_machine(asked: Asked) -> list[Finding]:
         ("decoding", check_decoding),
         ("data", partial(check_data, asked.data_root, asked.data)),
         ("memory and disk", partial(check_room, asked.run)),
+        ("Ray", check_ray),
         ("GPU", check_gpus),
     )
     findings = []

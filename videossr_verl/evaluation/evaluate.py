@@ -16,6 +16,7 @@ from videossr_verl.errors import BadInput
 from videossr_verl.evaluation.answers import append_answers, read_answers
 from videossr_verl.evaluation.questions import Question, questions, read_questions
 from videossr_verl.evaluation.scores import draw_scores, score_rows, scores_as_data, scores_as_markdown
+from videossr_verl.one_writer import one_writer
 
 BATCH = 64  # questions asked at once, and lost at most when the run is killed
 
@@ -69,7 +70,14 @@ def evaluate(settings: EvalSettings, engine_options: dict[str, Any] | None = Non
     if not Path(settings.data_root).is_dir():
         raise BadInput(f"data root '{settings.data_root}' is not a folder on this machine; give --data-root")
     out = Path(settings.out)
-    _claim(out, settings)
+    with one_writer(out, "videossr eval"):
+        _claim(out, settings)
+        return _answer_and_score(rows, settings, out, engine_options)
+
+
+def _answer_and_score(
+    rows: list[dict[str, Any]], settings: EvalSettings, out: Path, engine_options: dict[str, Any] | None
+) -> str:
     file = out / "answers.jsonl"
     known = read_answers(file) if file.exists() else {}
     left = [row for row in rows if row["extra_info"]["index"] not in known]

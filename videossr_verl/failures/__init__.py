@@ -9,15 +9,22 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from videossr_verl.patching import after_import, replace_method
+from videossr_verl.patching import after_import, replace_function, replace_method
 
 
 def install_in_verl() -> None:
-    """Patches verl's modules as they are imported."""
+    """Patches verl's modules, and the command that Hydra makes of its trainer, as they are imported."""
+    after_import("hydra", _command)
     after_import("verl.experimental.agent_loop.agent_loop", _rollout_workers)
     after_import("verl.experimental.reward_loop.reward_loop", _reward_workers)
     after_import("verl.trainer.ppo.v1.replay_buffer", _replay_buffer)
     after_import("verl.trainer.ppo.v1.trainer_base", _trainer)
+
+
+def _command(module: ModuleType) -> None:
+    from videossr_verl.failures import command_end
+
+    replace_function(module, "main", command_end.wrap_hydra_main)
 
 
 def _rollout_workers(module: ModuleType) -> None:
@@ -39,10 +46,13 @@ def _replay_buffer(module: ModuleType) -> None:
 
 
 def _trainer(module: ModuleType) -> None:
-    from videossr_verl.failures import checkpoints, dead_workers, lost_groups, resume, unscored_rows
+    from videossr_verl.failures import checkpoints, dead_workers, lost_groups, one_training, resume, unscored_rows
 
     trainer = module.PPOTrainer
+    replace_method(trainer, "init", one_training.wrap_init)
     replace_method(trainer, "_init_dataloader", lambda stock: resume.looking(unscored_rows.wrap_init_dataloader(stock)))
     replace_method(trainer, "_save_checkpoint", checkpoints.whole)
     replace_method(trainer, "step", lost_groups.counting)
-    replace_method(trainer, "fit", lambda stock: dead_workers.watching(lost_groups.explaining(stock)))
+    replace_method(
+        trainer, "fit", lambda stock: one_training.wrap_fit(dead_workers.watching(lost_groups.explaining(stock)))
+    )

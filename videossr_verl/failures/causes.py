@@ -7,11 +7,19 @@ from ray.exceptions import RayError, RayTaskError, UnserializableException
 LONGEST = 500  # characters
 
 
+def original(error: BaseException) -> BaseException:
+    """What another process raised, where Ray brings it; else the error itself."""
+    while isinstance(error, RayTaskError):
+        brought = error.cause
+        if brought is None or (isinstance(brought, RayError) and not isinstance(brought, RayTaskError)):
+            break  # all that is left is the traceback's text
+        error = brought
+    return error
+
+
 def cause(error: BaseException) -> str:
     """Type and message of an error; of one that Ray brings from another process those of the original."""
-    original = getattr(error, "cause", None) if isinstance(error, RayTaskError) else None
-    if isinstance(original, RayTaskError) or (original is not None and not isinstance(original, RayError)):
-        return cause(original)
-    if isinstance(error, RayTaskError | UnserializableException):  # all that is left is the traceback's text
+    error = original(error)
+    if isinstance(error, RayTaskError | UnserializableException):
         return str(error).strip().splitlines()[-1].strip()[:LONGEST]
     return f"{type(error).__name__}: {' '.join(str(error).split())[:LONGEST]}"

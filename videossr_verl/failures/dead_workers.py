@@ -20,6 +20,8 @@ from typing import Any
 import ray
 from ray.exceptions import ActorUnavailableError, RayActorError
 
+from videossr_verl.errors import MachineError
+
 logger = logging.getLogger(__name__)
 
 PERIOD = 2.0  # seconds between two looks
@@ -43,7 +45,7 @@ def watching(stock: Callable[..., None]) -> Callable[..., None]:
         threading.Thread(target=_watch, args=arguments, daemon=True, name="dead workers").start()
         try:
             stock(self, agent_loop_manager)
-        except DeadWorkerError:
+        except (DeadWorkerError, MachineError):  # they say it all
             raise
         except Exception as error:
             with suppress(TimeoutError):

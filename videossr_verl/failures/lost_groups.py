@@ -15,7 +15,7 @@ from typing import Any
 
 import ray
 
-from videossr_verl.errors import BadInput
+from videossr_verl.errors import BadInput, MachineError
 from videossr_verl.failures.causes import cause
 from videossr_verl.failures.reward_errors import RewardError
 from videossr_verl.mailbox import open_mailbox
@@ -145,6 +145,8 @@ def explaining(stock: Callable[..., None]) -> Callable[..., None]:
         box = open_mailbox(MAILBOX)  # it lives as long as the trainer
         try:
             stock(self, agent_loop_manager)
+        except MachineError:  # it says it all
+            raise
         except Exception as error:
             lost = _ledger(self).write(self.global_steps, ray.get(box.take.remote()))
             if not lost:

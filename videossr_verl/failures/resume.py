@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 from videossr_verl.errors import BadInput
 from videossr_verl.failures.changed_settings import settings_of, tell_changes
-from videossr_verl.failures.checkpoints import MARKER
+from videossr_verl.failures.checkpoints import MARKER, put_back
 from videossr_verl.failures.fingerprint import read_fingerprint
 
 
@@ -37,6 +37,7 @@ def looking(stock: Callable[..., None]) -> Callable[..., None]:
 
 def checkpoint_to_resume(trainer: DictConfig) -> Path | None:
     """The folder that verl will load, None for a run from the start; BadInput where it is named but not there."""
+    put_back(Path(trainer.default_local_dir))
     if trainer.resume_mode == "resume_path":
         folder = Path(trainer.resume_from_path)
         if not folder.is_dir():

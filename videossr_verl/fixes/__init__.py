@@ -4,6 +4,7 @@ Without some of them the rollout and the trainer see different prompts, without 
 log-probs of separate_async may be those of newer weights; without fused_output_layer and
 text_only_rows a run ends with an error; without rollout_dump the rollouts that a run wrote down cannot be used
 again; without frozen_vision and remote_code a setting does nothing; without the
+without open_server strangers may ask the rollout's servers; without the
 others (repeated_media, repeated_positions, pixel_transfer, slow_polling) all is right and slow. One file each; a file
 can be deleted when its test in tests/fixes says that the library no longer needs it.
 """
@@ -37,6 +38,7 @@ def install_in_verl() -> None:
     after_import("verl.workers.engine_workers", _frozen_vision_in_workers)
     after_import("verl.workers.engine.fsdp.transformer_impl", _frozen_vision_in_engine)
     after_import("verl.utils.fsdp_utils", _saved_weights)
+    after_import("verl.workers.rollout.vllm_rollout.vllm_async_server", _open_server)
 
 
 @functools.cache
@@ -149,6 +151,12 @@ def _saved_weights(module: ModuleType) -> None:
     from videossr_verl.fixes import saved_weights
 
     saved_weights.apply(module)
+
+
+def _open_server(module: ModuleType) -> None:
+    from videossr_verl.fixes import open_server
+
+    open_server.apply(module)
 
 
 def _remote_code(module: ModuleType) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from videossr_verl.endings import end_well
 from videossr_verl.errors import BadInput
 from videossr_verl.tiny.generated_videos import generate_videos
 
@@ -51,4 +53,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(end_well(main))

@@ -31,6 +31,7 @@ import numpy as np
 
 from videossr_verl.video.decode import DEFAULT_DECODER, decode
 from videossr_verl.video.probe import content_id
+from videossr_verl.writable_folder import make_writable
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class FrameCache:
 
     def __init__(self, folder: str | os.PathLike[str], max_bytes: float) -> None:
         self._folder, self._max_bytes = Path(folder), max_bytes
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_writable(self._folder)
         self._lock = threading.Lock()
         self._unweighed = float("inf")  # a first file may be one too many
         self.counts: Counter[str] = Counter(hit=0, miss=0, damaged=0, unwritable=0)

@@ -1,0 +1,74 @@
+"""How a command ends: with one sentence on stderr and an exit code that tells what kind of end it was.
+
+0 done, 1 the machine failed (a full disk, storage that is gone), 2 wrong input, 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+from videossr_verl.errors import BadInput, MachineError, machine_failure
+
+SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+def end_well(run: Callable[[], int | None], place: object = None) -> int:
+    """Runs a command and returns its exit code; what it ends with is told in one sentence.
+
+    Args:
+        place: where it writes, for errors of the system that name no file.
+    """
+    try:
+        with stopped_by_signals() as received:
+            return run() or 0
+    except BadInput as error:
+        return _tell(error, 2)
+    except MachineError as error:
+        return _tell(error, 1)
+    except OSError as error:
+        told = machine_failure(error, place)
+        if told is None:
+            raise
+        return _tell(told, 1)
+    except SystemExit:  # its code may be another one, where it came through Ray
+        if not received:
+            raise
+        return _tell(f"stopped by {received[0].name}; the same command goes on from here", 128 + received[0])
+    except KeyboardInterrupt:
+        return _tell("interrupted; the same command goes on from here", 130)
+
+
+def _tell(sentence: object, code: int) -> int:
+    print(f"videossr: {sentence}", file=sys.stderr)
+    return code
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[list[signal.Signals]]:
+    """Makes SIGTERM and SIGHUP raise SystemExit in here, once, and yields the list that they are put down in.
+
+    What is open is closed on the way out, and processes are ended; a second signal ends this one at once. A signal that
+    somebody ignores (nohup) or handles stays as it is.
+    """
+    received: list[signal.Signals] = []
+
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
+        signal.signal(number, signal.SIG_DFL)
+        received.append(signal.Signals(number))
+        raise SystemExit(128 + number)
+
+    main = threading.current_thread() is threading.main_thread()
+    ours = [number for number in SIGNALS if main and signal.getsignal(number) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, stop)
+    try:
+        yield received
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
