@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from reward_fns import compute_score
-from videossr_verl.evaluation.evaluate import BATCH, Engine
-from videossr_verl.evaluation.questions import Question, questions
+from videossr_verl.errors import BadInput
+from videossr_verl.evaluation.asking import ask, tell_unanswered
+from videossr_verl.evaluation.engine import Engine, Lost, Sampling
+from videossr_verl.video.rejected import VideoRejected
+from videossr_verl.whole_file import write_whole
 
 BINS = 10
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -48,26 +50,27 @@ class Fit:
 
 
 def sample_groups(
-    rows: Sequence[dict[str, Any]],
-    data_root: str | Path,
-    engine: Engine,
-    group: int,
-    temperature: float,
-    max_tokens: int,
-    seed: int = 0,
-) -> dict[int, list[str]]:
-    """`group` completions of each row's question, by id; questions whose video cannot be shown are left out."""
+    rows: Sequence[dict[str, Any]], data_root: str | Path, engine: Engine, how: Sampling
+) -> tuple[dict[int, list[str]], str]:
+    """The completions of each row's question, by id, and which questions are left out and why, in one sentence or "".
+
+    Raises:
+        BadInput: no question got its completions.
+    """
     sampled: dict[int, list[str]] = {}
-    waiting: list[Question] = []
-    asked = questions(rows, data_root, engine.factor)
-    for number, (_, question) in enumerate(tqdm(asked, "sample", len(rows), unit="question"), 1):
-        if isinstance(question, Question):
-            waiting.append(question)
-        if waiting and (len(waiting) * group >= BATCH or number == len(rows)):
-            texts = engine.answer(waiting, group, temperature, max_tokens, seed)
-            sampled |= {q.id: answers for q, answers in zip(waiting, texts, strict=True)}
-            waiting.clear()
-    return sampled
+    not_shown, lost = [], []
+    for identity, outcome in ask(rows, data_root, engine, how):
+        match outcome:
+            case Lost(reason):
+                lost.append(reason)
+            case VideoRejected():
+                not_shown.append(str(outcome))
+            case completions:
+                sampled[identity] = completions
+    told = tell_unanswered(len(rows), not_shown, lost)
+    if not sampled:
+        raise BadInput(f"nothing can be said: {told}")
+    return sampled, told
 
 
 def fits(rows: Iterable[Mapping[str, Any]], sampled: Mapping[int, Sequence[str]]) -> list[Fit]:
@@ -140,4 +143,4 @@ def _verdict(fit: Fit) -> str:
 def write_probe(found: Sequence[Fit], out: str | Path) -> None:
     """JSON data into the file `out`."""
     data = {"subsets": [asdict(fit) for fit in found], "recommended": recommended(found)}
-    Path(out).write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    write_whole(Path(out), json.dumps(data, indent=2) + "\n")
