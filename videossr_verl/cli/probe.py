@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from videossr_verl.cli.asking import add_asking
 from videossr_verl.errors import BadInput
@@ -32,8 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Samples, and prints what fits."""
-    from pathlib import Path
-
     from videossr_verl.dataset_folder import stored_data_root
     from videossr_verl.evaluation import probe
     from videossr_verl.evaluation.engine import Sampling, check_numbers, open_engine
@@ -44,8 +43,8 @@ def run(args: argparse.Namespace) -> None:
     check_numbers(args.limit, args.max_tokens, args.temperature, args.timeout)
     rows = read_questions(args.data)[: args.limit]
     root = args.data_root or stored_data_root(Path(args.data).parent)
-    if args.out and not os.access(Path(args.out).parent, os.W_OK):
-        raise BadInput(f"'{args.out}' cannot be written: its folder is not there, or is read-only; give another --out")
+    if args.out:
+        _check_writable(Path(args.out))
     engine = open_engine(args.model, args.base_url, args.timeout, rows, {"tensor_parallel_size": args.tensor_parallel})
     how = Sampling(args.group, args.temperature, args.max_tokens)
     sampled, told = probe.sample_groups(rows, root, engine, how)
@@ -55,3 +54,9 @@ def run(args: argparse.Namespace) -> None:
     print(probe.as_text(found))
     if args.out:
         probe.write_probe(found, args.out)
+
+
+def _check_writable(file: Path) -> None:
+    """BadInput before the first question is asked, where the figures could not be written after the last."""
+    if file.is_dir() or not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
+        raise BadInput(f"'{file}' cannot be written: give a file in a folder that is there and can be written")

@@ -50,11 +50,11 @@ def tell_unanswered(total: int, not_shown: Sequence[str], lost: Sequence[str]) -
     Args:
         total: questions.
         not_shown: why videos cannot be shown.
-        lost: why questions got no answer.
+        lost: why nothing came back for a question that was asked.
     """
     parts = [
         f"{len(reasons)} {what} (first: {reasons[0]})"
-        for what, reasons in (("whose video cannot be shown", not_shown), ("that got none", lost))
+        for what, reasons in (("whose video cannot be shown", not_shown), ("lost", lost))
         if reasons
     ]
     return f"{len(not_shown) + len(lost)} of {total} questions have no answer: {', '.join(parts)}" if parts else ""

@@ -59,8 +59,9 @@ def evaluate(settings: EvalSettings, engine_options: dict[str, Any] | None = Non
     rows = read_questions(settings.data)[: settings.limit]
     if not Path(settings.data_root).is_dir():
         raise BadInput(f"data root '{settings.data_root}' is not a folder on this machine; give --data-root")
-    asked = _what_is_asked(settings)
-    return _answer_and_score(rows, asked, settings, engine_options)
+    asked, out = _what_is_asked(settings), Path(settings.out)
+    _claim(out, asked)
+    return _answer_and_score(rows, settings, out, engine_options)
 
 
 def _what_is_asked(settings: EvalSettings) -> dict[str, Any]:
@@ -78,13 +79,8 @@ def _what_is_asked(settings: EvalSettings) -> dict[str, Any]:
 
 
 def _answer_and_score(
-    rows: Sequence[dict[str, Any]],
-    asked: Mapping[str, Any],
-    settings: EvalSettings,
-    engine_options: dict[str, Any] | None,
+    rows: Sequence[dict[str, Any]], settings: EvalSettings, out: Path, engine_options: dict[str, Any] | None
 ) -> str:
-    out = Path(settings.out)
-    _claim(out, asked)
     file = out / "answers.jsonl"
     known = read_outcomes(file) if file.exists() else {}
     left = [row for row in rows if (answer := known.get(row["extra_info"]["index"])) is None or answer.lost]
@@ -112,7 +108,7 @@ def _score(rows: Sequence[dict[str, Any]], answers: Mapping[int, Answer], model:
     not_shown, lost = ([a.error for a in errors if a.lost == of_lost] for of_lost in (False, True))
     text = scores_as_markdown(model, scores)
     if told := tell_unanswered(len(rows), not_shown, lost):
-        text += f"\n{told}; each earns 0{'; the same command asks the latter again' if lost else ''}\n"
+        text += f"\n{told}; each earns 0{'; the same command asks the lost ones again' if lost else ''}\n"
     data = scores_as_data(model, scores) | {"not_shown": len(not_shown), "lost": len(lost)}
     write_whole(out / "scores.json", json.dumps(data, indent=2) + "\n")
     write_whole(out / "scores.md", text)

@@ -102,30 +102,30 @@ class OpenAIEngine:
         body = await asyncio.to_thread(chat_request, question, self._model, how)
         most = BYTES + BYTES_PER_TOKEN * how.max_tokens * how.samples
         try:
-            async with asyncio.timeout(self._timeout) as limit:
-                reply = await self._reply(client, body, most, limit.when())
-            completions = read_completions(reply, how.samples, most)
-        except TimeoutError:
-            return question.id, Lost(f"the server gave no whole answer within {self._timeout:g} s")
+            completions = read_completions(await self._reply(client, body, most), how.samples, most)
         except NoAnswer as error:
             return question.id, Lost(self._shown(str(error)))
         self._answered += 1
         return question.id, [without_secrets(text, self._server.secrets) for text in completions]
 
-    async def _reply(self, client: httpx.AsyncClient, body: bytes, most: int, end: float) -> Reply:
+    async def _reply(self, client: httpx.AsyncClient, body: bytes, most: int) -> Reply:
         """The first reply that is neither a refusal nor a passing trouble.
 
         A server may be in trouble with one question alone, time after time: where it answered others since the last
         wait began, the question is lost, and the run is not.
-
-        Args:
-            end: of the time for it, on the loop's clock.
         """
-        answered = self._answered
+        clock = asyncio.get_running_loop().time
+        end = clock() + self._timeout
+        answered, trouble = self._answered, ""
         for retry in range(self._retries + 1):
             wait = None
             try:
-                reply = await post(client, self._server.chat, body, most)
+                async with asyncio.timeout_at(end):
+                    reply = await post(client, self._server.chat, body, most)
+            except TimeoutError:
+                if not trouble:
+                    raise NoAnswer(f"the server gave no whole answer within {self._timeout:g} s") from None
+                break
             except httpx.TransportError as error:
                 trouble = f"cannot be reached, or breaks off: {self._shown(str(error) or type(error).__name__)}"
             else:
@@ -133,7 +133,7 @@ class OpenAIEngine:
                     self._check(reply)
                     return reply
                 trouble, wait = self._status(reply), asked_to_wait(reply.headers)
-            left = end - asyncio.get_running_loop().time()
+            left = end - clock()
             if wait is not None and wait >= left:
                 self._end(f"{trouble}; it asks to wait {wait:.0f} s, more than the {self._timeout:g} s of --timeout")
             if wait is None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 from urllib.parse import unquote
 
 LONGEST = 300  # characters that are shown
@@ -14,7 +17,8 @@ MARK = "***"
 def shown_words(text: str, secrets: Sequence[str] = ()) -> str:
     """One printable line of bounded length, in which each part of a secret of `PART` characters is hidden.
 
-    Letters count as equal in either case, and `%41` as the letter that it stands for.
+    A shorter secret is hidden where it stands as a word. Letters count as equal in either case, and `%41` as the
+    letter that it stands for.
     """
     text = text[:READ]
     while (plain := unquote(text)) != text:
@@ -34,19 +38,16 @@ def without_secrets(text: str, secrets: Sequence[str]) -> str:
 
 def _without_parts(text: str, secrets: Sequence[str]) -> str:
     lower = text.lower()
-    hidden = [False] * len(lower)
-    for secret in map(str.lower, secrets):
-        size = min(PART, len(secret))
-        parts = {secret[i : i + size] for i in range(len(secret) - size + 1)}
-        for start in range(len(lower) - size + 1):
-            if lower[start : start + size] in parts:
-                hidden[start : start + size] = [True] * size
     if len(lower) != len(text):  # a few letters of other scripts become two
         text = lower
-    pieces = []
-    for position, character in enumerate(text):
-        if not hidden[position]:
-            pieces.append(character)
-        elif not position or not hidden[position - 1]:
-            pieces.append(MARK)
-    return "".join(pieces)
+    hidden = [False] * len(text)
+    for secret in map(str.lower, secrets):
+        parts = {secret[i : i + PART] for i in range(len(secret) - PART + 1)}
+        places = [i for i in range(len(text)) if lower[i : i + PART] in parts]
+        if len(secret) < PART:
+            places = [found.start() for found in re.finditer(rf"(?<!\w){re.escape(secret)}(?!\w)", lower)]
+        for start in places:
+            size = min(PART, len(secret))
+            hidden[start : start + size] = [True] * size
+    runs = groupby(zip(text, hidden, strict=True), key=itemgetter(1))
+    return "".join(MARK if secret else "".join(character for character, _ in run) for secret, run in runs)

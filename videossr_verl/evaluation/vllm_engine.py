@@ -52,11 +52,18 @@ class VllmEngine:
         """(id, completions) of each question, in order.
 
         Raises:
+            BadInput: nothing can be answered in this way.
             MachineError: the engine has stopped.
         """
         from vllm import SamplingParams
+        from vllm.exceptions import VLLMClientError
 
-        sampling = SamplingParams(n=how.samples, temperature=how.temperature, max_tokens=how.max_tokens, seed=how.seed)
+        try:
+            sampling = SamplingParams(
+                n=how.samples, temperature=how.temperature, max_tokens=how.max_tokens, seed=how.seed
+            )
+        except (VLLMClientError, ValueError) as error:
+            raise BadInput(f"vLLM cannot sample like this: {shown_words(str(error))}") from error
         requests = [self._request(question) for question in asked]
         for question, outcome in zip(asked, self._outcomes(requests, sampling), strict=True):
             yield question.id, outcome
