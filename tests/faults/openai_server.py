@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import random
 import socket
 import struct
 import threading
@@ -100,7 +101,8 @@ class Manner:
 
     Attributes:
         behave: answers the question on the wire.
-        costs: "nothing" (an answer comes), "the question" (it is lost) or "the run" (it ends with a sentence).
+        costs: "nothing" (an answer comes), "the question" (it is lost), "the run" (it ends with a sentence), or
+            "any of these" as it happens.
     """
 
     behave: Callable[[Wire], None]
@@ -199,7 +201,19 @@ def _bare(key: str) -> str:
     return key.removeprefix("Bearer ").removeprefix("Basic ")
 
 
-QUESTION, RUN, NOTHING = "the question", "the run", "nothing"
+def _changed_bytes(wire: Wire) -> None:
+    """A good reply with some bytes changed, put in or left out."""
+    rng = random.Random(len(wire.home.asked))
+    body = json.dumps({"choices": [{"message": {"content": ANSWER}}]}).encode()
+    reply = bytearray(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+    for _ in range(rng.randrange(1, 6)):
+        place = rng.randrange(len(reply))
+        reply[place : place + rng.randrange(3)] = rng.randbytes(rng.randrange(3))
+    wire.wfile.write(reply)
+    wire.close_connection = True
+
+
+QUESTION, RUN, NOTHING, ANY = "the question", "the run", "nothing", "any of these"
 MANNERS: dict[str, Manner] = {
     "good": Manner(_good, NOTHING),
     "answers with other fields": Manner(lambda wire: wire.complete(ANSWER, usage=None, model=7), NOTHING),
@@ -234,6 +248,7 @@ MANNERS: dict[str, Manner] = {
     "huge answer": Manner(lambda wire: wire.complete("1," * (8 << 20)), QUESTION),
     "endless answer": Manner(_endless_body, QUESTION),
     "gzip bomb": Manner(_bomb, QUESTION),
+    "status 101": Manner(lambda wire: wire.head(101, {"upgrade": "x", "connection": "upgrade"}), RUN),
     "status 204": Manner(lambda wire: wire.head(204, {}), QUESTION),
     "status 206": Manner(lambda wire: wire.send(206, "{}"), QUESTION),
     # What takes too long.
@@ -273,6 +288,7 @@ MANNERS: dict[str, Manner] = {
     "resets": Manner(_reset, RUN),
     "no HTTP": Manner(_no_http, RUN),
     "endless headers": Manner(_endless_headers, RUN),
+    "changed bytes": Manner(_changed_bytes, ANY),
     # Redirects: nowhere else goes the key, nor a question.
     **{f"redirect {status}": Manner(_redirect(status, _elsewhere), RUN) for status in (300, 301, 302, 303, 307, 308)},
     "redirect to a file": Manner(_redirect(307, lambda wire: "file:///etc/passwd"), RUN),

@@ -4,7 +4,7 @@ import time
 from urllib.parse import quote
 
 import pytest
-from openai_server import ANSWER, MANNERS, NOTHING, QUESTION, basic, serving
+from openai_server import ANSWER, ANY, MANNERS, NOTHING, QUESTION, basic, serving
 
 from videossr_verl.errors import BadInput
 from videossr_verl.evaluation.engine import Lost, Sampling
@@ -51,7 +51,7 @@ def test_what_a_manner_costs(manner):
             told, costs = str(error), "the run"
             assert told.startswith(f"the server {server.url} ")
             assert told.endswith("; the answers so far are kept, and the same command goes on")
-        assert costs == MANNERS[manner].costs, told
+        assert MANNERS[manner].costs in (costs, ANY), told
         assert shows_no_part(told)
         assert time.monotonic() - start < TIMEOUT + 5
         assert not other.asked
