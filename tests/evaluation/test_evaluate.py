@@ -140,6 +140,6 @@ def test_a_question_that_vllm_refuses_is_lost_alone(tiny_model, rows, corpus_fol
         raise RuntimeError("out of memory")
 
     engine._llm.llm_engine.step, stock = breaks, engine._llm.llm_engine.step
-    with pytest.raises(MachineError, match=r"vLLM has stopped \(RuntimeError: out of memory\); the same command"):
+    with pytest.raises(MachineError, match=r"vLLM has stopped \(RuntimeError: out of memory\)"):
         list(engine.answer(asked[:2], Sampling(1, 0.0, 4)))
     engine._llm.llm_engine.step = stock

@@ -17,6 +17,7 @@ MEANS = (
     "request to another address; the same command and a good server then have all answers, those of before untouched"
 )
 TRIES = 160
+GO_ON = "; the answers so far are kept, and the same command goes on"
 SHARES = {"all": 1.0, "half": 0.5, "few": 0.15}
 
 
@@ -69,8 +70,8 @@ def _ends_otherwise(code: int, told: str, before: dict[int, dict], server: IllMa
         return ["a lost question has an answer, or a reason that cannot be printed"]
     if code == 2:
         sentence = told.splitlines()[-1]
-        whole = sentence.startswith("videossr: the server http://127.0.0.1:") and sentence.isprintable()
-        return [] if whole and shown - {NOTHING, QUESTION} else [f"ended with: {sentence}"]
+        whole = sentence.startswith("videossr: the server http://127.0.0.1:") and sentence.endswith(GO_ON)
+        return [] if whole and sentence.isprintable() and shown - {NOTHING, QUESTION} else [f"ended with: {sentence}"]
     if code or (QUESTION in shown) > bool(lost) or len(before) != 8:
         return [f"exit code {code}, {len(lost)} lost of {len(before)}"]
     return []

@@ -35,7 +35,7 @@ def run_eval(data: Path, out: Path, url: str, key: str, *options: str, timeout: 
     """
     command = ["eval", "--model", "m", f"--data={data}", f"--out={out}", "--base-url", url, "--timeout", str(timeout)]
     said, told = io.StringIO(), io.StringIO()
-    with patch.dict(os.environ, OPENAI_API_KEY=key), redirect_stdout(said), redirect_stderr(told):
+    with patch.dict(os.environ, OPENAI_API_KEY=key, NO_PROXY="127.0.0.1"), redirect_stdout(said), redirect_stderr(told):
         code = main([*command, *options])
     return code, said.getvalue(), told.getvalue()
 

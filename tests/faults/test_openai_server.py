@@ -24,6 +24,7 @@ def question(number: int) -> Question:
 @pytest.fixture(autouse=True)
 def key(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
 def outcomes(url, count=1, timeout=TIMEOUT, how=HOW):
@@ -50,7 +51,6 @@ def test_what_a_manner_costs(manner):
         except BadInput as error:
             told, costs = str(error), "the run"
             assert told.startswith(f"the server {server.url} ")
-            assert told.endswith("; the answers so far are kept, and the same command goes on")
         assert MANNERS[manner].costs in (costs, ANY), told
         assert shows_no_part(told)
         assert time.monotonic() - start < TIMEOUT + 5

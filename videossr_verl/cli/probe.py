@@ -17,7 +17,8 @@ groups whose answers all earn the same have no advantage and teach nothing.
 
   videossr probe --model Qwen/Qwen2.5-VL-7B-Instruct --data data/levels/train.parquet -k 8 --limit 200
 
-A question whose video cannot be shown, or that got no K answers, is left out, and told.
+A question whose video cannot be shown, or that got no K answers, is left out, and told. What ends the sampling early
+ends the command after the figures of what was sampled.
 
 To compare difficulties, build a data set whose preset has several subsets of a task (see data_preprocess/presets.py).
 """
@@ -47,13 +48,15 @@ def run(args: argparse.Namespace) -> None:
         _check_writable(Path(args.out))
     engine = open_engine(args.model, args.base_url, args.timeout, rows, {"tensor_parallel_size": args.tensor_parallel})
     how = Sampling(args.group, args.temperature, args.max_tokens)
-    sampled, told = probe.sample_groups(rows, root, engine, how)
-    if told:
-        print(f"note: {told}: left out", file=sys.stderr)
-    found = probe.fits(rows, sampled)
+    sampled = probe.sample_groups(rows, root, engine, how)
+    if sampled.left_out:
+        print(f"note: {sampled.left_out}; left out", file=sys.stderr)
+    found = probe.fits(rows, sampled.groups)
     print(probe.as_text(found))
     if args.out:
         probe.write_probe(found, args.out)
+    if sampled.ended:
+        raise sampled.ended
 
 
 def _check_writable(file: Path) -> None:

@@ -38,10 +38,7 @@ def ask(
                 if not isinstance(outcome, VideoRejected):
                     lost = lost + 1 if isinstance(outcome, Lost) else 0
                 if lost == LOST_IN_A_ROW:
-                    raise BadInput(
-                        f"{lost} questions in a row got no answer, the last because {outcome.reason}; the answers so "
-                        "far are kept, and the same command asks the other questions"
-                    )
+                    raise BadInput(f"{lost} questions in a row got no answer, the last because {outcome.reason}")
 
 
 def tell_unanswered(total: int, not_shown: Sequence[str], lost: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from videossr_verl.errors import BadInput, machine_failure
+from videossr_verl.errors import BadInput, MachineError, machine_failure
 from videossr_verl.evaluation.answers import Answer, append_answer, read_outcomes
 from videossr_verl.evaluation.asking import ask, tell_unanswered
 from videossr_verl.evaluation.engine import TIMEOUT, Lost, Sampling, check_numbers, open_engine
@@ -87,8 +87,11 @@ def _answer_and_score(
     if left:
         engine = open_engine(settings.model, settings.base_url, settings.timeout, rows, engine_options)
         how = Sampling(1, settings.temperature, settings.max_tokens, settings.seed)
-        for identity, outcome in ask(left, settings.data_root, engine, how):
-            append_answer(file, identity, _answer(outcome))
+        try:
+            for identity, outcome in ask(left, settings.data_root, engine, how):
+                append_answer(file, identity, _answer(outcome))
+        except (BadInput, MachineError) as error:
+            raise type(error)(f"{error}; the answers so far are kept, and the same command goes on") from error
     return _score(rows, read_outcomes(file), settings.model, out)
 
 

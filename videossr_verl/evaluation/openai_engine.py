@@ -32,7 +32,6 @@ FIRST_WAIT, LONGEST_WAIT = 0.5, 8.0  # seconds between tries; doubled each time
 CONNECT = 10.0  # seconds for a connection
 BYTES = 1 << 20  # of an answer, and further ones for each token that was asked for
 BYTES_PER_TOKEN = 64
-GO_ON = "the answers so far are kept, and the same command goes on"
 
 
 class OpenAIEngine:
@@ -175,4 +174,4 @@ class OpenAIEngine:
         return shown_words(text, self._server.secrets)
 
     def _end(self, trouble: str) -> NoReturn:
-        raise BadInput(f"the server {self._server.shown} {trouble}; {GO_ON}") from None
+        raise BadInput(f"the server {self._server.shown} {trouble}") from None

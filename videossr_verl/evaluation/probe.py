@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from reward_fns import compute_score
-from videossr_verl.errors import BadInput
+from videossr_verl.errors import BadInput, MachineError
 from videossr_verl.evaluation.asking import ask, tell_unanswered
 from videossr_verl.evaluation.engine import Engine, Lost, Sampling
 from videossr_verl.video.rejected import VideoRejected
@@ -49,28 +49,44 @@ class Fit:
     histogram: tuple[int, ...]
 
 
-def sample_groups(
-    rows: Sequence[dict[str, Any]], data_root: str | Path, engine: Engine, how: Sampling
-) -> tuple[dict[int, list[str]], str]:
-    """The completions of each row's question, by id, and which questions are left out and why, in one sentence or "".
+@dataclass(frozen=True)
+class Sampled:
+    """What was sampled.
+
+    Attributes:
+        groups: completions by the question's id.
+        left_out: which questions have none and why, in one sentence; "" where all have theirs.
+        ended: what ended the sampling before the last question.
+    """
+
+    groups: dict[int, list[str]]
+    left_out: str
+    ended: BadInput | MachineError | None
+
+
+def sample_groups(rows: Sequence[dict[str, Any]], data_root: str | Path, engine: Engine, how: Sampling) -> Sampled:
+    """Completions of each row's question; what was sampled before an error is kept.
 
     Raises:
-        BadInput: no question got its completions.
+        BadInput, MachineError: nothing was sampled.
     """
-    sampled: dict[int, list[str]] = {}
-    not_shown, lost = [], []
-    for identity, outcome in ask(rows, data_root, engine, how):
-        match outcome:
-            case Lost(reason):
-                lost.append(reason)
-            case VideoRejected():
-                not_shown.append(str(outcome))
-            case completions:
-                sampled[identity] = completions
-    told = tell_unanswered(len(rows), not_shown, lost)
-    if not sampled:
-        raise BadInput(f"nothing can be said: {told}")
-    return sampled, told
+    groups: dict[int, list[str]] = {}
+    not_shown, lost, ended = [], [], None
+    try:
+        for identity, outcome in ask(rows, data_root, engine, how):
+            match outcome:
+                case Lost(reason):
+                    lost.append(reason)
+                case VideoRejected():
+                    not_shown.append(str(outcome))
+                case completions:
+                    groups[identity] = completions
+    except (BadInput, MachineError) as error:
+        ended = error
+    left_out = tell_unanswered(len(rows), not_shown, lost)
+    if not groups:
+        raise ended or BadInput(left_out)
+    return Sampled(groups, left_out, ended)
 
 
 def fits(rows: Iterable[Mapping[str, Any]], sampled: Mapping[int, Sequence[str]]) -> list[Fit]:

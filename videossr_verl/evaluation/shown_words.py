@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from html import unescape
 from itertools import groupby
 from operator import itemgetter
 from urllib.parse import unquote
@@ -17,11 +18,11 @@ MARK = "***"
 def shown_words(text: str, secrets: Sequence[str] = ()) -> str:
     """One printable line of bounded length, in which each part of a secret of `PART` characters is hidden.
 
-    A shorter secret is hidden where it stands as a word. Letters count as equal in either case, and `%41` as the
-    letter that it stands for.
+    A shorter secret is hidden where it stands as a word. Letters count as equal in either case, and `%41` or `&#65;`
+    as the letter that it stands for.
     """
     text = text[:READ]
-    while (plain := unquote(text)) != text:
+    while (plain := unescape(unquote(text))) != text:
         text = plain
     line = " ".join(_without_parts(text, secrets).split())
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)

@@ -78,7 +78,7 @@ class VllmEngine:
         except Exception as error:  # of many types, by model and by what is wrong with a request
             told = shown_words(f"{type(error).__name__}: {error}")
             if isinstance(error, VLLMServerError) or self._llm.llm_engine.has_unfinished_requests():
-                raise MachineError(f"vLLM has stopped ({told}); the same command goes on from here") from error
+                raise MachineError(f"vLLM has stopped ({told})") from error
         if len(requests) == 1:
             return [Lost(f"vLLM refuses the question: {told}")]
         half = len(requests) // 2
