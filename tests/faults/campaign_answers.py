@@ -52,9 +52,9 @@ def _faults(data: Path, out: Path, server: IllMannered, full: int, cut: float) -
     """What was not as promised."""
     with files_end_at(full):
         code, _, told = run_eval(data, out, server.url, KEY)
-    faults = (
-        [] if code == 1 and told.splitlines()[-1].startswith("videossr: ") else [f"ended with {code}: {told[-300:]}"]
-    )
+    faults = []
+    if code != 1 or not told.splitlines()[-1].startswith("videossr: "):
+        faults.append(f"ended with {code}: {told[-300:]}")
     if hidden := [file.name for file in out.glob(".*.partial")]:
         faults.append(f"{hidden} left")
     file = out / "answers.jsonl"
