@@ -16,6 +16,7 @@ from videossr_verl.evaluation.asking import ask, tell_unanswered
 from videossr_verl.evaluation.engine import TIMEOUT, Lost, Sampling, check_numbers, open_engine
 from videossr_verl.evaluation.questions import read_questions
 from videossr_verl.evaluation.scores import draw_scores, score_rows, scores_as_data, scores_as_markdown
+from videossr_verl.evaluation.server import read_server
 from videossr_verl.video.rejected import VideoRejected
 from videossr_verl.whole_file import whole_file, write_whole
 
@@ -66,8 +67,6 @@ def evaluate(settings: EvalSettings, engine_options: dict[str, Any] | None = Non
 
 def _what_is_asked(settings: EvalSettings) -> dict[str, Any]:
     """What a folder's answers are to; a server's address without what may be secret in it."""
-    if settings.base_url is not None:
-        from videossr_verl.evaluation.server import read_server
     return {
         "model": settings.model,
         "server": None if settings.base_url is None else read_server(settings.base_url).shown,
