@@ -137,15 +137,16 @@ def test_a_signal_keeps_what_was_answered_and_waits_for_nothing(number, code, da
 
 
 @pytest.mark.parametrize("name", ["my runs (2)", "jürgen", "a=b#c", "it's", "-out", "100%{}$HOME\\n"])
-def test_any_path_works(name, data, tmp_path, monkeypatch):
+def test_any_path_works(name, data, corpus_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).mkdir()
-    for file in (data, data.parent / "dataset.json"):
-        (tmp_path / name / file.name).write_bytes(file.read_bytes())
+    (tmp_path / name / "train.parquet").write_bytes(data.read_bytes())
+    (tmp_path / name / "videos").symlink_to(corpus_folder)
+    options = ["--limit", "2", f"--data-root={name}/videos"]
     with serving() as server:
-        code, _, told = run_eval(f"{name}/train.parquet", f"{name}/out", server.url, KEY, "--limit", "2")
+        code, _, told = run_eval(f"{name}/train.parquet", f"{name}/out", server.url, KEY, *options)
     assert code == 0, told
-    assert len(answers(tmp_path / name / "out")) == 2
+    assert [entry["answer"] for entry in answers(tmp_path / name / "out").values()] == [ANSWER] * 2
 
 
 def test_another_server_is_noticed_and_no_secret_stored(data, tmp_path):
