@@ -41,9 +41,12 @@ def run_eval(data: Path, out: Path, url: str, key: str, *options: str, timeout: 
 
 
 def answers(out: Path) -> dict[int, dict]:
-    """The last line of each question in OUT/answers.jsonl, read as any program would."""
+    """The last line of each question in OUT/answers.jsonl, as any program reads it; none where a line is no JSON."""
     lines = (out / "answers.jsonl").read_text("utf-8").splitlines() if (out / "answers.jsonl").exists() else []
-    return {entry["id"]: entry for entry in map(json.loads, lines)}
+    try:
+        return {entry["id"]: entry for entry in map(json.loads, lines)}
+    except ValueError:
+        return {}
 
 
 def written(out: Path) -> str:
