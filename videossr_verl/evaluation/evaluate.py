@@ -17,6 +17,7 @@ from videossr_verl.evaluation.engine import TIMEOUT, Lost, Sampling, check_numbe
 from videossr_verl.evaluation.questions import read_questions
 from videossr_verl.evaluation.scores import draw_scores, score_rows, scores_as_data, scores_as_markdown
 from videossr_verl.evaluation.server import read_server
+from videossr_verl.result_folder import make_result_folder
 from videossr_verl.video.rejected import VideoRejected
 from videossr_verl.whole_file import whole_file, write_whole
 
@@ -61,6 +62,7 @@ def evaluate(settings: EvalSettings, engine_options: dict[str, Any] | None = Non
     if not Path(settings.data_root).is_dir():
         raise BadInput(f"data root '{settings.data_root}' is not a folder on this machine; give --data-root")
     asked, out = _what_is_asked(settings), Path(settings.out)
+    make_result_folder(out)
     _claim(out, asked)
     return _answer_and_score(rows, settings, out, engine_options)
 
@@ -123,7 +125,6 @@ def _claim(out: Path, asked: Mapping[str, Any]) -> None:
     """Notes in OUT what its answers are to; BadInput if they are to something else."""
     note = out / "eval.json"
     try:
-        out.mkdir(parents=True, exist_ok=True)
         found = json.loads(note.read_bytes()) if note.exists() else asked
         if not isinstance(found, dict):
             raise ValueError(f"'{note}' is no JSON object")

@@ -14,6 +14,7 @@ from videossr_verl.evaluation.questions import read_questions
 from videossr_verl.evaluation.scores import score_rows, scores_as_data, scores_as_markdown
 from videossr_verl.evaluation.viubench import score
 from videossr_verl.evaluation.viubench_table import as_data, as_markdown
+from videossr_verl.result_folder import make_result_folder
 from videossr_verl.whole_file import write_whole
 
 
@@ -35,7 +36,7 @@ def write_scores(
         parts["mvp"] = (scores_as_data(name, scores), scores_as_markdown(name, scores))
     if out is not None:
         folder = Path(out)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_result_folder(folder)
         for part, (data, text) in parts.items():
             write_whole(folder / f"{part}.json", json.dumps(data, indent=2) + "\n")
             write_whole(folder / f"{part}.md", text)
