@@ -30,9 +30,7 @@ logger = logging.getLogger(__name__)
 
 HOLDER = ".writer"
 BEAT = 5.0  # seconds between two renewals
-LIMIT = (
-    60.0  # seconds without one, after which a writer on another machine is gone; longer than file attributes are cached
-)
+LIMIT = 60.0  # seconds without one, after which a writer elsewhere is gone; longer than file attributes are cached
 LOOK = 0.5  # seconds between two looks at somebody else's file
 SETTLE = 1.0  # seconds after which two that took a folder over at the same time, on two machines, see who did
 

@@ -1,19 +1,16 @@
-"""Evaluation with the real vLLM and the tiny model, and against a server that misbehaves."""
+"""Evaluation with the real vLLM and the tiny model; tests/faults has servers, full disks and files that are cut."""
 
 import json
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
 
 from reward_fns import compute_score
-from videossr_verl.cli import main
-from videossr_verl.errors import BadInput
-from videossr_verl.evaluation import evaluate as module
+from videossr_verl.errors import BadInput, MachineError
+from videossr_verl.evaluation import asking
+from videossr_verl.evaluation.engine import Lost, Sampling
 from videossr_verl.evaluation.evaluate import EvalSettings, evaluate
-from videossr_verl.evaluation.openai_engine import OpenAIEngine
 from videossr_verl.evaluation.questions import questions, read_questions
 from videossr_verl.evaluation.vllm_engine import VllmEngine
 
@@ -34,15 +31,15 @@ def test_vllm_answers_resumes_and_scores(tiny_model, dataset_folder, corpus_fold
     asked = []
     stock = VllmEngine.answer
 
-    def counted(self, questions, *how):
+    def counted(self, questions, how):
         asked.extend(q.id for q in questions)
         if len(asked) > 8 and not (tmp_path / "killed").exists():
             (tmp_path / "killed").touch()
             raise KeyboardInterrupt
-        return stock(self, questions, *how)
+        return stock(self, questions, how)
 
     monkeypatch.setattr(VllmEngine, "answer", counted)
-    monkeypatch.setattr(module, "BATCH", 8)
+    monkeypatch.setattr(asking, "BATCH", 8)
     how = settings(dataset_folder, corpus_folder, tmp_path / "out", model=str(tiny_model), max_tokens=12)
     with pytest.raises(KeyboardInterrupt):
         evaluate(how, VLLM)
@@ -78,94 +75,16 @@ def test_vllm_answers_resumes_and_scores(tiny_model, dataset_folder, corpus_fold
         evaluate(settings(dataset_folder, corpus_folder, tmp_path / "out", model=str(tiny_model), max_tokens=9), VLLM)
 
 
-@contextmanager
-def server(replies):
-    """A server with OpenAI's interface: `replies` yields statuses (200 answers "341562", a number sleeps)."""
-    seen = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            status = next(replies)
-            seen.append((status, body, self.headers["Authorization"]))
-            message = {"role": "assistant", "content": "341562"}
-            answer = {"id": "1", "object": "chat.completion", "created": 0, "model": "m"}
-            answer["choices"] = [{"index": i, "finish_reason": "stop", "message": message} for i in range(body["n"])]
-            error = {"error": {"message": f"no, {self.headers['Authorization']}"}}
-            data = json.dumps(answer if status == 200 else error).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.send_header("retry-after-ms", "1")
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_):
-            pass
-
-    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=running.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{running.server_port}/v1", seen
-    finally:
-        running.shutdown()
-
-
-def statuses(*first, then=200):
-    yield from first
-    while True:
-        yield then
-
-
-def test_a_server_is_asked_again_after_429_and_500(dataset_folder, corpus_folder, rows, tmp_path):
-    with server(statuses(429, 500, 503)) as (url, seen):
-        how = settings(dataset_folder, corpus_folder, tmp_path / "out", base_url=url, limit=6)
-        evaluate(how)
-    assert sum(status == 200 for status, *_ in seen) == 6
-    assert len(seen) == 9
-    assert len((tmp_path / "out" / "answers.jsonl").read_text().splitlines()) == 6
-    content = seen[-1][1]["messages"][1]["content"]
-    pictures = [part for part in content if part["type"] == "image_url"]
-    sent = {len([p for p in body["messages"][1]["content"] if p["type"] == "image_url"]) for _, body, _ in seen}
-    assert len(pictures) in sent
-    assert all(part["image_url"]["url"].startswith("data:image/jpeg;base64,") for part in pictures)
-    assert any(part.get("text", "").endswith(" seconds>") for part in content)
-    assert all(body["temperature"] == 0 for _, body, _ in seen)
-
-
-def test_a_wrong_key_is_told_and_not_shown(dataset_folder, corpus_folder, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
-    data = str(dataset_folder / "train.parquet")
-    with server(statuses(then=401)) as (url, seen):
-        command = ["eval", "--model", "m", "--data", data, "--data-root", str(corpus_folder), "--base-url", url]
-        assert main([*command, "--out", str(tmp_path / "out"), "--limit", "2"]) == 2
-    error = capsys.readouterr().err
-    assert seen[0][2] == "Bearer sk-very-secret"
-    assert "refuses the key in $OPENAI_API_KEY (status 401)" in error
-    assert "secret" not in error
-    assert error.splitlines()[-1].startswith("videossr: the server http://127.0.0.1:")
-
-
-@pytest.mark.parametrize("status", [500, 400])
-def test_a_server_that_keeps_failing_ends_the_run_and_loses_nothing(
-    status, dataset_folder, corpus_folder, rows, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(module, "BATCH", 2)
-    monkeypatch.setattr("videossr_verl.evaluation.openai_engine.RETRIES", 1)
-    monkeypatch.setattr(OpenAIEngine.__init__, "__defaults__", (1, 300.0))
-    with server(statuses(200, 200, then=status)) as (url, _):
-        how = settings(dataset_folder, corpus_folder, tmp_path / "out", base_url=url, limit=6)
-        with pytest.raises(BadInput, match=f"answers with status {status}: .*the same command goes on"):
-            evaluate(how)
-    assert len((tmp_path / "out" / "answers.jsonl").read_text().splitlines()) == 2
-
-
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
         ({"limit": 0}, "limit is 0, must be at least 1"),
         ({"max_tokens": 0}, "max tokens is 0, must be at least 1"),
         ({"temperature": -1.0}, "temperature is -1, must be at least 0"),
+        ({"temperature": float("inf")}, "temperature is inf, must be at least 0"),
+        ({"timeout": 0.0}, "timeout is 0, must be a number of seconds above 0"),
+        ({"timeout": float("nan")}, "timeout is nan, must be a number"),
+        ({"base_url": "user:hunter2@h"}, "--base-url is not the address of a server"),
         ({"data_root": "nowhere"}, "data root 'nowhere' is not a folder"),
     ],
 )
@@ -173,22 +92,6 @@ def test_wrong_settings(changes, sentence, dataset_folder, corpus_folder, tmp_pa
     with pytest.raises(BadInput, match=sentence):
         evaluate(settings(dataset_folder, corpus_folder, tmp_path / "out", **changes))
     assert not (tmp_path / "out").exists()
-
-
-def test_no_server(dataset_folder, corpus_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(OpenAIEngine.__init__, "__defaults__", (0, 5.0))
-    how = settings(dataset_folder, corpus_folder, tmp_path / "out", base_url="http://127.0.0.1:9/v1", limit=1)
-    with pytest.raises(BadInput, match="cannot be reached or does not answer within 5 s"):
-        evaluate(how)
-
-
-def test_a_video_that_is_gone_counts_as_wrong(dataset_folder, rows, tmp_path):
-    (tmp_path / "empty").mkdir()
-    with server(statuses()) as (url, _):
-        text = evaluate(settings(dataset_folder, tmp_path / "empty", tmp_path / "out", base_url=url, limit=3))
-    lines = [json.loads(line) for line in (tmp_path / "out" / "answers.jsonl").read_text().splitlines()]
-    assert all(line["answer"] == "" and "[missing]" in line["error"] for line in lines)
-    assert "| **mean** | 0.000 |" in text
 
 
 def test_questions_come_in_order_and_as_in_training(rows, corpus_folder, dataset_folder):
@@ -215,3 +118,28 @@ def test_rows_that_cannot_be_told_apart(dataset_folder, tmp_path):
     pq.write_table(table.take([0, 0]), tmp_path / "twice.parquet")
     with pytest.raises(BadInput, match="rows with the same index"):
         read_questions(tmp_path / "twice.parquet")
+
+
+def test_a_question_that_vllm_refuses_is_lost_alone(tiny_model, rows, corpus_folder):
+    """vLLM itself answers none of a call's questions where it refuses one."""
+    engine = VllmEngine(str(tiny_model), 1, 0, VLLM)
+    asked = [made for _, made in questions(rows[:5], corpus_folder, engine.factor)]
+    too_long = [{"role": "user", "content": "<video>" + "seconds " * 2000}]
+    asked[3] = replace(asked[3], messages=too_long)
+    found = dict(engine.answer(asked, Sampling(2, 1.0, 4)))
+    lost = found.pop(asked[3].id)
+    assert isinstance(lost, Lost)
+    assert "vLLM refuses the question" in lost.reason
+    assert "1024" in lost.reason
+    assert {identity: len(texts) for identity, texts in found.items()} == {q.id: 2 for q in asked if q is not asked[3]}
+
+    with pytest.raises(BadInput, match="vLLM cannot sample like this: n must be 1"):
+        list(engine.answer(asked, Sampling(2, 0.0, 4)))
+
+    def breaks(*_):
+        raise RuntimeError("out of memory")
+
+    engine._llm.llm_engine.step, stock = breaks, engine._llm.llm_engine.step
+    with pytest.raises(MachineError, match=r"vLLM has stopped \(RuntimeError: out of memory\)"):
+        list(engine.answer(asked[:2], Sampling(1, 0.0, 4)))
+    engine._llm.llm_engine.step = stock

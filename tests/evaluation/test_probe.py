@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from videossr_verl.cli import main
+from videossr_verl.errors import BadInput
+from videossr_verl.evaluation.engine import Lost, Sampling
 from videossr_verl.evaluation.probe import as_text, fits, recommended, sample_groups, write_probe
 from videossr_verl.evaluation.questions import Question, read_questions
 from videossr_verl.evaluation.vllm_engine import VllmEngine
@@ -46,7 +48,7 @@ def test_groups_of_the_real_engine(tiny_model, dataset_folder, corpus_folder, tm
     rows = read_questions(dataset_folder / "train.parquet")[:8]
     most = [max(len(r[kind]) for r in rows) for kind in ("videos", "images")]
     engine = VllmEngine(str(tiny_model), *most, {"max_model_len": 1024, "max_num_seqs": 16})
-    sampled = sample_groups(rows, corpus_folder, engine, 4, 1.0, 12)
+    sampled = sample_groups(rows, corpus_folder, engine, Sampling(4, 1.0, 12)).groups
     assert {len(answers) for answers in sampled.values()} == {4}
     assert set(sampled) == {r["extra_info"]["index"] for r in rows}
     assert any(len(set(answers)) > 1 for answers in sampled.values())
@@ -56,16 +58,50 @@ def test_groups_of_the_real_engine(tiny_model, dataset_folder, corpus_folder, tm
     assert json.loads((tmp_path / "probe.json").read_text())["recommended"]
 
 
-def test_a_video_that_is_gone_is_left_out(dataset_folder, tmp_path):
-    class Nobody:
-        factor = 28
+class Fixed:
+    """Answers as it is told."""
 
-        def answer(self, asked, *how):
-            assert all(isinstance(q, Question) for q in asked)
-            return [[] for _ in asked]
+    factor = 28
 
+    def __init__(self, *outcomes):
+        self.outcomes = list(outcomes)
+
+    def answer(self, asked, how):
+        assert all(isinstance(q, Question) for q in asked)
+        for question in asked:
+            if isinstance(outcome := self.outcomes.pop(0), BadInput):
+                raise outcome
+            yield question.id, outcome
+
+
+def test_questions_without_answers_are_left_out_and_told(dataset_folder, corpus_folder, tmp_path):
     rows = read_questions(dataset_folder / "train.parquet")[:3]
-    assert sample_groups(rows, tmp_path, Nobody(), 2, 1.0, 8) == {}
+    indices = [row["extra_info"]["index"] for row in rows]
+    engine = Fixed(["a", "b"], Lost("the server sneezed"), ["c", "d"])
+    sampled = sample_groups(rows, corpus_folder, engine, Sampling(2, 1.0, 8))
+    assert sampled.groups == {indices[0]: ["a", "b"], indices[2]: ["c", "d"]}
+    assert sampled.left_out == "1 of 3 questions have no answer: 1 lost (first: the server sneezed)"
+    assert sampled.ended is None
+    with pytest.raises(BadInput, match=r"3 of 3 questions have no answer: 3 whose video cannot be shown"):
+        sample_groups(rows, tmp_path, Fixed(), Sampling(2, 1.0, 8))
+
+
+def test_what_was_sampled_before_an_error_is_shown(dataset_folder, corpus_folder, monkeypatch, capsys):
+    engine = Fixed(["1,1,1", "2"], BadInput("the server went home"))
+    monkeypatch.setattr("videossr_verl.evaluation.engine.open_engine", lambda *_: engine)
+    command = ["probe", "--model", "m", "--data", str(dataset_folder / "train.parquet"), "-k", "2"]
+    assert main([*command, "--data-root", str(corpus_folder)]) == 2
+    said = capsys.readouterr()
+    assert len([line for line in said.out.splitlines() if line.endswith("|")]) == 1
+    assert said.err.endswith("videossr: the server went home\n")
+
+
+@pytest.mark.parametrize("out", ["none/probe.json", "file/probe.json", ""])
+def test_where_it_cannot_write_it_asks_nothing(out, dataset_folder, corpus_folder, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    options = ["--data", str(dataset_folder / "train.parquet"), "--data-root", str(corpus_folder)]
+    assert main(["probe", "--model", "none/at/all", *options, "--out", str(tmp_path / out)]) == 2
+    assert "cannot be written: give a file in a folder that is there" in capsys.readouterr().err
 
 
 def test_a_group_of_one_is_refused(capsys):

@@ -17,7 +17,12 @@ Asks a model every question of a data set and scores the answers with the traini
 Greedy unless told otherwise. vLLM runs in this process; with --base-url any server with OpenAI's interface answers
 (its key comes from $OPENAI_API_KEY; frames are sent as images with their times). A run that was stopped goes on
 with the same command. Writes answers.jsonl, scores.json, scores.md and scores.png into DIR. A question whose video
-cannot be shown, or whose answer cannot be read, earns 0 and stays in the mean.
+cannot be shown, that gets no answer, or whose answer cannot be read, earns 0 and stays in the mean.
+
+Each answer is on disk as it comes. One that a server spoils (a page of HTML, half a reply, no reply within --timeout,
+a question refused as too long) costs that question: it is counted and told at the end, and the same command asks it
+again; a video that cannot be shown it does not try again. A refused key, an unknown model, a redirect, a server that
+is not there, or 16 spoiled answers in a row end the run. Passwords and queries of an address are not stored.
 """
 
 
@@ -40,6 +45,7 @@ def run(args: argparse.Namespace) -> None:
         data_root=args.data_root or stored_data_root(Path(args.data).parent),
         out=args.out,
         base_url=args.base_url,
+        timeout=args.timeout,
         temperature=args.temperature,
         max_tokens=args.max_tokens,
         limit=args.limit,

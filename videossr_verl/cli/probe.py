@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from pathlib import Path
 
 from videossr_verl.cli.asking import add_asking
 from videossr_verl.errors import BadInput
@@ -14,6 +16,9 @@ Samples a group of answers to each question, as GRPO does, and shows which diffi
 groups whose answers all earn the same have no advantage and teach nothing.
 
   videossr probe --model Qwen/Qwen2.5-VL-7B-Instruct --data data/levels/train.parquet -k 8 --limit 200
+
+A question whose video cannot be shown, or that got no K answers, is left out, and told. What ends the sampling early
+ends the command after the figures of what was sampled.
 
 To compare difficulties, build a data set whose preset has several subsets of a task (see data_preprocess/presets.py).
 """
@@ -29,23 +34,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Samples, and prints what fits."""
-    from pathlib import Path
-
     from videossr_verl.dataset_folder import stored_data_root
     from videossr_verl.evaluation import probe
-    from videossr_verl.evaluation.evaluate import check_numbers, open_engine
+    from videossr_verl.evaluation.engine import Sampling, check_numbers, open_engine
     from videossr_verl.evaluation.questions import read_questions
 
     if args.group < 2:
         raise BadInput(f"-k is {args.group}, must be at least 2: one answer has no variance")
-    check_numbers(args.limit, args.max_tokens, args.temperature)
+    check_numbers(args.limit, args.max_tokens, args.temperature, args.timeout)
     rows = read_questions(args.data)[: args.limit]
     root = args.data_root or stored_data_root(Path(args.data).parent)
-    engine = open_engine(args.model, args.base_url, rows, {"tensor_parallel_size": args.tensor_parallel})
-    sampled = probe.sample_groups(rows, root, engine, args.group, args.temperature, args.max_tokens)
-    if len(sampled) < len(rows):
-        print(f"note: {len(rows) - len(sampled)} of {len(rows)} videos cannot be shown: left out", file=sys.stderr)
-    found = probe.fits(rows, sampled)
+    if args.out:
+        _check_writable(Path(args.out))
+    engine = open_engine(args.model, args.base_url, args.timeout, rows, {"tensor_parallel_size": args.tensor_parallel})
+    how = Sampling(args.group, args.temperature, args.max_tokens)
+    sampled = probe.sample_groups(rows, root, engine, how)
+    if sampled.left_out:
+        print(f"note: {sampled.left_out}; left out", file=sys.stderr)
+    found = probe.fits(rows, sampled.groups)
     print(probe.as_text(found))
     if args.out:
         probe.write_probe(found, args.out)
+    if sampled.ended:
+        raise sampled.ended
+
+
+def _check_writable(file: Path) -> None:
+    """BadInput before the first question is asked, where the figures could not be written after the last."""
+    if file.is_dir() or not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
+        raise BadInput(f"'{file}' cannot be written: give a file in a folder that is there and can be written")

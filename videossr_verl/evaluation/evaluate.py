@@ -4,33 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from tqdm import tqdm
-
-from videossr_verl.errors import BadInput
-from videossr_verl.evaluation.answers import append_answers, read_answers
-from videossr_verl.evaluation.questions import Question, questions, read_questions
+from videossr_verl.errors import BadInput, MachineError, machine_failure
+from videossr_verl.evaluation.answers import Answer, append_answer, read_outcomes
+from videossr_verl.evaluation.asking import ask, tell_unanswered
+from videossr_verl.evaluation.engine import TIMEOUT, Lost, Sampling, check_numbers, open_engine
+from videossr_verl.evaluation.questions import read_questions
 from videossr_verl.evaluation.scores import draw_scores, score_rows, scores_as_data, scores_as_markdown
+from videossr_verl.evaluation.server import read_server
 from videossr_verl.one_writer import one_writer
-
-BATCH = 64  # questions asked at once, and lost at most when the run is killed
-
-
-class Engine(Protocol):
-    """What answers: `VllmEngine` or `OpenAIEngine`."""
-
-    factor: int
-
-    def answer(
-        self, asked: Sequence[Question], samples: int, temperature: float, max_tokens: int, seed: int
-    ) -> list[list[str]]:
-        """`samples` completions of each question."""
-        ...
+from videossr_verl.video.rejected import VideoRejected
+from videossr_verl.whole_file import whole_file, write_whole
 
 
 @dataclass(frozen=True)
@@ -43,6 +32,7 @@ class EvalSettings:
         data_root: folder that its video paths are relative to.
         out: folder for answers.jsonl, scores.json, scores.md and scores.png.
         base_url: of a server with OpenAI's interface; None: vLLM in this process.
+        timeout: seconds for one answer of a server, tries and waits included.
         temperature: 0 is greedy.
         max_tokens: of a completion.
         limit: only the first so many questions.
@@ -53,6 +43,7 @@ class EvalSettings:
     data_root: str
     out: str
     base_url: str | None = None
+    timeout: float = TIMEOUT
     temperature: float = 0.0
     max_tokens: int = 128
     limit: int | None = None
@@ -60,97 +51,91 @@ class EvalSettings:
 
 
 def evaluate(settings: EvalSettings, engine_options: dict[str, Any] | None = None) -> str:
-    """Asks what is not answered yet, scores, writes, and returns the table.
+    """Asks what has no answer yet, scores, writes, and returns the table.
 
     Raises:
         BadInput: wrong data, a folder of another evaluation, a model or server that cannot be had.
+        MachineError, OSError: vLLM stopped, or the folder cannot be written. The answers so far are kept.
     """
-    check_numbers(limit=settings.limit, max_tokens=settings.max_tokens, temperature=settings.temperature)
+    check_numbers(settings.limit, settings.max_tokens, settings.temperature, settings.timeout)
     rows = read_questions(settings.data)[: settings.limit]
     if not Path(settings.data_root).is_dir():
         raise BadInput(f"data root '{settings.data_root}' is not a folder on this machine; give --data-root")
-    out = Path(settings.out)
+    asked, out = _what_is_asked(settings), Path(settings.out)
     with one_writer(out, "videossr eval"):
-        _claim(out, settings)
+        _claim(out, asked)
         return _answer_and_score(rows, settings, out, engine_options)
 
 
-def _answer_and_score(
-    rows: list[dict[str, Any]], settings: EvalSettings, out: Path, engine_options: dict[str, Any] | None
-) -> str:
-    file = out / "answers.jsonl"
-    known = read_answers(file) if file.exists() else {}
-    left = [row for row in rows if row["extra_info"]["index"] not in known]
-    if left:
-        _ask(left, open_engine(settings.model, settings.base_url, rows, engine_options), settings, file)
-    scores = score_rows(rows, read_answers(file))
-    (out / "scores.json").write_text(json.dumps(scores_as_data(settings.model, scores), indent=2) + "\n")
-    (out / "scores.md").write_text(text := scores_as_markdown(settings.model, scores))
-    draw_scores(scores, out / "scores.png")
-    return text
-
-
-def check_numbers(limit: int | None, max_tokens: int, temperature: float) -> None:
-    """BadInput for numbers that no evaluation can have."""
-    for name, value, low in (("limit", limit, 1), ("max tokens", max_tokens, 1), ("temperature", temperature, 0)):
-        if value is not None and not value >= low:
-            raise BadInput(f"{name} is {value:g}, must be at least {low}")
-
-
-def open_engine(
-    model: str, base_url: str | None, rows: Sequence[dict[str, Any]], options: dict[str, Any] | None = None
-) -> Engine:
-    """What answers the rows' questions. BadInput where the model cannot be had."""
-    if base_url is not None:
-        from videossr_verl.evaluation.openai_engine import OpenAIEngine
-
-        return OpenAIEngine(base_url, model)
-    from videossr_verl.evaluation.vllm_engine import VllmEngine
-
-    most = [max(len(row[kind]) for row in rows) for kind in ("videos", "images")]
-    return VllmEngine(model, *most, options)
-
-
-def _ask(rows: Sequence[dict[str, Any]], engine: Engine, settings: EvalSettings, file: Path) -> None:
-    waiting: list[Question] = []
-
-    def answer_waiting() -> None:
-        texts = engine.answer(waiting, 1, settings.temperature, settings.max_tokens, settings.seed)
-        append_answers(file, [(q.id, text, None) for q, (text,) in zip(waiting, texts, strict=True)])
-        waiting.clear()
-
-    for identity, question in tqdm(
-        questions(rows, settings.data_root, engine.factor), "ask", len(rows), unit="question"
-    ):
-        if not isinstance(question, Question):
-            append_answers(file, [(identity, "", str(question))])
-            continue
-        waiting.append(question)
-        if len(waiting) == BATCH:
-            answer_waiting()
-    if waiting:
-        answer_waiting()
-
-
-def _claim(out: Path, settings: EvalSettings) -> None:
-    """Notes in OUT what its answers are to; BadInput if they are to something else."""
-    asked = {
+def _what_is_asked(settings: EvalSettings) -> dict[str, Any]:
+    """What a folder's answers are to; a server's address without what may be secret in it."""
+    return {
         "model": settings.model,
-        "server": settings.base_url,
+        "server": None if settings.base_url is None else read_server(settings.base_url).shown,
         "data": sha256(Path(settings.data).read_bytes()).hexdigest(),
         "temperature": settings.temperature,
         "max_tokens": settings.max_tokens,
         "seed": settings.seed,
     }
+
+
+def _answer_and_score(
+    rows: Sequence[dict[str, Any]], settings: EvalSettings, out: Path, engine_options: dict[str, Any] | None
+) -> str:
+    file = out / "answers.jsonl"
+    known = read_outcomes(file) if file.exists() else {}
+    left = [row for row in rows if (answer := known.get(row["extra_info"]["index"])) is None or answer.lost]
+    if left:
+        engine = open_engine(settings.model, settings.base_url, settings.timeout, rows, engine_options)
+        how = Sampling(1, settings.temperature, settings.max_tokens, settings.seed)
+        try:
+            for identity, outcome in ask(left, settings.data_root, engine, how):
+                append_answer(file, identity, _answer(outcome))
+        except (BadInput, MachineError) as error:
+            raise type(error)(f"{error}; the answers so far are kept, and the same command goes on") from error
+    return _score(rows, read_outcomes(file), settings.model, out)
+
+
+def _answer(outcome: list[str] | Lost | VideoRejected) -> Answer:
+    match outcome:
+        case Lost(reason):
+            return Answer("", reason, lost=True)
+        case VideoRejected():
+            return Answer("", str(outcome))
+        case [text]:
+            return Answer(text)
+
+
+def _score(rows: Sequence[dict[str, Any]], answers: Mapping[int, Answer], model: str, out: Path) -> str:
+    scores = score_rows(rows, {identity: answer.text for identity, answer in answers.items()})
+    errors = [answer for answer in answers.values() if answer.error is not None]
+    not_shown, lost = ([a.error for a in errors if a.lost == of_lost] for of_lost in (False, True))
+    text = scores_as_markdown(model, scores)
+    if told := tell_unanswered(len(rows), not_shown, lost):
+        text += f"\n{told}; each earns 0{'; the same command asks the lost ones again' if lost else ''}\n"
+    data = scores_as_data(model, scores) | {"not_shown": len(not_shown), "lost": len(lost)}
+    write_whole(out / "scores.json", json.dumps(data, indent=2) + "\n")
+    write_whole(out / "scores.md", text)
+    with whole_file(out / "scores.png") as partial:
+        draw_scores(scores, partial)
+    return text
+
+
+def _claim(out: Path, asked: Mapping[str, Any]) -> None:
+    """Notes in OUT what its answers are to; BadInput if they are to something else."""
     note = out / "eval.json"
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        found = json.loads(note.read_text()) if note.exists() else None
-    except (OSError, ValueError) as error:
+        found = json.loads(note.read_bytes()) if note.exists() else asked
+        if not isinstance(found, dict):
+            raise ValueError(f"'{note}' is no JSON object")
+    except (OSError, ValueError, RecursionError) as error:
+        if isinstance(error, OSError) and machine_failure(error):
+            raise
         raise BadInput(f"'{out}' cannot be used: {error}") from error
-    if found is not None and found != asked:
-        other = next(key for key in asked if found.get(key) != asked[key])
+    if found != asked:
+        other = next((key for key in asked if found.get(key) != asked[key]), "setting")
         raise BadInput(f"'{out}' holds answers with another {other}; give another --out, or delete it to start anew")
-    partial = note.with_suffix(".partial")
-    partial.write_text(json.dumps(asked, indent=2) + "\n")
-    os.replace(partial, note)
+    write_whole(note, json.dumps(asked, indent=2) + "\n")
+    file = out / "answers.jsonl"
+    if file.exists() and not os.access(file, os.W_OK):
+        raise BadInput(f"'{file}' cannot be written; make it writable, or give another --out")

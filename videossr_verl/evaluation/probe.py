@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from reward_fns import compute_score
-from videossr_verl.evaluation.evaluate import BATCH, Engine
-from videossr_verl.evaluation.questions import Question, questions
+from videossr_verl.errors import BadInput, MachineError
+from videossr_verl.evaluation.asking import ask, tell_unanswered
+from videossr_verl.evaluation.engine import Engine, Lost, Sampling
+from videossr_verl.video.rejected import VideoRejected
+from videossr_verl.whole_file import write_whole
 
 BINS = 10
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -47,27 +49,44 @@ class Fit:
     histogram: tuple[int, ...]
 
 
-def sample_groups(
-    rows: Sequence[dict[str, Any]],
-    data_root: str | Path,
-    engine: Engine,
-    group: int,
-    temperature: float,
-    max_tokens: int,
-    seed: int = 0,
-) -> dict[int, list[str]]:
-    """`group` completions of each row's question, by id; questions whose video cannot be shown are left out."""
-    sampled: dict[int, list[str]] = {}
-    waiting: list[Question] = []
-    asked = questions(rows, data_root, engine.factor)
-    for number, (_, question) in enumerate(tqdm(asked, "sample", len(rows), unit="question"), 1):
-        if isinstance(question, Question):
-            waiting.append(question)
-        if waiting and (len(waiting) * group >= BATCH or number == len(rows)):
-            texts = engine.answer(waiting, group, temperature, max_tokens, seed)
-            sampled |= {q.id: answers for q, answers in zip(waiting, texts, strict=True)}
-            waiting.clear()
-    return sampled
+@dataclass(frozen=True)
+class Sampled:
+    """What was sampled.
+
+    Attributes:
+        groups: completions by the question's id.
+        left_out: which questions have none and why, in one sentence; "" where all have theirs.
+        ended: what ended the sampling before the last question.
+    """
+
+    groups: dict[int, list[str]]
+    left_out: str
+    ended: BadInput | MachineError | None
+
+
+def sample_groups(rows: Sequence[dict[str, Any]], data_root: str | Path, engine: Engine, how: Sampling) -> Sampled:
+    """Completions of each row's question; what was sampled before an error is kept.
+
+    Raises:
+        BadInput, MachineError: nothing was sampled.
+    """
+    groups: dict[int, list[str]] = {}
+    not_shown, lost, ended = [], [], None
+    try:
+        for identity, outcome in ask(rows, data_root, engine, how):
+            match outcome:
+                case Lost(reason):
+                    lost.append(reason)
+                case VideoRejected():
+                    not_shown.append(str(outcome))
+                case completions:
+                    groups[identity] = completions
+    except (BadInput, MachineError) as error:
+        ended = error
+    left_out = tell_unanswered(len(rows), not_shown, lost)
+    if not groups:
+        raise ended or BadInput(left_out)
+    return Sampled(groups, left_out, ended)
 
 
 def fits(rows: Iterable[Mapping[str, Any]], sampled: Mapping[int, Sequence[str]]) -> list[Fit]:
@@ -140,4 +159,4 @@ def _verdict(fit: Fit) -> str:
 def write_probe(found: Sequence[Fit], out: str | Path) -> None:
     """JSON data into the file `out`."""
     data = {"subsets": [asdict(fit) for fit in found], "recommended": recommended(found)}
-    Path(out).write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    write_whole(Path(out), json.dumps(data, indent=2) + "\n")

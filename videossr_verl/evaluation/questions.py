@@ -54,13 +54,16 @@ def questions(
     Args:
         factor: frame sizes are multiples of it, see `patch_factor`.
     """
-    with ThreadPoolExecutor(THREADS) as pool:
+    pool = ThreadPoolExecutor(THREADS)
+    try:
         ahead = [pool.submit(_question, row, data_root, factor) for row in rows[: 2 * THREADS]]
         for number, row in enumerate(rows):
             made = ahead.pop(0).result()
             if (following := number + 2 * THREADS) < len(rows):
                 ahead.append(pool.submit(_question, rows[following], data_root, factor))
             yield row["extra_info"]["index"], made
+    finally:
+        pool.shutdown(cancel_futures=True)  # who stops does not wait for what nobody will ask
 
 
 def _question(row: dict[str, Any], data_root: str | Path, factor: int) -> Question | VideoRejected:

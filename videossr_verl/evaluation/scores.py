@@ -97,7 +97,7 @@ def scores_as_markdown(model: str, scores: Sequence[SubsetScore]) -> str:
 
 
 def draw_scores(scores: Sequence[SubsetScore], out: Path) -> None:
-    """A bar per subset with its interval, and chance as a line across it."""
+    """A bar per subset with its interval, and chance as a line across it, as PNG."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -113,7 +113,5 @@ def draw_scores(scores: Sequence[SubsetScore], out: Path) -> None:
     axis.set_xlabel("reward")
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False)
-    partial = out.with_name(f".{out.name}.partial")
-    figure.savefig(partial, dpi=120, format="png")
+    figure.savefig(out, dpi=120, format="png")
     plt.close(figure)
-    partial.replace(out)

@@ -14,6 +14,8 @@ from videossr_verl.evaluation.questions import read_questions
 from videossr_verl.evaluation.scores import score_rows, scores_as_data, scores_as_markdown
 from videossr_verl.evaluation.viubench import score
 from videossr_verl.evaluation.viubench_table import as_data, as_markdown
+from videossr_verl.result_folder import make_result_folder
+from videossr_verl.whole_file import write_whole
 
 
 def write_scores(
@@ -34,10 +36,10 @@ def write_scores(
         parts["mvp"] = (scores_as_data(name, scores), scores_as_markdown(name, scores))
     if out is not None:
         folder = Path(out)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_result_folder(folder)
         for part, (data, text) in parts.items():
-            (folder / f"{part}.json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
-            (folder / f"{part}.md").write_text(text, encoding="utf-8")
+            write_whole(folder / f"{part}.json", json.dumps(data, indent=2) + "\n")
+            write_whole(folder / f"{part}.md", text)
     return "\n".join(text for _, text in parts.values())
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from videossr_verl.errors import BadInput
+from videossr_verl.errors import BadInput, MachineError
+from videossr_verl.evaluation.engine import Lost, Sampling
 from videossr_verl.evaluation.questions import Question
+from videossr_verl.evaluation.shown_words import shown_words
 from videossr_verl.prompt_tokens import content_parts, load_processor, patch_factor
 
 
@@ -44,17 +46,43 @@ class VllmEngine:
         try:
             self._llm = LLM(model, limit_mm_per_prompt=limits, **(options or {}))
         except (ValueError, OSError, RuntimeError) as error:
-            raise BadInput(f"vLLM cannot load model '{model}': {str(error).strip().splitlines()[0]}") from error
+            raise BadInput(f"vLLM cannot load model '{model}': {shown_words(str(error))}") from error
 
-    def answer(
-        self, asked: Sequence[Question], samples: int, temperature: float, max_tokens: int, seed: int
-    ) -> list[list[str]]:
-        """`samples` completions of each question."""
+    def answer(self, asked: Sequence[Question], how: Sampling) -> Iterator[tuple[int, list[str] | Lost]]:
+        """(id, completions) of each question, in order.
+
+        Raises:
+            BadInput: nothing can be answered in this way.
+            MachineError: the engine has stopped.
+        """
         from vllm import SamplingParams
+        from vllm.exceptions import VLLMClientError
 
-        sampling = SamplingParams(n=samples, temperature=temperature, max_tokens=max_tokens, seed=seed)
-        outputs = self._llm.generate([self._request(question) for question in asked], sampling, use_tqdm=False)
-        return [[completion.text for completion in output.outputs] for output in outputs]
+        try:
+            sampling = SamplingParams(
+                n=how.samples, temperature=how.temperature, max_tokens=how.max_tokens, seed=how.seed
+            )
+        except (VLLMClientError, ValueError) as error:
+            raise BadInput(f"vLLM cannot sample like this: {shown_words(str(error))}") from error
+        requests = [self._request(question) for question in asked]
+        for question, outcome in zip(asked, self._outcomes(requests, sampling), strict=True):
+            yield question.id, outcome
+
+    def _outcomes(self, requests: Sequence[dict[str, Any]], sampling: Any) -> list[list[str] | Lost]:
+        """Halves the requests until those stand alone that vLLM refuses: one too long makes it refuse all."""
+        from vllm.exceptions import VLLMServerError
+
+        try:
+            outputs = self._llm.generate(requests, sampling, use_tqdm=False)
+            return [[completion.text for completion in output.outputs] for output in outputs]
+        except Exception as error:  # of many types, by model and by what is wrong with a request
+            told = shown_words(f"{type(error).__name__}: {error}")
+            if isinstance(error, VLLMServerError) or self._llm.llm_engine.has_unfinished_requests():
+                raise MachineError(f"vLLM has stopped ({told})") from error
+        if len(requests) == 1:
+            return [Lost(f"vLLM refuses the question: {told}")]
+        half = len(requests) // 2
+        return self._outcomes(requests[:half], sampling) + self._outcomes(requests[half:], sampling)
 
     def _request(self, question: Question) -> dict[str, Any]:
         messages = [{"role": m["role"], "content": content_parts(m["content"])} for m in question.messages]

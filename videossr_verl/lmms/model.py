@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from videossr_verl.errors import BadInput
 from videossr_verl.evaluation.answers import append_lines
+from videossr_verl.evaluation.engine import Lost, Sampling
 from videossr_verl.evaluation.questions import THREADS, Question
 from videossr_verl.evaluation.vllm_engine import VllmEngine
 from videossr_verl.lmms.benchmarks import paper_prompt
@@ -120,14 +121,9 @@ class VideoModel(lmms):
         return done
 
     def _ask(self, questions: list[Question], max_tokens: int, temperature: float) -> list[tuple[str, str]]:
-        """(answer, error) of each; a question that vLLM refuses (too long) does not take the others with it."""
-        try:
-            answers = self._engine.answer(questions, 1, temperature, max_tokens, 0)
-            return [(text, "") for (text,) in answers]
-        except Exception as error:
-            if len(questions) == 1:
-                return [("", _told(error))]
-            return [self._ask([question], max_tokens, temperature)[0] for question in questions]
+        """(answer, error) of each."""
+        outcomes = self._engine.answer(questions, Sampling(1, temperature, max_tokens))
+        return [("", found.reason) if isinstance(found, Lost) else (found[0], "") for _, found in outcomes]
 
     def _messages(self, request: Instance) -> Messages | str:
         """The request's messages; or why they cannot be made."""
@@ -193,7 +189,7 @@ class VideoModel(lmms):
         for key, (request, text, error) in answered.items():
             *_, doc_id, task, _ = request.args
             entry = {"key": key, "task": task, "doc_id": doc_id, "answer": text, "error": error}
-            lines.append(json.dumps(entry, ensure_ascii=False) + "\n")
+            lines.append(json.dumps(entry) + "\n")
         append_lines(self._state, lines)
 
 

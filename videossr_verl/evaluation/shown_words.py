@@ -1,0 +1,54 @@
+"""Words of a server or a library, fit to be shown: a server may repeat the key that it was sent, whole or in part."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from html import unescape
+from itertools import groupby
+from operator import itemgetter
+from urllib.parse import unquote
+
+LONGEST = 300  # characters that are shown
+READ = 2000  # characters that are looked at
+PART = 4  # characters that a secret and a text have in common, so that they are hidden
+MARK = "***"
+
+
+def shown_words(text: str, secrets: Sequence[str] = ()) -> str:
+    """One printable line of bounded length, in which each part of a secret of `PART` characters is hidden.
+
+    A shorter secret is hidden where it stands as a word. Letters count as equal in either case, and `%41` or `&#65;`
+    as the letter that it stands for.
+    """
+    text = text[:READ]
+    while (plain := unescape(unquote(text))) != text:
+        text = plain
+    line = " ".join(_without_parts(text, secrets).split())
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    return line if len(line) <= LONGEST else line[: LONGEST - 3] + "..."
+
+
+def without_secrets(text: str, secrets: Sequence[str]) -> str:
+    """The text with each whole secret hidden that is long enough to be no word by chance; the rest as it was."""
+    for secret in secrets:
+        if len(secret) >= 2 * PART:
+            text = text.replace(secret, MARK)
+    return text
+
+
+def _without_parts(text: str, secrets: Sequence[str]) -> str:
+    lower = text.lower()
+    if len(lower) != len(text):  # a few letters of other scripts become two
+        text = lower
+    hidden = [False] * len(text)
+    for secret in map(str.lower, secrets):
+        parts = {secret[i : i + PART] for i in range(len(secret) - PART + 1)}
+        places = [i for i in range(len(text)) if lower[i : i + PART] in parts]
+        if len(secret) < PART:
+            places = [found.start() for found in re.finditer(rf"(?<!\w){re.escape(secret)}(?!\w)", lower)]
+        for start in places:
+            size = min(PART, len(secret))
+            hidden[start : start + size] = [True] * size
+    runs = groupby(zip(text, hidden, strict=True), key=itemgetter(1))
+    return "".join(MARK if secret else "".join(character for character, _ in run) for secret, run in runs)
