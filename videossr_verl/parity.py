@@ -25,9 +25,9 @@ from verl.utils.tokenizer.continuous_token_wiring import create_continuous_token
 from verl.workers.rollout.utils import qwen2_5_vl_dedup_image_tokens
 
 from videossr_verl.dataset import PretextDataset
-from videossr_verl.dataset_folder import DATA_SOURCE_PREFIX
 from videossr_verl.errors import BadInput
 from videossr_verl.fixes.unexpanded_prompts import CannotUnexpand
+from videossr_verl.pretext_rows import is_pretext
 from videossr_verl.row_files import read_table
 from videossr_verl.shared_videos import SharedVideos
 from videossr_verl.video.metadata import video_metadata
@@ -253,9 +253,9 @@ def built_in_prompts(processor: Any) -> Iterator[Prompt]:
 
 def dataset_prompts(file: str, data_root: str, processor: Any) -> Iterator[Prompt]:
     """The first sample of each task in a parquet file, rendered as for training."""
-    table = read_table(file)
+    table, _ = read_table(file)
     sources = table["data_source"].to_pylist()
-    first = [sources.index(s) for s in dict.fromkeys(sources) if s.startswith(DATA_SOURCE_PREFIX)]
+    first = [sources.index(s) for s in dict.fromkeys(sources) if is_pretext(s)]
     if not first:
         raise BadInput(f"'{file}' has no rows of this package; build some with `videossr build`")
     with tempfile.TemporaryDirectory() as folder:

@@ -24,9 +24,9 @@ from data_preprocess.presets import Preset, load_preset, with_embedding
 from data_preprocess.seeds import digest, rng
 from videossr_verl.adaptive.level_chooser import LevelChooser, is_useful
 from videossr_verl.adaptive.reward_hook import MAILBOX
-from videossr_verl.dataset_folder import is_pretext
 from videossr_verl.errors import BadInput
 from videossr_verl.mailbox import open_mailbox
+from videossr_verl.pretext_rows import is_pretext
 from videossr_verl.video.embedding import describe_embedding
 
 logger = logging.getLogger(__name__)
