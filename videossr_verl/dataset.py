@@ -22,6 +22,7 @@ from verl.utils.dataset.rl_dataset import RLHFDataset
 from videossr_verl.adaptive.draws import AdaptiveDraws
 from videossr_verl.errors import BadInput
 from videossr_verl.failures.fingerprint import fingerprint
+from videossr_verl.failures.group_deadline import group_deadline
 from videossr_verl.failures.lost_groups import max_lost_share
 from videossr_verl.foreign_prompts import foreign_lengths
 from videossr_verl.mixed_rows import MixedRows, read_files
@@ -64,6 +65,7 @@ class PretextDataset(RLHFDataset):
         self.dataframe = rows
         self._check_rows()
         self._warn_of_mixed_images()
+        group_deadline(self.config)
         frame_cache(self.config)  # a folder that cannot be used is told before the run, not by its workers
         self.dataframe = self.maybe_filter_out_long_prompts(rows)
         self._fingerprint = fingerprint(files_read, len(self.dataframe))

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TextIO
 
 from videossr_verl.failures.changed_settings import TOLD
+from videossr_verl.failures.open_groups import WAITING
+from videossr_verl.printable import printable, without_colours
 
 _STEP = re.compile(r"step:(\d+) - ")
 _METRIC = re.compile(r"([\w./@-]+):(?:np\.\w+\()?(-?[\d.]+(?:e[+-]?\d+)?)")
@@ -66,8 +68,8 @@ def follow(lines: Iterable[str], log: TextIO, screen: TextIO, total: int) -> int
             if step > first[0]:
                 left = f", about {(now - first[1]) / (step - first[0]) * (total - step) / 60:.0f} min left"
             print(f"step {step}/{total}  {figures}  ({(now - started) / 60:.1f} min{left})", file=screen, flush=True)
-        elif TOLD in line:
-            print(line[line.index(TOLD) :].rstrip(), file=screen, flush=True)
+        elif told := next((line[line.index(sign) :].rstrip() for sign in (TOLD, WAITING) if sign in line), None):
+            print(printable(without_colours(told)), file=screen, flush=True)
         elif stage := next((said for sign, said in _STAGES.items() if sign in line), None):
             print(f"{stage} ({(now - started) / 60:.1f} min)", file=screen, flush=True)
         elif (found := find_error(line)) and (error is None or found[0] == "BadInput"):
@@ -75,7 +77,8 @@ def follow(lines: Iterable[str], log: TextIO, screen: TextIO, total: int) -> int
     if error is None:
         return 0
     kind, text = error
-    print(text if kind == "BadInput" else f"first error in the log: {kind}: {text}", file=screen, flush=True)
+    told = text if kind == "BadInput" else f"first error in the log: {kind}: {text}"
+    print(printable(without_colours(told)), file=screen, flush=True)
     return 2 if kind == "BadInput" else 0
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ray.exceptions import RayError, RayTaskError, UnserializableException
 
+from videossr_verl.printable import printable, without_colours
+
 LONGEST = 500  # characters
 
 
@@ -13,5 +15,7 @@ def cause(error: BaseException) -> str:
     if isinstance(original, RayTaskError) or (original is not None and not isinstance(original, RayError)):
         return cause(original)
     if isinstance(error, RayTaskError | UnserializableException):  # all that is left is the traceback's text
-        return str(error).strip().splitlines()[-1].strip()[:LONGEST]
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:LONGEST]}"
+        text = str(error).strip().splitlines()[-1].strip()
+    else:
+        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return printable(without_colours(text))[:LONGEST]
