@@ -28,6 +28,7 @@ from videossr_verl.foreign_prompts import foreign_lengths
 from videossr_verl.mixed_rows import MixedRows, read_files
 from videossr_verl.parity_at_start import check_before_training
 from videossr_verl.pretext_rows import check_rows, is_pretext
+from videossr_verl.printable import printable
 from videossr_verl.prompt_tokens import PromptTokenCounter
 from videossr_verl.render import render, resolve_path
 from videossr_verl.sample import ImageSpec, VideoSpec
@@ -154,7 +155,7 @@ class PretextDataset(RLHFDataset):
             found = f"{len(missing)} of {len(files)} videos are missing below data.data_root={root}"
             if len(missing) > max_lost_share(self.config) * len(files):
                 raise BadInput(f"{found}, first '{missing[0]}': restore them or build the dataset again")
-            logger.warning("%s, first '%s': their groups will be lost", found, missing[0])
+            logger.warning("%s, first '%s': their groups will be lost", found, printable(missing[0]))
 
     def maybe_filter_out_long_prompts(self, dataframe: MixedRows = None) -> MixedRows:
         """Drops prompts over `max_prompt_length`, of any data set, or refuses with `filter_overlong_prompts=False`.

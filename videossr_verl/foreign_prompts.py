@@ -14,6 +14,7 @@ from verl.utils.tokenizer import build_multimodal_processor_inputs
 from videossr_verl.errors import BadInput
 from videossr_verl.failures.lost_groups import max_lost_share
 from videossr_verl.mixed_rows import MixedRows
+from videossr_verl.printable import printable
 from videossr_verl.row_files import Row
 
 logger = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ def foreign_lengths(dataset: RLHFDataset, rows: MixedRows) -> list[int]:
         told += f" {type(error).__name__}: {' '.join(str(error).split())[:300]}"
         if len(failed) > max_lost_share(dataset.config) * len(rows):
             raise BadInput(f"{told}; mend these rows or leave them out")
-        logger.warning("%s; their groups will be lost", told)
+        logger.warning("%s; their groups will be lost", printable(told))
     return [0 if place in failed else length for place, length in enumerate(found)]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from typing import TextIO
 
 _COLOURS = re.compile(r"\x1b\[[\d;]*m")
 
@@ -25,3 +27,8 @@ def without_colours(text: str) -> str:
 def shortened(text: str, longest: int) -> str:
     """`text` without its middle, where it is longer than `longest` characters."""
     return text if len(text) <= longest else f"{text[: longest // 2]}...{text[-(longest // 2) :]}"
+
+
+def tell(text: str, file: TextIO | None = None) -> None:
+    """Prints lines (to `file`, or standard output), `printable` but for their ends: how verbs print."""
+    print(printable(text, keep="\n"), file=file or sys.stdout, flush=True)

@@ -12,7 +12,7 @@ from typing import TextIO
 
 from videossr_verl.failures.changed_settings import TOLD
 from videossr_verl.failures.open_groups import WAITING
-from videossr_verl.printable import printable, without_colours
+from videossr_verl.printable import tell, without_colours
 
 _STEP = re.compile(r"step:(\d+) - ")
 _METRIC = re.compile(r"([\w./@-]+):(?:np\.\w+\()?(-?[\d.]+(?:e[+-]?\d+)?)")
@@ -69,7 +69,7 @@ def follow(lines: Iterable[str], log: TextIO, screen: TextIO, total: int) -> int
                 left = f", about {(now - first[1]) / (step - first[0]) * (total - step) / 60:.0f} min left"
             print(f"step {step}/{total}  {figures}  ({(now - started) / 60:.1f} min{left})", file=screen, flush=True)
         elif told := next((line[line.index(sign) :].rstrip() for sign in (TOLD, WAITING) if sign in line), None):
-            print(printable(without_colours(told)), file=screen, flush=True)
+            tell(without_colours(told), screen)
         elif stage := next((said for sign, said in _STAGES.items() if sign in line), None):
             print(f"{stage} ({(now - started) / 60:.1f} min)", file=screen, flush=True)
         elif (found := find_error(line)) and (error is None or found[0] == "BadInput"):
@@ -78,7 +78,7 @@ def follow(lines: Iterable[str], log: TextIO, screen: TextIO, total: int) -> int
         return 0
     kind, text = error
     told = text if kind == "BadInput" else f"first error in the log: {kind}: {text}"
-    print(printable(without_colours(told)), file=screen, flush=True)
+    tell(without_colours(told), screen)
     return 2 if kind == "BadInput" else 0
 
 

@@ -26,6 +26,7 @@ from videossr_verl.cli import (
 )
 from videossr_verl.cli.verb import add_verb
 from videossr_verl.errors import BadInput
+from videossr_verl.printable import tell
 
 VERBS = {
     "build": build,
@@ -50,10 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return args.run(args) or 0
     except BadInput as error:
-        print(f"videossr: {error}", file=sys.stderr)
+        tell(f"videossr: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("videossr: interrupted; the same command goes on from here", file=sys.stderr)
+        tell("videossr: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
 
 

@@ -7,6 +7,7 @@ import sys
 
 from videossr_verl.cli.asking import add_asking
 from videossr_verl.errors import BadInput
+from videossr_verl.printable import tell
 
 SUMMARY = "see which difficulty fits a model"
 HELP = """\
@@ -44,8 +45,8 @@ def run(args: argparse.Namespace) -> None:
     engine = open_engine(args.model, args.base_url, rows, {"tensor_parallel_size": args.tensor_parallel})
     sampled = probe.sample_groups(rows, root, engine, args.group, args.temperature, args.max_tokens)
     if len(sampled) < len(rows):
-        print(f"note: {len(rows) - len(sampled)} of {len(rows)} videos cannot be shown: left out", file=sys.stderr)
+        tell(f"note: {len(rows) - len(sampled)} of {len(rows)} videos cannot be shown: left out", file=sys.stderr)
     found = probe.fits(rows, sampled)
-    print(probe.as_text(found))
+    tell(probe.as_text(found))
     if args.out:
         probe.write_probe(found, args.out)
