@@ -45,7 +45,7 @@ def test_the_rows_of_a_build_are_good_and_their_files_known(dataset_folder):
     assert named == {video["video"] for row in rows for video in row["videos"]}
 
 
-TRUTHS = {"x": "ValueError: .*ground truth", "": "ValueError: .*ground truth", 7: "the ground truth 7", None: "None"}
+TRUTHS = {"x": "ground truth of .*'x'", "": "ground truth of .*''", 7: "the ground truth 7", None: "None"}
 
 
 @pytest.mark.parametrize("truth", TRUTHS)
@@ -127,6 +127,8 @@ FIELDS = [
     ({"extra_info__index": True}, "extra_info.index is True"),
     ({"extra_info__task": "object_counting"}, "in a row of task 'anomaly_grounding'"),
     ({"extra_info__video_id": "\x1b[2J"}, "extra_info.video_id is"),
+    ({"extra_info__draw": 3}, "extra_info.draw is not null"),
+    ({"videos__0__decoder": [["x"]]}, "names the decoder"),
     ({"extra_info__details": "[]"}, "extra_info.details is no JSON object but list"),
     ({"extra_info__num_prompt_tokens": "x"}, "extra_info.num_prompt_tokens is no JSON"),
 ]

@@ -62,8 +62,9 @@ def check_rows(
         try:
             named = {"prompt": row.get(prompt_key), "videos": row.get(video_key), "images": row.get(image_key)}
             files.update(_check_row({**row, **named}))
-        except (ValueError, VideoRejected) as error:
-            reason = shortened(str(error), LONGEST)
+        except Exception as error:  # a row may hold anything, and a task may be another package's
+            known = isinstance(error, VideoRejected) or type(error) is ValueError
+            reason = shortened(str(error) if known else f"{type(error).__name__}: {error}", LONGEST)
             raise BadInput(f"{place(number)} cannot be used: {reason}; build the dataset again") from error
     return files
 
@@ -101,6 +102,8 @@ def _check_extra(extra: Mapping[str, Any], task: str) -> None:
         value = extra.get(name)
         if not isinstance(value, str) or not 0 < len(value) <= MAX_NAME or not value.isprintable():
             raise ValueError(f"extra_info.{name} is {_shown(value)}, must be 1 to {MAX_NAME} printable characters")
+    if extra.get("draw") is not None:
+        raise ValueError("extra_info.draw is not null: it numbers the rows that are drawn while a run trains")
     if extra["task"] != task:
         raise ValueError(f"extra_info.task is '{extra['task']}' in a row of task '{task}'")
     objects = {name: _object(extra, name) for name in ("difficulty", "details", "num_prompt_tokens")}
@@ -185,8 +188,8 @@ def _check_truth(source: str, truth: Any, extra: Mapping[str, Any]) -> None:
         raise ValueError(f"the ground truth {_shown(truth)} is no text of at most {MAX_TRUTH} characters")
     try:
         result = reward_fns.compute_score(source, truth, truth, extra)
-    except Exception as error:  # a task may be another package's
-        raise ValueError(f"its ground truth or difficulty cannot be: {type(error).__name__}: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"its ground truth or difficulty cannot be: {error}") from error
     if result["acc"] != 1:
         raise ValueError(f"{source} gives its own ground truth {_shown(truth)} a reward of {result['score']:g}")
 

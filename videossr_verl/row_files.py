@@ -31,7 +31,7 @@ def read_table(file: str) -> tuple[pa.Table, str]:
         if _state(content) != before:
             raise BadInput(f"data file '{file}' was written to while it was read: start again when it is whole")
     # Its metadata may call columns images, which `datasets` then fetches, over the network too; ours has none.
-    ours = "data_source" in table.column_names and any(map(is_pretext, table["data_source"].unique().to_pylist()))
+    ours = "data_source" in table.column_names and any(map(is_pretext, table["data_source"].to_pylist()))
     return (table.replace_schema_metadata(None) if ours else table), fingerprint
 
 

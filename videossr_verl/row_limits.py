@@ -50,7 +50,7 @@ def read_times(row: Mapping[str, Any], key: str, video: str) -> tuple[float, ...
 def read_decoder(row: Mapping[str, Any], video: str) -> str:
     """What the build decoded with."""
     decoder = row.get("decoder") or DEFAULT_DECODER
-    if decoder not in DECODERS:
+    if not isinstance(decoder, str) or decoder not in DECODERS:
         raise _bad_row(video, f"names the decoder {decoder!r}; known ones: {', '.join(DECODERS)}")
     return decoder
 

@@ -44,7 +44,7 @@ def check_sources(rows: MixedRows, config: DictConfig) -> None:
     score = _scorer(config)
     if score is None:
         return
-    sources = rows["data_source"]
+    sources = [source if source is None or isinstance(source, str) else repr(source) for source in rows["data_source"]]
     unscored = []
     for source in dict.fromkeys(source for source in sources if not is_pretext(source)):
         first = sources.index(source)
