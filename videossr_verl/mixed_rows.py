@@ -16,7 +16,7 @@ from typing import Any
 import datasets
 import numpy as np
 
-from videossr_verl.row_files import Row, read_lines, read_table
+from videossr_verl.row_files import Row, check_columns, read_lines, read_table
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,12 @@ def read_files(files: Sequence[str]) -> MixedRows:
 
 
 def _read_file(file: str) -> tuple[_Part, str]:
+    part, fingerprint = _read_part(file)
+    check_columns(part.columns, file)
+    return part, fingerprint
+
+
+def _read_part(file: str) -> tuple[_Part, str]:
     if file.endswith(".parquet"):
         table, fingerprint = read_table(file)
         return _Part(file, datasets.Dataset(table), range(table.num_rows), table.column_names), fingerprint

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,6 +20,12 @@ from videossr_verl.parquet_files import read_parquet
 from videossr_verl.pretext_rows import is_pretext
 
 Row = dict[str, Any]
+
+# Columns that verl 0.9.1 makes itself for a batch, or takes for its own orders: with one of these in a file a run waits
+# for what it never asked for, or for a million rollouts of one prompt.
+VERLS = frozenset(
+    ("validate", "uid", "global_steps", "trajectory", "trace", "session_id", "sampling_params", "priority")
+).union(("__rollout_n__", "__do_sample__"))
 
 
 def read_table(file: str) -> tuple[pa.Table, str]:
@@ -65,6 +71,14 @@ def _opened(file: str, errors: tuple[type[Exception], ...]) -> Iterator[BinaryIO
         raise BadInput(f"cannot read data file '{file}': {' '.join(str(error).split())}") from error
 
 
+def check_columns(names: Iterable[str], file: str) -> None:
+    """BadInput for a column whose name verl keeps for itself."""
+    if taken := sorted(VERLS.intersection(names)):
+        raise BadInput(
+            f"data file '{file}' has a column '{taken[0]}', which verl keeps for itself: give it another name"
+        )
+
+
 def _object(line: str, number: int) -> Row:
     try:
         row = json.loads(line)
@@ -75,10 +89,10 @@ def _object(line: str, number: int) -> Row:
     return row
 
 
-def _state(content: BinaryIO) -> tuple[int, int, int]:
-    """What changes when somebody writes to an open file."""
+def _state(content: BinaryIO) -> tuple[int, int]:
+    """What changes when somebody writes to an open file, and not when another one is put in its place."""
     found = os.fstat(content.fileno())
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return found.st_size, found.st_mtime_ns
 
 
 def _digest() -> Any:

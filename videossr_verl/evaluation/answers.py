@@ -11,6 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from videossr_verl.errors import BadInput
+from videossr_verl.json_text import read_object
+
+MAX_LINE = 2**24  # characters; a completion of 100,000 tokens has some 500,000
 
 
 def read_answers(path: str | Path) -> dict[int, str]:
@@ -26,11 +29,11 @@ def read_answers(path: str | Path) -> dict[int, str]:
     answers: dict[int, str] = {}
     for number, line in enumerate(text.split("\n")[:-1], 1):
         try:
-            entry = json.loads(line)
+            entry = read_object(line, MAX_LINE)
             identity, answer = entry["id"], entry["answer"]
         except (ValueError, KeyError, TypeError) as error:
             raise BadInput(f'line {number} of \'{path}\' is not {{"id": ..., "answer": ...}}: {line[:80]!r}') from error
-        if not isinstance(identity, int) or not isinstance(answer, str):
+        if not isinstance(identity, int) or isinstance(identity, bool) or not isinstance(answer, str):
             raise BadInput(f"line {number} of '{path}' needs a whole number as id and text as answer: {line[:80]!r}")
         if identity in answers:
             raise BadInput(f"line {number} of '{path}' answers id {identity} a second time")

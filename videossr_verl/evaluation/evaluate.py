@@ -16,6 +16,7 @@ from videossr_verl.errors import BadInput
 from videossr_verl.evaluation.answers import append_answers, read_answers
 from videossr_verl.evaluation.questions import Question, questions, read_questions
 from videossr_verl.evaluation.scores import draw_scores, score_rows, scores_as_data, scores_as_markdown
+from videossr_verl.json_text import read_object
 
 BATCH = 64  # questions asked at once, and lost at most when the run is killed
 
@@ -137,7 +138,7 @@ def _claim(out: Path, settings: EvalSettings) -> None:
     note = out / "eval.json"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        found = json.loads(note.read_text()) if note.exists() else None
+        found = read_object(note.read_text()) if note.exists() else None
     except (OSError, ValueError) as error:
         raise BadInput(f"'{out}' cannot be used: {error}") from error
     if found is not None and found != asked:
