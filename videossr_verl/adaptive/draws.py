@@ -12,10 +12,12 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import ray
+from ray.exceptions import RayError
 
 from data_preprocess.draw_online import draw_row
 from data_preprocess.draw_samples import DrawSettings
@@ -108,7 +110,8 @@ class AdaptiveDraws:
 
     def state_dict(self) -> dict[str, Any]:
         """JSON data from which `load_state_dict` goes on, with the rewards that have come so far."""
-        self._take_reports()
+        with suppress(RayError):  # no dead mailbox may cost a checkpoint; that it is dead ends the run by itself
+            self._take_reports()
         return {
             "drawn": self._drawn,
             "levels": self._chooser.state_dict(),
