@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from videossr_verl.built_here import was_built
 from videossr_verl.errors import BadInput
 from videossr_verl.json_text import read_object
@@ -55,7 +57,8 @@ def read_rows(file: str | Path) -> list[dict[str, Any]]:
     except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
         raise BadInput(f"'{file}' cannot be read as parquet: {str(error).splitlines()[0]}") from error
     rows: list[dict[str, Any]] = []
-    for batch in table.to_batches(_AT_ONCE):
+    batches = table.to_batches(_AT_ONCE)
+    for batch in tqdm(batches, "checking rows", unit=f" x {_AT_ONCE} rows", delay=3):
         more = [{"images": None} | row for row in batch.to_pylist()]
         if not all(is_pretext(row.get("data_source")) for row in more):
             raise BadInput(f"'{file}' holds rows that are not of this package: build it with videossr build")

@@ -4,9 +4,14 @@ import asyncio
 import math
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import torch
+from verl.utils.dataset.rl_dataset import collate_fn
+from verl.utils.tensordict_utils import get_tensordict
 
 from videossr_verl.errors import BadInput
+from videossr_verl.failures import group_deadline as module
 from videossr_verl.failures.group_deadline import group_deadline, wrap_run_agent_loop
 from videossr_verl.failures.open_groups import GRACE, NOTICE, WAITING, GroupDeadlineError, OpenGroups
 
@@ -93,3 +98,20 @@ def test_a_worker_that_does_not_even_heed_the_deadline_ends_the_run(groups):
     groups.look({"d"}, now=1000 + GRACE)
     with pytest.raises(GroupDeadlineError, match=r"1 groups, .*: d.mp4, though data.group_deadline=1000: a rollout"):
         groups.look({"d"}, now=1001 + GRACE)
+
+
+def test_the_trainer_notes_what_it_hands_out(monkeypatch):
+    """With a batch as verl's trainer makes it, and the replay buffer's sets as verl fills them."""
+    opened = OpenGroups()
+    monkeypatch.setattr(module, "_OPEN", opened)
+    content = [{"type": "video", "video": "a.mp4"}, {"type": "text", "text": "When?"}]
+    rows = [{"raw_prompt": [{"role": "user", "content": content}]}, {"raw_prompt": [{"role": "user", "content": "?"}]}]
+    batch = collate_fn([row | {"dummy_tensor": torch.zeros(1)} for row in rows])
+    batch["uid"] = np.array(["u", "v"], dtype=object)
+    manager = SimpleNamespace(config=SimpleNamespace(data={"group_deadline": 60}))
+    assert module.wrap_generate_sequences(lambda self, prompts: len(prompts))(manager, get_tensordict(batch)) == 2
+    assert opened.media == {"u": ["a.mp4"], "v": []}
+    assert opened.deadline == 60
+    buffer = SimpleNamespace(pending_keys={"train": {"v"}}, running_keys={"val": set()})
+    module.wrap_sync_metadata(lambda self: None)(buffer)
+    assert set(opened.since) == {"v"}
