@@ -11,9 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from data_preprocess.write_dataset import write_parquet
+from videossr_verl.dataset_folder import read_rows
 from videossr_verl.endings import end_well
 from videossr_verl.errors import BadInput
 
@@ -50,7 +49,7 @@ def _qualifies(row: dict[str, Any], other: dict[str, Any]) -> bool:
 def write_blind_control(test: Path, out: Path) -> None:
     """Writes the blind control of a `test.parquet` to `out`."""
     partial = out.with_name(f".{out.name}.partial")
-    write_parquet(swap_videos(pq.read_table(test).to_pylist()), partial)
+    write_parquet(swap_videos(read_rows(test)), partial)
     partial.replace(out)
 
 

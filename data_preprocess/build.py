@@ -34,7 +34,10 @@ from data_preprocess.signature_file import NAME as SIGNATURES
 from data_preprocess.signature_file import SignedVideo, write_signatures
 from data_preprocess.work_folder import WorkFolder, open_work_folder, remove_work_folder
 from data_preprocess.write_dataset import compact, write_parquet, write_text
+from videossr_verl.built_here import note_built
+from videossr_verl.dataset_folder import MAX_DESCRIPTION
 from videossr_verl.errors import BadInput
+from videossr_verl.json_text import read_object
 from videossr_verl.video.embedding import BUILT_IN, describe_embedding
 from videossr_verl.video.signature import Signature
 from videossr_verl.writable_folder import make_writable
@@ -68,6 +71,7 @@ def build(settings: BuildSettings) -> dict[str, Any]:
     request = _request(settings, preset, corpus, [c.key for c in counters], embeddings, sorted(known))
     out = Path(settings.out)
     if (done := _finished(out, request)) is not None:
+        note_built(out, corpus.root)
         return done
     with open_work_folder(out) as work:
         run = _runner(settings, use_gpus=any(name != BUILT_IN for name in embeddings))
@@ -115,6 +119,7 @@ def build(settings: BuildSettings) -> dict[str, Any]:
         )
         write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", work.folder / "dataset.json")
         _publish(work.folder, out)
+        note_built(out, corpus.root)
         remove_work_folder(out)
     return result
 
@@ -164,7 +169,7 @@ def _finished(out: Path, request: str) -> dict[str, Any] | None:
     if out.exists() and not out.is_dir():
         raise BadInput(f"--out '{out}' is a file, must be a folder")
     try:
-        found = json.loads((out / "dataset.json").read_text(encoding="utf-8"))
+        found = read_object((out / "dataset.json").read_text(encoding="utf-8"), MAX_DESCRIPTION)
     except FileNotFoundError:
         return None
     except ValueError:

@@ -11,6 +11,7 @@ from enum import Enum
 from pathlib import Path
 
 from videossr_verl.errors import BadInput
+from videossr_verl.printable import printable, tell
 from videossr_verl.video.suffixes import VIDEO_SUFFIXES, has_video_suffix, suffix
 
 
@@ -88,8 +89,10 @@ def find_videos(sources: Sequence[str], data_root: str | None = None) -> Corpus:
 def note_left_out(corpus: Corpus) -> None:
     """Tells on stderr how many files are left out by their names, with an example for each suffix."""
     if corpus.left_out:
-        named = [f"{len(files)} {suffix} ('{files[0]}')" for suffix, files in corpus.left_out_by_suffix().items()]
-        print(
+        named = [
+            printable(f"{len(files)} {suffix} ('{files[0]}')") for suffix, files in corpus.left_out_by_suffix().items()
+        ]
+        tell(
             f"note: left out, because their names are not those of videos: {', '.join(named)}; a file that is given by "
             "its own name or in @list.txt is read whatever its name",
             file=sys.stderr,

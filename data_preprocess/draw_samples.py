@@ -17,10 +17,8 @@ from videossr_verl.tasks import get_task
 from videossr_verl.video.decode import decode
 from videossr_verl.video.probe import VideoInfo, VideoRejected
 from videossr_verl.video.sampling import Clip, ClipSettings, sample_clip
-from videossr_verl.video.size import target_size
+from videossr_verl.video.size import FACTORS, target_size
 
-# Patch factors of Qwen2.5-VL and Qwen3-VL: a video must fit both; changes are judged at the first one's size.
-FACTORS = (28, 32)
 # So many draws fail before any succeeds: this clip cannot carry the task.
 GIVE_UP_AFTER = 3
 
@@ -98,6 +96,7 @@ def decode_clips(path: str, clips: Sequence[Clip]) -> dict[Clip, np.ndarray]:
     """The frames of each clip, read-only: a task that changes them would change the next sample."""
     by_size: dict[tuple[tuple[int, int], str], list[Clip]] = {}
     for clip in clips:
+        # Changes are judged at the first family's size.
         size = target_size(clip.height, clip.width, clip.min_pixels, clip.max_pixels, FACTORS[0])
         by_size.setdefault((size, clip.decoder), []).append(clip)
     frames = {}

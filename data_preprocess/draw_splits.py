@@ -14,6 +14,7 @@ from data_preprocess.probe_corpus import Rejected, Run, Video, warn_of_bugs
 from data_preprocess.what_works import what_works
 from data_preprocess.work_folder import NAME as WORK_NAME
 from videossr_verl.errors import BadInput
+from videossr_verl.printable import tell
 
 
 def draw_splits(
@@ -51,12 +52,12 @@ def draw_splits(
             f"lower the counts, ease the task or add videos (work so far: {Path(settings.out) / WORK_NAME})"
         )
     if left_out:
-        print(f"warning: no video can carry {', '.join(left_out)}, left out{reasons}", file=sys.stderr)
+        tell(f"warning: no video can carry {', '.join(left_out)}, left out{reasons}", file=sys.stderr)
     elif short:
-        print(f"note: not every video can carry every task; there are {', '.join(short)}", file=sys.stderr)
+        tell(f"note: not every video can carry every task; there are {', '.join(short)}", file=sys.stderr)
     kept = {split: [pick for pick in picks if pick.subset not in left_out] for split, picks in chosen.items()}
     if not kept["test"]:
-        print(f"note: {_no_test_set(settings, splits)}", file=sys.stderr)
+        tell(f"note: {_no_test_set(settings, splits)}", file=sys.stderr)
     return {split: shuffled(picks, settings.seed) for split, picks in kept.items()}, rejected, left_out
 
 

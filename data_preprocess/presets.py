@@ -29,6 +29,8 @@ from videossr_verl.tasks import get_task
 from videossr_verl.video.sampling import ClipSettings
 
 FOLDER = Path(__file__).parent / "presets"
+MAX_BYTES = 200_000  # of a preset file; ours have some hundred
+MAX_VALUES = 10_000  # of a preset file; ours have some 30
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,17 @@ def load_preset(name: str) -> Preset:
         if own_file:
             raise BadInput(f"preset file '{name}' does not exist")
         raise BadInput(f"unknown preset '{name}'; known presets: {', '.join(preset_names())}, or give a .yaml file")
+    if path.stat().st_size > MAX_BYTES:
+        raise BadInput(f"preset file '{name}' has more than {MAX_BYTES} bytes, and is none")
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, OSError, ValueError) as error:
         raise BadInput(f"preset '{name}' is not readable YAML: {' '.join(str(error).split())}") from error
-    where = f"preset '{name}'"
+    except RecursionError as error:
+        raise BadInput(f"preset '{name}' is not readable YAML: it is nested too deeply") from error
+    data, where = data or {}, f"preset '{name}'"
+    if _values(data, MAX_VALUES) > MAX_VALUES:
+        raise BadInput(f"{where} has more than {MAX_VALUES} values, anchors counted as often as they are used")
     _check_keys(data, {"clip", "tasks"}, where)
     tasks = _mapping(data.get("tasks"), f"{where}, tasks")
     if not tasks:
@@ -151,14 +159,14 @@ def parse_mix(text: str) -> dict[str, float]:
 def _read_subset(name: str, entry: Any, preset_name: str, clip: ClipSettings, where: str) -> Subset:
     entry = _mapping(entry, where)
     _check_keys(entry, {"task", "weight", "preset", "difficulty", "clip"}, where)
-    if not re.fullmatch(r"\w+", name):
+    if not isinstance(name, str) or not re.fullmatch(r"\w+", name):
         raise BadInput(f"{where}: the name becomes a part of `data_source`, so it may have letters, digits and _ only")
     task = entry.get("task", name)
     weight = entry.get("weight", 1)
     if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight < math.inf:
         raise BadInput(f"{where}: weight is {weight!r}, must be a number above 0")
     known = _known_task(task, where).PRESETS
-    if "preset" in entry and entry["preset"] not in known:
+    if "preset" in entry and not (isinstance(entry["preset"], str) and entry["preset"] in known):
         raise BadInput(f"{where}: unknown preset '{entry['preset']}'; known presets: {', '.join(known)}")
     start = _task_preset(task, entry.get("preset", preset_name))
     difficulty = _make(start, entry.get("difficulty"), f"{where}, difficulty")
@@ -166,6 +174,8 @@ def _read_subset(name: str, entry: Any, preset_name: str, clip: ClipSettings, wh
 
 
 def _known_task(task: str, where: str) -> Any:
+    if not isinstance(task, str):
+        raise BadInput(f"{where}: a task is a name, not {type(task).__name__}")
     try:
         return get_task(task)
     except ValueError as error:
@@ -195,6 +205,19 @@ def _check_keys(data: Any, known: set[str], where: str) -> None:
     unknown = sorted(str(key) for key in _mapping(data, where) if key not in known)
     if unknown:
         raise BadInput(f"{where}: unknown knob '{unknown[0]}'; known knobs: {', '.join(sorted(known))}")
+
+
+def _values(data: Any, most: int) -> int:
+    """How many values there are in YAML data, counted up to `most`: a few anchors may stand for billions."""
+    count, left = 0, [data]
+    while left and count <= most:
+        value = left.pop()
+        count += 1
+        if isinstance(value, Mapping):
+            left += [*value.keys(), *value.values()]
+        elif isinstance(value, list | tuple | set):
+            left += value
+    return count
 
 
 def _mapping(data: Any, where: str) -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from data_preprocess.corpus import Corpus
 from data_preprocess.isolated import Failure
 from data_preprocess.work_folder import WorkFolder
+from videossr_verl.printable import tell
 from videossr_verl.video.probe import VideoInfo, VideoRejected, probe
 from videossr_verl.video.sampling import ClipSettings, sample_clip
 
@@ -126,7 +127,7 @@ def warn_of_bugs(rejected: list[Rejected]) -> None:
     """Tells of videos that an error of ours costs."""
     bugs = [line for line in rejected if line["reason"] == "internal_error"]
     if bugs:
-        print(
+        tell(
             f"warning: {len(bugs)} videos are left out after an unexpected error, e.g. {bugs[0]['video']}: "
             f"{bugs[0]['detail']}; please report it",
             file=sys.stderr,

@@ -74,12 +74,17 @@ def read_signatures(dataset: str) -> Iterator[SignedVideo]:
     needed = None if given.is_dir() else {row["extra_info"]["video_id"] for row in read_rows(given)}
     try:
         table = read_parquet(file)
+    except BadInput:
+        raise
     except (OSError, ValueError) as error:
         raise BadInput(f"'{file}' tells what the videos look like, and cannot be read: {_REMEDY}") from error
     kind = (table.schema.metadata or {}).get(_KIND, b"").decode()
     if kind != signature_kind():
         raise BadInput(f"'{file}' holds signatures of another kind ('{kind}', here '{signature_kind()}'): {_REMEDY}")
-    videos = [_video(row) for row in table.to_pylist()]
+    try:
+        videos = [_video(row) for row in table.to_pylist()]
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise BadInput(f"'{file}' holds no signatures: {_REMEDY}") from error
     if needed is not None and (unknown := needed - {video.video_id for video in videos}):
         raise BadInput(f"{len(unknown)} videos of '{dataset}' are not in '{file}': give files that were built there")
     return (video for video in videos if needed is None or video.video_id in needed)

@@ -23,16 +23,20 @@ one of the longest segments, which have the fewest places; 0.0034, if frames are
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, partial
 from itertools import accumulate
 from typing import Any
 
 from reward_fns.final_answer import final_answer
 from reward_fns.item_runs import Run, item_runs
+from reward_fns.knobs import whole_number
 from reward_fns.vocabulary import ANSWER_WORDS, END_WORDS, RANGE_LINKS, SECONDS, START_WORDS
 
 Interval = tuple[float, float]
+
+MAX_FRAMES = 4096  # of a video in a prompt
+MAX_SEGMENTS = 2**20  # frames x lengths, in strides; their chance takes two seconds
 
 _TRUTH = re.compile(r"([0-9]{1,9}(?:\.[0-9]+)?)-([0-9]{1,9}(?:\.[0-9]+)?)")
 # Hours, minutes, seconds, unit. Digit counts are bounded, so a match costs constant time wherever it starts.
@@ -93,6 +97,9 @@ def chance(knobs: Mapping[str, Any]) -> float:
 
     Args:
         knobs: num_frames (default 48), min_length (8), max_length (16), stride (1), all in frames.
+
+    Raises:
+        ValueError: a knob is malformed or too large.
     """
     # The best constant lies on the stride's grid too: between two grid points the expected IoU is convex in either end.
     return _best_constant(*_in_strides(knobs))
@@ -106,34 +113,51 @@ def exact_chance(knobs: Mapping[str, Any]) -> float:
 
 def _in_strides(knobs: Mapping[str, Any]) -> tuple[int, int, int]:
     """Number of frames, shortest and longest length, all in strides: borders lie on that grid."""
-    stride = int(knobs.get("stride", 1))
-    frames = int(knobs.get("num_frames", 48)) // stride
-    shortest, longest = -(-int(knobs.get("min_length", 8)) // stride), int(knobs.get("max_length", 16)) // stride
+    count = partial(whole_number, knobs, low=1, high=MAX_FRAMES)
+    stride = count("stride", 1)
+    frames = count("num_frames", 48) // stride
+    shortest, longest = -(-count("min_length", 8) // stride), count("max_length", 16) // stride
     if not 1 <= shortest <= longest <= frames:
         raise ValueError(
             f"no segment of {shortest} to {longest} steps fits into {frames}: check num_frames, min_length, "
             "max_length and stride of the difficulty"
+        )
+    if frames * (longest - shortest + 1) > MAX_SEGMENTS:
+        raise ValueError(
+            f"segments of {shortest} to {longest} steps in {frames} are more than {MAX_SEGMENTS}: raise the stride"
         )
     return frames, shortest, longest
 
 
 @cache
 def _best_constant(frames: int, shortest: int, longest: int) -> float:
-    lengths = range(shortest, longest + 1)
-    best = 0.0
-    for width in range(1, frames + 1):
-        expected = [0.0] * (frames - width + 1)
-        for length in lengths:
-            # IoU of [0, width) and [shift, shift + length) depends on the shift only: sum it up once, then
-            # every constant's mean over all starts is one difference.
-            shifts = range(-(frames - width), frames - length + 1)
-            sums = [0.0, *accumulate(_iou(0, width, shift, shift + length) for shift in shifts)]
-            starts = frames - length + 1
-            for first in range(frames - width + 1):
-                low = frames - width - first
-                expected[first] += (sums[low + starts] - sums[low]) / starts
-        best = max(best, max(expected) / len(lengths))
-    return best
+    # Whatever the length, the IoU is largest where both middles are the same, and falls alike to both sides; so the
+    # best constant of a width stands in the clip's middle. An overlap of k has the IoU k / (width + length - k), whose
+    # sums all pairs with the same width + length share.
+    expected = [0.0] * (frames + 1)
+    for both in range(1 + shortest, frames + longest + 1):
+        widths = range(max(1, both - longest), min(frames, both - shortest) + 1)
+        sums = [0.0, *accumulate(k / (both - k) for k in range(1, min(both // 2, longest) + 1))]
+        for width in widths:
+            expected[width] += _centred(frames, width, both - width, sums)
+    return max(expected) / (longest - shortest + 1)
+
+
+def _centred(frames: int, width: int, length: int, sums: Sequence[float]) -> float:
+    """Mean IoU of the constant in the middle with a segment of `length`, over all its starts.
+
+    Args:
+        sums: of the IoU over overlaps of 1 to k steps, by k.
+    """
+    short, margin = min(width, length), (frames - width) // 2
+    # Starts of the segment, counted from the constant's, and those at which the shorter one lies in the longer.
+    first, last = -margin, frames - length - margin
+    inside = range(max(first, min(0, width - length)), min(last, max(0, width - length)) + 1)
+    total = len(inside) * (sums[short] - sums[short - 1])
+    for outside in (min(0, width - length) - first, last - max(0, width - length)):
+        if outside > 0:
+            total += sums[short - 1] - sums[max(0, short - 1 - outside)]
+    return total / (frames - length + 1)
 
 
 def _iou(a: float, b: float, start: float, end: float) -> float:

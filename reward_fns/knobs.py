@@ -22,11 +22,22 @@ def difficulty_knobs(difficulty: str | Mapping[str, Any] | None) -> Mapping[str,
     if isinstance(knobs, str):
         try:
             knobs = json.loads(knobs)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             knobs = None
     if not isinstance(knobs, Mapping):
-        raise ValueError(f"extra_info['difficulty'] must be a JSON object, not {difficulty!r}")
+        raise ValueError(f"extra_info['difficulty'] must be a JSON object, not {str(difficulty)[:80]!r}")
     return knobs
+
+
+def whole_number(knobs: Mapping[str, Any], name: str, default: int, low: int, high: int) -> int:
+    """A knob that counts something. ValueError where it is no whole number, or outside of [low, high].
+
+    What a reward computes from its knobs takes time that grows with them, and a row may come from anywhere.
+    """
+    value = knobs.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ValueError(f"{name} must be a whole number from {low} to {high}, not {repr(value)[:40]}")
+    return value
 
 
 def verls_settings(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from typing import Any
 
 from reward_fns.final_answer import final_answer
 from reward_fns.item_runs import item_runs
+from reward_fns.knobs import whole_number
 from reward_fns.vocabulary import ANSWER_WORDS, LABELS, ORDER_LINKS
 
 ORDER_WEIGHT = 0.5
@@ -97,10 +98,14 @@ def exact_chance(knobs: Mapping[str, Any]) -> float:
 
 def _sizes(knobs: Mapping[str, Any]) -> tuple[int, int]:
     """Numbers of true frames and of all candidates."""
-    count, distractors = int(knobs.get("num_masked", NUM_MASKED)), int(knobs.get("num_distractors", NUM_DISTRACTORS))
-    if count < 1 or distractors < 0 or count + distractors > len(ascii_uppercase):
+    count, distractors = whole_number(knobs, "num_masked", NUM_MASKED, 0, len(ascii_uppercase)), _distractors(knobs)
+    if count < 1 or count + distractors > len(ascii_uppercase):
         raise ValueError(f"no pool of {count} true frames and {distractors} distractors: 1 to 26 frames are possible")
     return count, count + distractors
+
+
+def _distractors(knobs: Mapping[str, Any]) -> int:
+    return whole_number(knobs, "num_distractors", NUM_DISTRACTORS, 0, len(ascii_uppercase))
 
 
 def _order_weight(knobs: Mapping[str, Any]) -> float:
@@ -112,7 +117,7 @@ def _order_weight(knobs: Mapping[str, Any]) -> float:
 
 def _pool(ground_truth: str, knobs: Mapping[str, Any]) -> str:
     """The pool's labels."""
-    size = len(ground_truth) + int(knobs.get("num_distractors", NUM_DISTRACTORS))
+    size = len(ground_truth) + _distractors(knobs)
     pool = ascii_uppercase[:size]
     if not ground_truth or len(set(ground_truth)) != len(ground_truth) or not set(ground_truth) <= set(pool):
         raise ValueError(

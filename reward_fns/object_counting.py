@@ -20,16 +20,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from reward_fns.final_answer import final_answer
 from reward_fns.item_runs import item_runs
+from reward_fns.knobs import whole_number
 from reward_fns.vocabulary import LIST_LINKS, NO_AMOUNT, ORDER_LINKS, SHAPES
 
 Counts = tuple[float, ...]
 
 EPS = 1e-9
+MAX_SHAPES = 400  # of one kind in a video; the paper draws up to 16
 _TRUTH = re.compile(r"[0-9]{1,6},[0-9]{1,6},[0-9]{1,6}")
 _COUNT = r"(?<![A-Za-z\d.])[0-9]+(?:\.0+)?(?![A-Za-z\d%]|\.\d)"
 _NUMBER = re.compile(_COUNT + NO_AMOUNT)
@@ -84,22 +86,20 @@ def exact_chance(knobs: Mapping[str, Any]) -> float:
 
 
 def _ranges(knobs: Mapping[str, Any]) -> tuple[int, int, int, int]:
-    return (
-        int(knobs.get("min_frames", 1)),
-        int(knobs.get("max_frames", 3)),
-        int(knobs.get("min_instances", 1)),
-        int(knobs.get("max_instances", 3)),
-    )
+    count = partial(whole_number, knobs, low=0, high=MAX_SHAPES)
+    ranges = count("min_frames", 1), count("max_frames", 3), count("min_instances", 1), count("max_instances", 3)
+    min_frames, max_frames, min_instances, max_instances = ranges
+    if not (min_frames <= max_frames and min_instances <= max_instances and max_frames * max_instances <= MAX_SHAPES):
+        raise ValueError(
+            f"the difficulty draws {min_frames}..{max_frames} frames of {min_instances}..{max_instances} "
+            f"instances: each range must be ordered and not negative, and at most {MAX_SHAPES} of a shape be drawn"
+        )
+    return ranges
 
 
 @cache
 def _law(min_frames: int, max_frames: int, min_instances: int, max_instances: int) -> Mapping[int, float]:
     """Number of one shape -> probability."""
-    if not (0 <= min_frames <= max_frames and 0 <= min_instances <= max_instances):
-        raise ValueError(
-            f"the difficulty draws {min_frames}..{max_frames} frames of {min_instances}..{max_instances} "
-            "instances: each range must be ordered and not negative"
-        )
     law: Counter[int] = Counter()
     totals = Counter({0: 1.0})
     for frames in range(max_frames + 1):

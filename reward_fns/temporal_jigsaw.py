@@ -26,7 +26,10 @@ from typing import Any
 
 from reward_fns.final_answer import final_answer
 from reward_fns.item_runs import item_runs
+from reward_fns.knobs import whole_number
 from reward_fns.vocabulary import CLIP_LABELS, NO_AMOUNT, ORDER_LINKS
+
+MAX_CLIPS = 9  # one digit each
 
 _NUMBER = re.compile(r"(?<![A-Za-z\d.])[0-9]+(?![A-Za-z\d%]|\.\d)" + NO_AMOUNT)
 _FILLERS = CLIP_LABELS | {"first"}  # "clip 3 first, then clip 4"
@@ -37,7 +40,7 @@ def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) 
     malformed.
     """
     n = len(ground_truth)
-    if not 2 <= n <= 9 or set(ground_truth) != _digits(n):
+    if not 2 <= n <= MAX_CLIPS or set(ground_truth) != _digits(n):
         raise ValueError(
             f"ground truth of temporal_jigsaw must be a permutation of 1..n (n = 2..9), not {ground_truth!r}"
         )
@@ -52,7 +55,7 @@ def chance(knobs: Mapping[str, Any]) -> float:
     """Expected score of the best constant permutation.
 
     Args:
-        knobs: num_clips (default 6), at least 2.
+        knobs: num_clips (default 6), 2 to 9.
     """
     n = _num_clips(knobs)
     total = factorial(n) * (n * n - 1) // 3
@@ -65,10 +68,7 @@ def exact_chance(knobs: Mapping[str, Any]) -> float:
 
 
 def _num_clips(knobs: Mapping[str, Any]) -> int:
-    n = int(knobs.get("num_clips", 6))
-    if n < 2:
-        raise ValueError(f"a jigsaw of {n} clips has no order to find: num_clips must be at least 2")
-    return n
+    return whole_number(knobs, "num_clips", 6, 2, MAX_CLIPS)
 
 
 def _largest_error(n: int) -> int:

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import shutil
 import socket
+import tempfile
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from data_preprocess.build import BuildSettings, build
 from videossr_verl.tiny.generated_videos import generate_videos
 
 os.environ.setdefault("VERL_PLATFORM", "cpu")
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="videossr-state-")  # where builds note what they made
 # No example fails for being slow: other tests run beside these.
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")

@@ -20,6 +20,7 @@ from verl.utils.tokenizer import build_multimodal_processor_inputs, hf_processor
 from data_preprocess.build import BuildSettings, build
 from videossr_verl.dataset import PretextDataset, frame_cache
 from videossr_verl.errors import BadInput
+from videossr_verl.failures.fingerprint import read_fingerprint, write_fingerprint
 from videossr_verl.prompt_tokens import PromptTokenCounter
 from videossr_verl.render import render
 
@@ -131,6 +132,7 @@ def test_a_deleted_video_is_named_before_training(open_dataset, dataset_folder, 
         ({"processor": None}, "has no processor"),
         ({"parity": "maybe"}, "data.parity=maybe is none of stop, warn, off"),
         ({"frame_cache": {"folder": "/proc/frames", "max_gb": 1}}, "data.frame_cache.folder='/proc/frames' cannot be"),
+        ({"group_deadline": 0}, "data.group_deadline is 0, must be a number of seconds above 0"),
         ({"frame_cache": {"folder": "frames", "max_gb": 0}}, "data.frame_cache.max_gb=0 must be above 0"),
     ],
 )
@@ -246,6 +248,55 @@ def test_a_prompt_of_another_data_set_that_cannot_be_made_is_named(open_dataset,
     assert "\n" not in str(error.value)
     assert len(open_dataset(others, max_lost_share=0.5)) == 2
     assert "their groups will be lost" in caplog.text
+
+
+MEDIA = {
+    "a token of an image": (
+        "What is <|image_pad|>?",
+        [],
+        "has 1 times the token <|image_pad|> in its prompt for 0 images",
+    ),
+    "a token beside the video's": (
+        "<video><|video_pad|>",
+        ["videos"],
+        "2 times the token <|video_pad|> in its prompt for 1",
+    ),
+    "a video too many": ("<video><video>", ["videos"], "has a prompt that cannot be loaded (AssertionError"),
+    "a video without a place": ("What?", ["videos"], "has a prompt that cannot be loaded (AssertionError"),
+}
+
+
+@pytest.mark.parametrize("case", MEDIA)
+def test_media_of_another_data_set_that_would_hang_or_end_the_run_are_told(open_dataset, other_rows, tmp_path, case):
+    """Not one group is lost but the run, so `max_lost_share` does not allow them."""
+    content, kept, sentence = MEDIA[case]
+    row = other_rows[0] | {"prompt": [{"role": "user", "content": content}]}
+    row["videos"] = row["videos"] if kept else []
+    others = write_lines([other_rows[1], row], tmp_path / "others.jsonl")
+    with pytest.raises(BadInput, match=r"^row 1 of '.*others.jsonl' of another data set has ") as error:
+        open_dataset(others, max_lost_share=1)
+    assert sentence in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["validate", "__rollout_n__", "session_id"])
+def test_columns_that_verl_keeps_for_itself_are_refused(open_dataset, other_rows, tmp_path, name):
+    others = write_lines([other_rows[1] | {name: 10**6}], tmp_path / "others.jsonl")
+    with pytest.raises(BadInput, match=rf"others.jsonl' has a column '{name}', which verl keeps for itself"):
+        open_dataset(others)
+
+
+@pytest.mark.parametrize("what", ["deleted", "another", "unreadable"])
+def test_the_fingerprint_is_of_what_was_loaded(open_dataset, dataset_folder, tmp_path, what):
+    file = tmp_path / "train.parquet"
+    shutil.copy(dataset_folder / "train.parquet", file)
+    dataset = open_dataset(file)
+    before = dataset.fingerprint()
+    file.unlink()
+    if what != "deleted":
+        file.write_bytes(b"PAR1" if what == "unreadable" else (dataset_folder / "test.parquet").read_bytes())
+    write_fingerprint(dataset, tmp_path)
+    assert read_fingerprint(tmp_path) == before == open_dataset(dataset_folder / "train.parquet").fingerprint()
+    assert before != open_dataset(dataset_folder / "test.parquet").fingerprint()
 
 
 @pytest.fixture(scope="module")

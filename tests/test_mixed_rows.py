@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from videossr_verl.errors import BadInput
 from videossr_verl.mixed_rows import read_files
+from videossr_verl.parquet_files import read_parquet
 
 OURS = {
     "data_source": "videossr/temporal_jigsaw",
@@ -118,3 +119,37 @@ def test_chosen_rows_know_where_they_come_from(numbered, choices):
     assert [rows.place(i) for i in range(len(rows))] == [places[n] for n in expected]
     with pytest.raises(IndexError):
         rows[len(rows)]
+
+
+@pytest.mark.parametrize("how", ["replaced", "written to"])
+def test_a_file_that_changes_while_it_is_read_is_not_taken_for_another(tmp_path, monkeypatch, how):
+    """One that is replaced is read as it was; one that is written to is refused."""
+    file = tmp_path / "a.parquet"
+    write([OURS], file)
+    fingerprint, size = read_files([str(file)]).fingerprints, file.stat().st_size
+
+    def while_reading(content, name):
+        if how == "replaced":
+            write([OURS, OURS], tmp_path / "new.parquet")
+            (tmp_path / "new.parquet").replace(file)
+        else:
+            with file.open("r+b") as same:
+                same.truncate(size // 2)
+                same.truncate(size)
+        return read_parquet(content, name)
+
+    monkeypatch.setattr("videossr_verl.row_files.read_parquet", while_reading)
+    if how == "replaced":
+        rows = read_files([str(file)])
+        assert len(rows) == 1
+        assert rows.fingerprints == fingerprint
+    else:
+        with pytest.raises(BadInput, match=r"a\.parquet"):
+            read_files([str(file)])
+
+
+def test_the_fingerprint_of_json_lines_is_of_their_bytes(tmp_path):
+    files = [write([PLAIN], tmp_path / "a.jsonl"), write([PLAIN, PLAIN], tmp_path / "b.jsonl")]
+    one, two = read_files(files).fingerprints
+    assert one != two
+    assert read_files([write([PLAIN], tmp_path / "c.jsonl")]).fingerprints == (one,)

@@ -5,6 +5,7 @@ import io
 import pytest
 
 from videossr_verl import watch
+from videossr_verl.failures.open_groups import WAITING
 
 STEP = (
     "(TaskRunner pid=7) step:3 - critic/score/mean:0.5 - actor/kl_loss:np.float64(0.012) - "
@@ -50,3 +51,10 @@ def test_an_error_is_one_sentence(line, shown, code):
     screen = io.StringIO()
     assert watch.follow(iter(lines), io.StringIO(), screen, 60) == code
     assert screen.getvalue() == shown
+
+
+def test_what_a_run_waits_for_is_shown_and_nothing_of_it_obeyed():
+    told = f"{WAITING}1 groups, the oldest for 240 s: \x1b]0;owned\x07.mp4; lost after data.group_deadline=3600 s"
+    screen = io.StringIO()
+    watch.follow([f"\x1b[36m(TaskRunner pid=7)\x1b[0m WARNING:{told}\n"], io.StringIO(), screen, 60)
+    assert screen.getvalue() == told.replace("\x1b", "\\x1b").replace("\x07", "\\x07") + "\n"

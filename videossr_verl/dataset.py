@@ -20,14 +20,15 @@ from tqdm import tqdm
 from verl.utils.dataset.rl_dataset import RLHFDataset
 
 from videossr_verl.adaptive.draws import AdaptiveDraws
-from videossr_verl.dataset_folder import is_pretext
 from videossr_verl.errors import BadInput
 from videossr_verl.failures.fingerprint import fingerprint
+from videossr_verl.failures.group_deadline import group_deadline
 from videossr_verl.failures.lost_groups import max_lost_share
 from videossr_verl.foreign_prompts import foreign_lengths
 from videossr_verl.mixed_rows import MixedRows, read_files
 from videossr_verl.parity_at_start import check_before_training
-from videossr_verl.pretext_rows import files_of
+from videossr_verl.pretext_rows import check_rows, is_pretext
+from videossr_verl.printable import printable
 from videossr_verl.prompt_tokens import PromptTokenCounter
 from videossr_verl.render import render, resolve_path
 from videossr_verl.sample import ImageSpec, VideoSpec
@@ -51,6 +52,7 @@ class PretextDataset(RLHFDataset):
 
     def _read_files_and_tokenize(self) -> None:
         rows = read_files(self.data_files)
+        files_read = rows.fingerprints
         if not len(rows):
             raise BadInput(
                 f"{', '.join(map(str, self.data_files))} holds no rows: give another file, or train without validation "
@@ -64,8 +66,10 @@ class PretextDataset(RLHFDataset):
         self.dataframe = rows
         self._check_rows()
         self._warn_of_mixed_images()
+        group_deadline(self.config)
         frame_cache(self.config)  # a folder that cannot be used is told before the run, not by its workers
         self.dataframe = self.maybe_filter_out_long_prompts(rows)
+        self._fingerprint = fingerprint(files_read, len(self.dataframe))
         self._check_parity()
         self._draws = self._open_draws()
 
@@ -83,8 +87,8 @@ class PretextDataset(RLHFDataset):
         return [shown[place] for place in range(len(items))]
 
     def fingerprint(self) -> str:
-        """Of the rows that are trained on; kept in checkpoints."""
-        return fingerprint(self.data_files, len(self.dataframe))
+        """Of the rows that are trained on, as they were when they were read; kept in checkpoints."""
+        return self._fingerprint
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint of the data loader keeps of this data set."""
@@ -136,9 +140,10 @@ class PretextDataset(RLHFDataset):
     def _check_rows(self) -> None:
         """What a row must not ask for, or a video deleted after the build, is told now, and not during the run."""
         keys = self.prompt_key, self.video_key, self.image_key
-        rows = self.dataframe.select_columns(["data_source", *keys])
-        shown = tqdm(rows, "checking rows", len(rows), unit="row", delay=3)
-        files = files_of((row for row in shown if is_pretext(row["data_source"])), *keys)
+        rows = self.dataframe.select_columns(["data_source", *keys, "reward_model", "extra_info"])
+        shown = enumerate(tqdm(rows, "checking rows", len(rows), unit="row", delay=3))
+        ours = ((number, row) for number, row in shown if is_pretext(row["data_source"]))
+        files = check_rows(ours, self.dataframe.place, *keys)
         if not files:
             return
         root = data_root(self.config)
@@ -150,7 +155,7 @@ class PretextDataset(RLHFDataset):
             found = f"{len(missing)} of {len(files)} videos are missing below data.data_root={root}"
             if len(missing) > max_lost_share(self.config) * len(files):
                 raise BadInput(f"{found}, first '{missing[0]}': restore them or build the dataset again")
-            logger.warning("%s, first '%s': their groups will be lost", found, missing[0])
+            logger.warning("%s, first '%s': their groups will be lost", found, printable(missing[0]))
 
     def maybe_filter_out_long_prompts(self, dataframe: MixedRows = None) -> MixedRows:
         """Drops prompts over `max_prompt_length`, of any data set, or refuses with `filter_overlong_prompts=False`.
@@ -239,13 +244,7 @@ def _as_bytes(frames: torch.Tensor) -> torch.Tensor:
 
 
 def _stored_lengths(extra_info: Mapping[str, Any] | None) -> dict[str, Any]:
-    try:
-        stored = json.loads((extra_info or {}).get("num_prompt_tokens") or "{}")
-    except (TypeError, ValueError, RecursionError):
-        stored = None
-    if not isinstance(stored, dict):
-        raise BadInput("a row's num_prompt_tokens is no JSON object: build the dataset again")
-    return stored
+    return json.loads((extra_info or {}).get("num_prompt_tokens") or "{}")
 
 
 def _as_list(files: Any) -> list[str]:

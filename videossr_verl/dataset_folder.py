@@ -2,61 +2,67 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+from tqdm import tqdm
 
+from videossr_verl.built_here import was_built
 from videossr_verl.errors import BadInput
+from videossr_verl.json_text import read_object
+from videossr_verl.parquet_files import read_parquet
+from videossr_verl.pretext_rows import check_rows, is_pretext
 
-DATA_SOURCE_PREFIX = "videossr/"
-MAX_VALUES = 100_000  # of one column, in a row on average; a billion equal ones fit into a file of some kilobytes
-
-
-def is_pretext(data_source: Any) -> bool:
-    """Whether a row of this data source is of this package."""
-    return str(data_source).startswith(DATA_SOURCE_PREFIX)
+MAX_DESCRIPTION = 2**24  # bytes of a dataset.json; they are some kilobytes
+_AT_ONCE = 1000  # rows
 
 
 def stored_data_root(folder: str | Path) -> str:
-    """The folder that the rows' video paths are relative to; BadInput where dataset.json does not tell."""
-    file = Path(folder) / "dataset.json"
-    try:
-        return os.fspath(json.loads(file.read_text(encoding="utf-8"))["data_root"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BadInput(f"'{file}' does not tell the data root; give --data-root") from error
+    """The folder that the rows' video paths are relative to, as dataset.json tells it.
 
-
-def read_parquet(file: str | Path) -> pa.Table:
-    """The table in a file on this machine; an address of the network is no file.
+    It is believed where it lies in the dataset's own folder, or where this user built the dataset here from it: a
+    dataset from elsewhere could name any folder, and have its videos shown or sent away.
 
     Raises:
-        FileNotFoundError, OSError, pyarrow.ArrowInvalid: there is none, or no parquet in it.
-        BadInput: it would need far more memory than it has bytes.
+        BadInput: dataset.json does not tell it, or is not believed.
     """
-    if not os.path.isfile(file):
-        raise FileNotFoundError(f"'{file}' is no file")
-    described = pq.read_metadata(file)
-    for group in (described.row_group(i) for i in range(described.num_row_groups)):
-        most = max((group.column(i).num_values for i in range(group.num_columns)), default=0)
-        if most > MAX_VALUES * max(group.num_rows, 1):
-            raise BadInput(f"'{file}' has {most} values of a column in {group.num_rows} rows, too many to read")
-    return pq.read_table(file)
+    file = Path(folder) / "dataset.json"
+    try:
+        with open(file, encoding="utf-8") as text:
+            root = os.fspath(read_object(text.read(MAX_DESCRIPTION + 1), MAX_DESCRIPTION)["data_root"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"'{file}' does not tell the data root; give --data-root") from error
+    own = Path(os.path.realpath(root)).is_relative_to(os.path.realpath(folder))
+    if not own and not was_built(folder, root):
+        raise BadInput(
+            f"'{file}' names the data root '{root}', but this user did not build this dataset in this folder: "
+            "give --data-root, the folder of the videos that it may show"
+        )
+    return root
 
 
 def read_rows(file: str | Path) -> list[dict[str, Any]]:
-    """The rows of a parquet file of this package, maybe none; BadInput if it is missing, damaged or another's."""
+    """The rows of a parquet file of this package, maybe none, each looked through.
+
+    Raises:
+        BadInput: it is missing, damaged or another's, or a row is not as builds make them.
+    """
     try:
-        rows = read_parquet(file).to_pylist()
+        table = read_parquet(file)
     except FileNotFoundError:
         raise BadInput(f"'{file}' does not exist; make it with videossr build or videossr viubench build") from None
     except BadInput:
         raise
     except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
         raise BadInput(f"'{file}' cannot be read as parquet: {str(error).splitlines()[0]}") from error
-    if not all(is_pretext(row.get("data_source")) for row in rows):
-        raise BadInput(f"'{file}' holds rows that are not of this package: build it with videossr build")
+    rows: list[dict[str, Any]] = []
+    batches = table.to_batches(_AT_ONCE)
+    for batch in tqdm(batches, "checking rows", unit=f" x {_AT_ONCE} rows", delay=3):
+        more = [{"images": None} | row for row in batch.to_pylist()]
+        if not all(is_pretext(row.get("data_source")) for row in more):
+            raise BadInput(f"'{file}' holds rows that are not of this package: build it with videossr build")
+        start = len(rows)
+        check_rows(enumerate(more, start), lambda place: f"row {place} of '{file}'")
+        rows += [row | {"images": row["images"] or []} for row in more]
     return rows

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import NoReturn
 
 from videossr_verl.errors import BadInput, MachineError, machine_failure
+from videossr_verl.printable import printable, tell
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
@@ -45,7 +46,7 @@ def end_well(run: Callable[[], int | None], place: object = None) -> int:
 
 
 def _tell(sentence: object, code: int) -> int:
-    print(f"videossr: {sentence}", file=sys.stderr)
+    tell(printable(f"videossr: {sentence}"), sys.stderr)
     return code
 
 

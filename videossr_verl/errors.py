@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import errno
 
+from videossr_verl.printable import printable
+
 
 class BadInput(ValueError):
     """What the user gave cannot be used; the message is one sentence: what is wrong, where, what to do."""
+
+    def __str__(self) -> str:
+        """One printable line: what is wrong may be somebody else's text."""
+        return printable(super().__str__())
 
 
 class MachineError(RuntimeError):

@@ -14,6 +14,7 @@ from verl.utils.tokenizer import build_multimodal_processor_inputs
 from videossr_verl.errors import BadInput
 from videossr_verl.failures.lost_groups import max_lost_share
 from videossr_verl.mixed_rows import MixedRows
+from videossr_verl.printable import printable
 from videossr_verl.row_files import Row
 
 logger = logging.getLogger(__name__)
@@ -25,13 +26,16 @@ def foreign_lengths(dataset: RLHFDataset, rows: MixedRows) -> list[int]:
     Decodes `data.filter_overlong_prompts_workers` rows at a time.
 
     Raises:
-        BadInput: more rows fail than `data.max_lost_share` allows; fewer are told and stay.
+        BadInput: a row would end or hang the run; or more rows fail than `data.max_lost_share` allows. Fewer are told
+            and stay.
     """
     processing = Lock()  # a tokenizer is not for several threads; decoding is most of the time
 
     def count(place: int) -> int | Exception:
         try:
             return _count(dataset, rows[place], processing)
+        except _EndsRun as error:
+            raise BadInput(f"{rows.place(place)} of another data set {error}; mend it or leave it out") from error
         except Exception as error:  # media of any kind, read by any library
             return error
 
@@ -45,18 +49,42 @@ def foreign_lengths(dataset: RLHFDataset, rows: MixedRows) -> list[int]:
         told += f" {type(error).__name__}: {' '.join(str(error).split())[:300]}"
         if len(failed) > max_lost_share(dataset.config) * len(rows):
             raise BadInput(f"{told}; mend these rows or leave them out")
-        logger.warning("%s; their groups will be lost", told)
+        logger.warning("%s; their groups will be lost", printable(told))
     return [0 if place in failed else length for place, length in enumerate(found)]
 
 
+class _EndsRun(ValueError):
+    """What this row is would not cost its own group only."""
+
+
+def _messages(dataset: RLHFDataset, row: Row) -> list[dict[str, Any]]:
+    """The row's messages as verl's loader makes them, in the trainer's process, where an error ends the run."""
+    if not isinstance(row.get("extra_info") or {}, dict):
+        raise _EndsRun("has an extra_info that is no object")
+    try:
+        return dataset._build_messages(row, key=dataset.prompt_key)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        raise _EndsRun(f"has a prompt that cannot be loaded ({reason})") from error
+
+
+def _check_tokens(processor: Any, text: str, media: dict[str, Any]) -> None:
+    """A token of media that stands in a text has no media: vLLM's answer, or the trainer, would wait for them."""
+    for kind, given in media.items():
+        token = getattr(processor, f"{kind}_token", None)
+        if isinstance(token, str) and (found := text.count(token)) != len(given or ()):
+            raise _EndsRun(f"has {found} times the token {token} in its prompt for {len(given or ())} {kind}s")
+
+
 def _count(dataset: RLHFDataset, row: Row, processing: Lock) -> int:
-    messages = dataset._build_messages(row, key=dataset.prompt_key)
+    messages = _messages(dataset, row)
     images, videos, audios = dataset._process_multi_modal_info(messages, dataset.image_patch_size, dataset.config)
     how: dict[str, Any] = {"add_generation_prompt": True, "tokenize": False, **dataset.apply_chat_template_kwargs}
     if dataset.tool_schemas is not None:
         how["tools"] = dataset.tool_schemas
     with processing:
         text = (dataset.processor or dataset.tokenizer).apply_chat_template(messages, **how)
+        _check_tokens(dataset.processor, text, {"image": images, "video": videos, "audio": audios})
         if images is None and videos is None and audios is None:
             return len(dataset.tokenizer(text, add_special_tokens=False)["input_ids"])
         inputs = build_multimodal_processor_inputs(

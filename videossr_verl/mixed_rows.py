@@ -16,7 +16,7 @@ from typing import Any
 import datasets
 import numpy as np
 
-from videossr_verl.row_files import Row, read_lines, read_table
+from videossr_verl.row_files import Row, check_columns, read_lines, read_table
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,11 @@ class MixedRows:
 
     Attributes:
         column_names: of all files.
+        fingerprints: of the bytes that each file had when it was read; empty once rows were selected.
     """
 
-    def __init__(self, parts: Sequence[_Part]) -> None:
+    def __init__(self, parts: Sequence[_Part], fingerprints: Sequence[str] = ()) -> None:
+        self.fingerprints = tuple(fingerprints)
         self._parts = [part for part in parts if len(part.rows)]
         self._ends = list(accumulate(len(part.rows) for part in self._parts))
         self.column_names = list(dict.fromkeys(name for part in parts for name in part.columns))
@@ -100,12 +102,20 @@ class MixedRows:
 
 def read_files(files: Sequence[str]) -> MixedRows:
     """The rows of parquet and JSON-lines files; BadInput names a file that is missing or damaged."""
-    return MixedRows([_read_file(str(file)) for file in files])
+    read = [_read_file(str(file)) for file in files]
+    return MixedRows([part for part, _ in read], [fingerprint for _, fingerprint in read])
 
 
-def _read_file(file: str) -> _Part:
+def _read_file(file: str) -> tuple[_Part, str]:
+    part, fingerprint = _read_part(file)
+    check_columns(part.columns, file)
+    return part, fingerprint
+
+
+def _read_part(file: str) -> tuple[_Part, str]:
     if file.endswith(".parquet"):
-        table = read_table(file)
-        return _Part(file, datasets.Dataset(table), range(table.num_rows), table.column_names)
-    rows = read_lines(file)
-    return _Part(file, rows, range(len(rows)), list(dict.fromkeys(name for row in rows for name in row)))
+        table, fingerprint = read_table(file)
+        return _Part(file, datasets.Dataset(table), range(table.num_rows), table.column_names), fingerprint
+    rows, fingerprint = read_lines(file)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return _Part(file, rows, range(len(rows)), names), fingerprint

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 import verl  # noqa: F401  (loads the plugin, whose repairs belong to what is compared)
@@ -25,9 +26,9 @@ from verl.utils.tokenizer.continuous_token_wiring import create_continuous_token
 from verl.workers.rollout.utils import qwen2_5_vl_dedup_image_tokens
 
 from videossr_verl.dataset import PretextDataset
-from videossr_verl.dataset_folder import DATA_SOURCE_PREFIX
 from videossr_verl.errors import BadInput
 from videossr_verl.fixes.unexpanded_prompts import CannotUnexpand
+from videossr_verl.pretext_rows import check_rows, is_pretext
 from videossr_verl.row_files import read_table
 from videossr_verl.shared_videos import SharedVideos
 from videossr_verl.video.metadata import video_metadata
@@ -251,15 +252,23 @@ def built_in_prompts(processor: Any) -> Iterator[Prompt]:
         yield Prompt(name, [{"role": "user", "content": content}], videos)
 
 
-def dataset_prompts(file: str, data_root: str, processor: Any) -> Iterator[Prompt]:
-    """The first sample of each task in a parquet file, rendered as for training."""
-    table = read_table(file)
-    sources = table["data_source"].to_pylist()
-    first = [sources.index(s) for s in dict.fromkeys(sources) if s.startswith(DATA_SOURCE_PREFIX)]
+def _first_rows(file: str) -> pa.Table:
+    """The first row of each data source of this package in a parquet file. BadInput where one cannot be used."""
+    table, _ = read_table(file)
+    sources = table["data_source"].to_pylist() if "data_source" in table.column_names else []
+    first = [sources.index(source) for source in dict.fromkeys(filter(is_pretext, sources))]
     if not first:
         raise BadInput(f"'{file}' has no rows of this package; build some with `videossr build`")
+    rows = table.take(first)
+    check_rows(zip(first, rows.to_pylist(), strict=True), lambda place: f"row {place} of '{file}'")
+    return rows
+
+
+def dataset_prompts(file: str, data_root: str, processor: Any) -> Iterator[Prompt]:
+    """The first sample of each task in a parquet file, rendered as for training."""
+    table = _first_rows(file)
     with tempfile.TemporaryDirectory() as folder:
-        pq.write_table(table.take(first), f"{folder}/rows.parquet")
+        pq.write_table(table, f"{folder}/rows.parquet")
         config = OmegaConf.create({"data_root": data_root, "max_prompt_length": 10**9})
         dataset = PretextDataset(f"{folder}/rows.parquet", processor.tokenizer, config, processor)
         patch = processor.video_processor.patch_size
@@ -276,6 +285,8 @@ def compare(model: str, data: str | None = None, data_root: str | None = None) -
         BadInput: `model` is not the folder of a vision-language model, or `data` has no rows of this package.
         NoRollout: vLLM cannot be set up for this model on this machine.
     """
+    if data:
+        _first_rows(data)  # told before vLLM is loaded
     trainer = TrainerSide(model)
     try:
         rollout = RolloutSide(model, trainer.processor)

@@ -9,6 +9,7 @@ import sys
 import time
 
 from videossr_verl.errors import BadInput
+from videossr_verl.printable import printable
 
 logger = logging.getLogger(__name__)
 
@@ -48,10 +49,10 @@ def check_before_training(mode: str, model: str, data: str, data_root: str) -> N
         logger.warning("rollout and trainer see the same prompts (checked in %.0f s)", time.monotonic() - started)
         return
     if code != 1 or ": different" not in told:  # Python's own code for a traceback is 1, too
-        reason = (wrong.strip().splitlines() or ["it told no reason"])[-1]
+        reason = printable((wrong.strip().splitlines() or ["it told no reason"])[-1])
         logger.warning("rollout and trainer were not compared: %s; run `videossr parity --model %s`", reason, model)
         return
-    found = " ".join(told.split())
+    found = printable(" ".join(told.split()))
     if mode == "stop":
         raise BadInput(
             f"rollout and trainer see different prompts: {found} Install the versions in constraints/, or set"

@@ -10,9 +10,10 @@ import itertools
 import json
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from reward_fns import PARTS
 from videossr_verl.errors import BadInput
@@ -49,12 +50,12 @@ def read_curves(run: Path) -> dict[str, TaskCurves]:
         raise BadInput(
             f"no metrics in '{run}/metrics': train with trainer.logger=[console,file] and VERL_FILE_LOGGER_PATH there"
         )
-    values: dict[str, dict[tuple[str, bool], dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
-    for record in map(json.loads, lines):
-        for name, value in record["data"].items():
-            if match := _VALIDATION.fullmatch(name):
-                task, blind, kind = match.groups()
-                values[task][kind, bool(blind)][record["step"]] = value
+    try:
+        values = _validations(map(json.loads, lines))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BadInput(
+            f"'{run}/metrics' holds no metrics of verl's file logger: {type(error).__name__}: {error}"
+        ) from error
     if not values:
         raise BadInput(f"'{run}' holds no validation of a pretext task: set trainer.test_freq and data.val_files")
     curves = {}
@@ -70,6 +71,17 @@ def read_curves(run: Path) -> dict[str, TaskCurves]:
             parts={part: [found[part, False][s] for s in steps] for part in PARTS if found[part, False]},
         )
     return curves
+
+
+def _validations(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[tuple[str, bool], dict[int, float]]]:
+    """Task -> (kind, whether of the blind control) -> step -> value."""
+    values: dict[str, dict[tuple[str, bool], dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
+    for record in records:
+        for name, value in record["data"].items():
+            if match := _VALIDATION.fullmatch(name):
+                task, blind, kind = match.groups()
+                values[task][kind, bool(blind)][int(record["step"])] = float(value)
+    return values
 
 
 def mean_figures(curves: dict[str, TaskCurves], at: int) -> dict[str, float]:

@@ -6,13 +6,13 @@ All raise VideoRejected(bad_row), which names the row's video.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any
 
+from videossr_verl.json_text import read_object
 from videossr_verl.video.container import MAX_PIXELS, MAX_SIDE
 from videossr_verl.video.decode import DECODERS, DEFAULT_DECODER
 from videossr_verl.video.frame_index import MAX_DURATION
@@ -20,7 +20,6 @@ from videossr_verl.video.rejected import RejectReason, VideoRejected
 
 MAX_NAME = 4096  # bytes of a video's path, as on Linux
 MAX_TIMES = 4096  # frames of one video in a prompt
-MAX_TRANSFORM = 1_000_000  # characters; the tasks' own have some thousand
 MAX_PROMPT_PIXELS = 2**27  # of all frames of a prompt after the resize: 512 of 512 x 512, some 65,000 tokens
 
 
@@ -51,7 +50,7 @@ def read_times(row: Mapping[str, Any], key: str, video: str) -> tuple[float, ...
 def read_decoder(row: Mapping[str, Any], video: str) -> str:
     """What the build decoded with."""
     decoder = row.get("decoder") or DEFAULT_DECODER
-    if decoder not in DECODERS:
+    if not isinstance(decoder, str) or decoder not in DECODERS:
         raise _bad_row(video, f"names the decoder {decoder!r}; known ones: {', '.join(DECODERS)}")
     return decoder
 
@@ -72,15 +71,10 @@ def read_sizes(row: Mapping[str, Any], video: str) -> dict[str, int]:
 
 def read_transform(row: Mapping[str, Any], video: str) -> dict[str, Any]:
     """The change as JSON data; path, times and size of a "source" in it are checked, the rest by the task."""
-    text = row.get("transform")
-    if not isinstance(text, str) or len(text) > MAX_TRANSFORM:
-        raise _bad_row(video, f"must have a transform, as JSON text of at most {MAX_TRANSFORM} characters")
     try:
-        transform = json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise _bad_row(video, f"has a transform that is no JSON: {type(error).__name__}: {error}") from error
-    if not isinstance(transform, dict):
-        raise _bad_row(video, f"has a transform that is no JSON object but {type(transform).__name__}")
+        transform = read_object(row.get("transform"))
+    except ValueError as error:
+        raise _bad_row(video, f"has a transform that is {error}") from error
     if source := transform.get("source"):
         if not isinstance(source, dict):
             raise _bad_row(video, "has a transform whose source is no JSON object")
@@ -101,10 +95,6 @@ def check_prompt_pixels(video: str, shown: Sequence[tuple[int, int, int]]) -> No
     if pixels > MAX_PROMPT_PIXELS or any(h * w > MAX_PIXELS for _, h, w in shown):
         told = f"asks for {pixels} pixels, or more than {MAX_PIXELS} in one picture"
         raise _bad_row(video, f"{told}; the limit of a prompt is {MAX_PROMPT_PIXELS}")
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a number")
 
 
 def _bad_row(video: str, detail: str) -> VideoRejected:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TextIO
 
 from videossr_verl.failures.changed_settings import TOLD
+from videossr_verl.failures.open_groups import WAITING
+from videossr_verl.printable import tell, without_colours
 
 _STEP = re.compile(r"step:(\d+) - ")
 _METRIC = re.compile(r"([\w./@-]+):(?:np\.\w+\()?(-?[\d.]+(?:e[+-]?\d+)?)")
@@ -68,8 +70,8 @@ def follow(lines: Iterable[str], log: TextIO, screen: TextIO, total: int) -> int
             if step > first[0]:
                 left = f", about {(now - first[1]) / (step - first[0]) * (total - step) / 60:.0f} min left"
             print(f"step {step}/{total}  {figures}  ({(now - started) / 60:.1f} min{left})", file=screen, flush=True)
-        elif TOLD in line:
-            print(line[line.index(TOLD) :].rstrip(), file=screen, flush=True)
+        elif told := next((line[line.index(sign) :].rstrip() for sign in (TOLD, WAITING) if sign in line), None):
+            tell(without_colours(told), screen)
         elif stage := next((said for sign, said in _STAGES.items() if sign in line), None):
             print(f"{stage} ({(now - started) / 60:.1f} min)", file=screen, flush=True)
         elif line.startswith(_LAST_WORDS):
@@ -79,7 +81,8 @@ def follow(lines: Iterable[str], log: TextIO, screen: TextIO, total: int) -> int
     if error is None:
         return 0
     kind, text = error
-    print(text if kind in ("", "BadInput") else f"first error in the log: {kind}: {text}", file=screen, flush=True)
+    told = text if kind in ("", "BadInput") else f"first error in the log: {kind}: {text}"
+    tell(without_colours(told), screen)
     return 2 if kind == "BadInput" else 0
 
 

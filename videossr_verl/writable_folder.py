@@ -1,9 +1,12 @@
-"""A folder that is written to much later is tried when the work begins."""
+"""Folders to write to: one that is written to much later is tried when the work begins."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from pathlib import Path
+
+from videossr_verl.errors import BadInput, machine_failure
 
 
 def make_writable(folder: str | os.PathLike[str]) -> None:
@@ -12,3 +15,18 @@ def make_writable(folder: str | os.PathLike[str]) -> None:
     with tempfile.TemporaryFile(dir=folder) as file:
         file.write(b"tried")
         file.flush()
+
+
+def make_result_folder(folder: Path) -> None:
+    """Makes the folder where there is none.
+
+    Raises:
+        BadInput: there can be none of this name.
+        OSError: the machine fails, or does not let this user write there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if machine_failure(error):
+            raise
+        raise BadInput(f"'{folder}' cannot be made a folder ({error.strerror}); give another --out") from error

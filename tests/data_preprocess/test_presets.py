@@ -119,3 +119,29 @@ def test_mix():
 def test_wrong_mix(text):
     with pytest.raises(BadInput, match="--mix"):
         parse_mix(text)
+
+
+LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"b{i}: &b{i} [{','.join(['*b' + str(i - 1) if i else '*a'] * 9)}]\n" for i in range(9)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[" * 20_000, "nested too deeply"),
+        ("#" * 300_000, "more than 200000 bytes"),
+        (LAUGHS, "more than 10000 values"),
+        ("", "names no task"),
+        ("tasks: {anomaly_grounding: {preset: [a]}}", "unknown preset"),
+        ("tasks: {anomaly_grounding: {task: [a]}}", "a task is a name, not list"),
+        ("tasks: {1: {}}", "the name becomes a part of"),
+    ],
+)
+def test_a_file_that_is_no_preset_is_one_sentence(tmp_path, text, sentence):
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    with pytest.raises(BadInput) as error:
+        load_preset(str(file))
+    assert sentence in str(error.value)
+    assert len(str(error.value)) < 600

@@ -1,30 +1,44 @@
-"""Videos that vanish or break while a run trains: their groups are left out and counted; too many end it."""
+"""Videos that vanish or break while a run trains, and a group that never ends: they are left out; too many end it."""
 
 import json
 import shutil
 import subprocess
 import time
 from itertools import chain, combinations
+from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 DEADLINE = 600  # seconds
+GROUP_DEADLINE = 20  # seconds; a step takes three
 
 
 @pytest.fixture(scope="module")
 def run(start_training, batches, tiny_model, dataset_folder, corpus_folder, read_metrics, tmp_path_factory):
-    """(folder, output, exit code) of a run that loses two of its four training videos after the first step."""
+    """(folder, output, exit code) of a run with a row that never ends, in the first step, after which it loses two of
+    its four training videos.
+    """
     folder = tmp_path_factory.mktemp("losing")
     videos = folder / "videos"
     shutil.copytree(corpus_folder, videos)
+    shutil.copy(Path(__file__).with_name("never_ends.py"), folder)
+    (folder / "agents.yaml").write_text("- {name: never_ends, _target_: never_ends.NeverEnds}\n")
+    never_ends = batches(dataset_folder / "train.parquet", 4, 1)[0][0]["extra_info"]["index"]
+    table = pq.read_table(dataset_folder / "train.parquet")
+    agents = ["never_ends" if i == never_ends else "single_turn_agent" for i in range(table.num_rows)]
+    pq.write_table(table.append_column("agent_name", pa.array(agents)), folder / "train.parquet")
     settings = (
-        f"data.train_files={dataset_folder}/train.parquet",
+        f"data.train_files={folder}/train.parquet",
         f"data.val_files={dataset_folder}/test.parquet",
         f"data.data_root={videos}",
         "data.train_batch_size=4",
         "data.max_prompt_length=256",
         "data.max_response_length=12",
         "data.max_lost_share=0.15",  # 6 of 40 groups
+        f"data.group_deadline={GROUP_DEADLINE}",
+        f"actor_rollout_ref.rollout.agent.agent_loop_config_path={folder}/agents.yaml",
         f"actor_rollout_ref.model.path={tiny_model}",
         "actor_rollout_ref.actor.ppo_mini_batch_size=4",
         "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=16",
@@ -43,7 +57,7 @@ def run(start_training, batches, tiny_model, dataset_folder, corpus_folder, read
                 assert process.poll() is None, (folder / "log").read_text()[-3000:]
                 assert time.monotonic() < deadline
                 time.sleep(0.2)
-            gone, cut = _two_that_leave_something(batches(dataset_folder / "train.parquet", 4, 20))
+            gone, cut = _two_that_leave_something(batches(folder / "train.parquet", 4, 20))
             (videos / gone).unlink()
             content = (videos / cut).read_bytes()
             (videos / cut).write_bytes(content[: len(content) // 3])
@@ -55,14 +69,15 @@ def run(start_training, batches, tiny_model, dataset_folder, corpus_folder, read
 
 def _two_that_leave_something(steps):
     """Two videos that no step's groups depend on altogether."""
-    needed = [[{video["video"] for video in row["videos"]} for row in rows] for rows in steps]
+    ending = [[row for row in rows if row["agent_name"] != "never_ends"] for rows in steps]
+    needed = [[{video["video"] for video in row["videos"]} for row in rows] for rows in ending]
     pairs = combinations(sorted(set().union(*chain.from_iterable(needed))), 2)
     return next(pair for pair in pairs if all(any(not row & set(pair) for row in rows) for rows in needed))
 
 
 def test_a_step_with_lost_groups_is_an_update_with_the_others(run):
     metrics = run[4]
-    assert metrics[1]["training/lost_groups"] == 0
+    assert metrics[1]["training/lost_groups"] == 1  # that never ends
     losing = [step for step in metrics if metrics[step]["training/lost_groups"] > 0]
     assert losing
     for step in losing:
@@ -76,7 +91,10 @@ def test_they_are_listed_with_their_reason(run):
     lines = [json.loads(line) for line in (folder / "steps" / "lost_groups.jsonl").read_text().splitlines()]
     assert {video for line in lines for video in line["videos"]} & broken
     assert len({line["group"] for line in lines}) == len(lines)
-    assert all("VideoRejected" in line["reason"] for line in lines)
+    late = [line for line in lines if "VideoRejected" not in line["reason"]]
+    assert late[0]["step"] == 1
+    assert {line["reason"] for line in late} == {"GroupDeadlineError: no answer within data.group_deadline=20 s"}
+    assert all(line["videos"] and line["reason"].isprintable() for line in lines)
     assert {reason for line in lines for reason in ("[missing]", "not a video") if reason in line["reason"]}
 
 

@@ -27,5 +27,11 @@ def test_where_only_the_traceback_is_left_its_last_line_tells(error):
     assert cause(error) == "my.Error: 7 is lost"
 
 
+def test_a_reason_has_no_colours_and_no_commands():
+    coloured = UnserializableException("Traceback\n\x1b[36mmy.Error\x1b[39m: \x1b[1m7\x1b[0m is lost\n")
+    assert cause(coloured) == "my.Error: 7 is lost"
+    assert cause(ValueError("\x1b[31mgone\x1b[0m\x07")) == "ValueError: gone\\x07"
+
+
 def test_a_process_that_died_is_told_by_ray():
     assert cause(ActorDiedError()).startswith("ActorDiedError: ")

@@ -163,7 +163,7 @@ def test_another_server_is_noticed_and_no_secret_stored(data, tmp_path):
 @pytest.mark.parametrize(
     ("break_it", "sentence"),
     [
-        (lambda out: out.write_text("a file"), "cannot be made a folder (File exists); give another --out"),
+        (lambda out: out.write_text("a file"), "File exists; give another"),
         (lambda out: out.joinpath("answers.jsonl").mkdir(parents=True), "cannot be read: "),
         (lambda out: write(out / "eval.json", b"[]"), "is no JSON object"),
         (lambda out: write(out / "eval.json", b"[" * 100_000), "cannot be used"),

@@ -72,9 +72,9 @@ BAD_ROWS = [
     ({"min_pixels": 5000}, "min_pixels 5000 above max_pixels 4096"),
     ({"min_pixels": 0}, "min_pixels 0"),
     ({"min_pixels": 10**6, "max_pixels": 10**6, "times": LONG, "clock": LONG}, "the limit of a prompt"),
-    ({"transform": None}, "must have a transform"),
-    ({"transform": "[" * 200_000}, "no JSON: RecursionError"),
-    ({"transform": '{"a":' * 100_000}, "no JSON: RecursionError"),
+    ({"transform": None}, "a transform that is no JSON text but NoneType"),
+    ({"transform": "[" * 200_000}, "no JSON: it is nested too deeply"),
+    ({"transform": '{"a":' * 100_000}, "no JSON: it is nested too deeply"),
     ({"transform": '{"a": NaN}'}, "NaN is not a number"),
     ({"transform": "{"}, "no JSON"),
     ({"transform": "[]"}, "no JSON object but list"),
@@ -174,13 +174,14 @@ def test_every_parameter_that_is_drawn_may_be_rendered():
 
 
 def row(index=0, **changed):
+    named = {"task": "anomaly_grounding", "split": "train", "video_id": "0" * 16, "look_alike_id": "0" * 16}
     return {
         "data_source": "videossr/anomaly_grounding",
         "prompt": [{"role": "user", "content": "<video>When?"}],
         "videos": [GOOD | changed],
         "images": [],
         "reward_model": {"style": "rule", "ground_truth": "0.0-0.2"},
-        "extra_info": {"index": index, "task": "anomaly_grounding", "video_id": "0" * 16, "details": "{}"},
+        "extra_info": {"index": index, **named, "details": "{}"},
     }
 
 
@@ -205,7 +206,7 @@ def test_inspect_and_doctor_tell(root, tmp_path, no_network, changed, capsys):
     file = write(tmp_path / "train.parquet", row(**changed))
     assert main(["inspect", str(tmp_path), "--out", str(tmp_path / "x.png"), "--data-root", str(root)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
-    with pytest.raises(BadInput, match="cannot be shown"):
+    with pytest.raises(BadInput, match=r"cannot be (shown|used)"):
         draw_contact_sheet(tmp_path, tmp_path / "x.png", data_root=str(root))
     told = [f for f in check_machine(Asked(str(root), file)) if f.check == "a sample's video"]
     assert [f.level for f in told] == ["failure"]

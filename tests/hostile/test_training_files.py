@@ -54,6 +54,7 @@ def outside_source(row):
 
 
 def still_without_time(row):
+    row["prompt"][1]["content"] += "<image>"
     row["images"] = [{"image": "/etc/passwd", "time": None, "width": 8, "height": 8, "min_pixels": 1, "max_pixels": 99}]
 
 
@@ -62,13 +63,13 @@ def deep_lengths(row):
 
 
 HOSTILE = {
-    structured_prompt: "pretext row 0 has a prompt that is no text",
-    no_transform: "pretext row 0 cannot be used: .* must have a transform",
-    address: "pretext row 0 cannot be used: .* is a network address",
+    structured_prompt: "row 0 of '.*rows.parquet' cannot be used: it has a prompt that is no text",
+    no_transform: "row 0 of '.*rows.parquet' cannot be used: .* has a transform that is no JSON text",
+    address: "row 0 of '.*rows.parquet' cannot be used: .* is a network address",
     outside: "lies outside the data root",
     outside_source: "lies outside the data root",
-    still_without_time: "pretext row 0 cannot be used: .* None in time",
-    deep_lengths: "num_prompt_tokens is no JSON object",
+    still_without_time: "row 0 of '.*rows.parquet' cannot be used: .* None in time",
+    deep_lengths: "num_prompt_tokens is no JSON: it is nested too deeply",
 }
 
 

@@ -1,3 +1,4 @@
+import time
 from fractions import Fraction
 from itertools import combinations
 
@@ -145,6 +146,24 @@ def test_chance_is_the_best_constant_on_the_frame_grid(knobs):
     best = max(expected(guess, *knobs) for guess in combinations(range(knobs[0] + 1), 2))
     names = ("num_frames", "min_length", "max_length", "stride")
     assert chance(dict(zip(names, knobs, strict=True))) == pytest.approx(best)
+
+
+@given(st.integers(1, 14), st.data())
+def test_chance_is_the_best_constant_for_any_knobs(frames, data):
+    shortest = data.draw(st.integers(1, frames))
+    longest = data.draw(st.integers(shortest, frames))
+    best = max(expected(guess, frames, shortest, longest, 1) for guess in combinations(range(frames + 1), 2))
+    knobs = {"num_frames": frames, "min_length": shortest, "max_length": longest}
+    assert chance(knobs) == pytest.approx(best)
+
+
+def test_chance_has_an_end():
+    started = time.perf_counter()
+    assert 0 < chance({"num_frames": 4096, "min_length": 8, "max_length": 128}) < 0.1
+    assert time.perf_counter() - started < 20
+    for knobs in ({"num_frames": 10**6}, {"num_frames": 4096, "min_length": 1, "max_length": 4096}, {"stride": 0}):
+        with pytest.raises(ValueError, match=r"must be a whole number from|raise the stride"):
+            chance(knobs)
 
 
 def test_no_finer_constant_is_better():

@@ -325,3 +325,24 @@ def test_the_function_in_the_recipes_is_right():
     for source in ROWS:
         truth = ROWS[source][1]
         assert mine["compute_score"](source, truth, truth) == compute_score(source, truth, truth)
+
+
+@pytest.mark.parametrize("value", [10**6, -1, 2.5, "3", True, None, [3], float("nan")])
+@pytest.mark.parametrize(
+    ("task", "truth", "knob"),
+    [
+        ("anomaly_grounding", "2.6-4.3", "num_frames"),
+        ("object_counting", "1,2,2", "max_frames"),
+        ("object_counting", "1,2,2", "max_instances"),
+        ("temporal_jigsaw", "416235", "num_clips"),
+        ("masked_video_prediction", "HAFD", "num_distractors"),
+    ],
+)
+def test_a_knob_that_counts_is_a_number_within_bounds(task, truth, knob, value):
+    with pytest.raises(ValueError, match=f"{knob} must be a whole number from . to"):
+        compute_score(f"videossr/{task}", "x", truth, {"difficulty": json.dumps({knob: value})})
+
+
+def test_a_difficulty_without_end_is_no_object():
+    with pytest.raises(ValueError, match="must be a JSON object"):
+        compute_score("videossr/object_counting", "x", "1,2,2", {"difficulty": '{"a":' * 100_000})

@@ -12,10 +12,12 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import ray
+from ray.exceptions import RayError
 
 from data_preprocess.draw_online import draw_row
 from data_preprocess.draw_samples import DrawSettings
@@ -24,9 +26,9 @@ from data_preprocess.presets import Preset, load_preset, with_embedding
 from data_preprocess.seeds import digest, rng
 from videossr_verl.adaptive.level_chooser import LevelChooser, is_useful
 from videossr_verl.adaptive.reward_hook import MAILBOX
-from videossr_verl.dataset_folder import is_pretext
 from videossr_verl.errors import BadInput
 from videossr_verl.mailbox import open_mailbox
+from videossr_verl.pretext_rows import is_pretext
 from videossr_verl.video.embedding import describe_embedding
 
 logger = logging.getLogger(__name__)
@@ -108,7 +110,8 @@ class AdaptiveDraws:
 
     def state_dict(self) -> dict[str, Any]:
         """JSON data from which `load_state_dict` goes on, with the rewards that have come so far."""
-        self._take_reports()
+        with suppress(RayError):  # no dead mailbox may cost a checkpoint; that it is dead ends the run by itself
+            self._take_reports()
         return {
             "drawn": self._drawn,
             "levels": self._chooser.state_dict(),

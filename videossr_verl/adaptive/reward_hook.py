@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import reward_fns
+from videossr_verl.pretext_rows import DATA_SOURCE_PREFIX
 
 MAILBOX = "videossr_rewards_of_drawn_samples"  # of (number of the draw, reward, chance)
 
@@ -20,7 +21,7 @@ def compute_score(
     """As `reward_fns.compute_score`; a row with the number of its draw in `extra_info.draw` is reported."""
     result = reward_fns.compute_score(data_source, solution_str, ground_truth, extra_info, **kwargs)
     draw = (extra_info or {}).get("draw")
-    if draw is not None:
+    if draw is not None and data_source.startswith(DATA_SOURCE_PREFIX):  # the field may mean anything in other rows
         from videossr_verl.mailbox import post
 
         post(MAILBOX, (int(draw), result["score"], result["chance"]))

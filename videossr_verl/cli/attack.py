@@ -6,6 +6,7 @@ import argparse
 import os
 
 from videossr_verl.errors import BadInput
+from videossr_verl.printable import tell
 
 SUMMARY = "see what rules without learning earn in a data set"
 HELP = """\
@@ -56,8 +57,8 @@ def run(args: argparse.Namespace) -> None:
     if not shown:
         raise BadInput(f"none of the {len(rows)} videos can be shown: give --data-root")
     if shown < len(rows):
-        print(f"note: {len(rows) - shown} of {len(rows)} videos cannot be shown: left out", file=sys.stderr)
+        tell(f"note: {len(rows) - shown} of {len(rows)} videos cannot be shown: left out", file=sys.stderr)
     found = earnings(rows, answers)
-    print(as_text(found))
+    tell(as_text(found))
     if args.out:
         write_earnings(found, args.out)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from videossr_verl.errors import BadInput
+from videossr_verl.printable import tell
 
 SUMMARY = "the paper's 17 benchmarks, and one's scores beside the published ones"
 HELP = """\
@@ -36,10 +37,10 @@ def run(args: argparse.Namespace) -> None:
     from videossr_verl.lmms.benchmarks import benchmarks
 
     if args.tasks:
-        print(*(task for benchmark in benchmarks().values() for task in benchmark.tasks))
+        tell(" ".join(task for benchmark in benchmarks().values() for task in benchmark.tasks))
         return
     if not args.runs:
-        print(overview(), end="")
+        tell(overview().rstrip("\n"))
         return
     runs = {}
     for text in args.runs:
@@ -47,4 +48,4 @@ def run(args: argparse.Namespace) -> None:
         if not equals or not name or name in runs:
             raise BadInput(f"'{text}' must be NAME=DIR, each name once")
         runs[name] = Path(folder)
-    print(write_table(runs, args.frames, Path(args.out) if args.out else None), end="")
+    tell(write_table(runs, args.frames, Path(args.out) if args.out else None).rstrip("\n"))

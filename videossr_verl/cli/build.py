@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from videossr_verl.printable import tell
+
 SUMMARY = "make a dataset from raw videos"
 HELP = """\
 Turns raw videos into questions whose answers are known, because the change in the video was made by us.
@@ -95,20 +97,18 @@ def run(args: argparse.Namespace) -> None:
         timeout=args.timeout,
     )
     result = build(settings)
-    print(f"{args.out}: {result['samples']['train']} train and {result['samples']['test']} test samples")
+    tell(f"{args.out}: {result['samples']['train']} train and {result['samples']['test']} test samples")
     for task, numbers in result["tasks"].items():
         chance = "-" if numbers["chance"] is None else f"{numbers['chance']:.3f}"
         samples = numbers["samples"]
-        print(f"  {task:<20} train {samples['train']:>6}   test {samples['test']:>5}   chance {chance}")
+        tell(f"  {task:<20} train {samples['train']:>6}   test {samples['test']:>5}   chance {chance}")
     videos = result["videos"]
     used = f"{videos['used']['train']} in train, {videos['used']['test']} in test"
     unused = ", ".join(f"{n} {reason}" for reason, n in sorted(videos["not_used"].items()))
-    print(f"  videos: {videos['found']} found, {used}" + (f"; not used: {unused}" if unused else ""))
+    tell(f"  videos: {videos['found']} found, {used}" + (f"; not used: {unused}" if unused else ""))
     alike, unsigned = videos["look_alikes"], videos["compared_by_bytes_only"]
     if alike["groups"]:
         groups = "one group" if alike["groups"] == 1 else f"{alike['groups']} groups"
-        print(f"  look-alikes: {alike['videos']} videos in {groups}, none in both splits: {args.out}/look_alikes.jsonl")
+        tell(f"  look-alikes: {alike['videos']} videos in {groups}, none in both splits: {args.out}/look_alikes.jsonl")
     if unsigned:
-        print(
-            f"  compared by their bytes only, since too dark, flat or damaged to tell what they look like: {unsigned}"
-        )
+        tell(f"  compared by their bytes only, since too dark, flat or damaged to tell what they look like: {unsigned}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from videossr_verl.printable import tell
+
 SUMMARY = "see from which similarity on frames of your videos look alike"
 HELP = """\
 Masked video prediction shows no two frames that look alike: their similarity is at most kappa. Which kappa is right
@@ -66,5 +68,5 @@ def run(args: argparse.Namespace) -> None:
         rows.append(PairRow(title, list(zip([p.pictures for p in pairs], captions, strict=True)), marked))
     intro = f"{found.embedding}: pairs of frames by their similarity. Where do they begin to look alike?"
     draw_pair_sheet(intro, rows, args.out)
-    print(as_text(found))
-    print(f"{args.out}: which row is the first whose pairs look alike? Its first number is the kappa to take.")
+    tell(as_text(found))
+    tell(f"{args.out}: which row is the first whose pairs look alike? Its first number is the kappa to take.")

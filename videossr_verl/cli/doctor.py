@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from videossr_verl.errors import BadInput
+from videossr_verl.printable import tell
 
 SUMMARY = "see whether this machine, or a cluster, is fit to train"
 HELP = """\
@@ -41,8 +42,8 @@ def run(args: argparse.Namespace) -> int:
         from videossr_verl.doctor.cluster import check_cluster
 
         nodes = check_cluster(args.cluster, asked)
-        print(f"{len(nodes)} nodes: {', '.join(nodes)}")
+        tell(f"{len(nodes)} nodes: {', '.join(nodes)}")
     else:
         nodes = {"this machine": check_machine(asked)}
-    print(as_text(nodes))
+    tell(as_text(nodes))
     return worst(nodes)

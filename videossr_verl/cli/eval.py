@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from videossr_verl.cli.asking import add_asking
+from videossr_verl.printable import tell
 
 SUMMARY = "ask a model the questions of a data set"
 HELP = """\
@@ -50,4 +51,4 @@ def run(args: argparse.Namespace) -> None:
         max_tokens=args.max_tokens,
         limit=args.limit,
     )
-    print(evaluate(settings, {"tensor_parallel_size": args.tensor_parallel}))
+    tell(evaluate(settings, {"tensor_parallel_size": args.tensor_parallel}))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from videossr_verl.printable import tell
+
 SUMMARY = "draw a picture of a dataset's samples"
 HELP = """\
 Draws a picture of samples: the frames as the model is shown them, changed frames framed in colour, each
@@ -29,4 +31,4 @@ def run(args: argparse.Namespace) -> None:
     from videossr_verl.contact_sheet import draw_contact_sheet
 
     drawn = draw_contact_sheet(args.dataset, args.out, rows=args.rows, split=args.split, data_root=args.data_root)
-    print(f"{args.out}: {drawn} samples")
+    tell(f"{args.out}: {drawn} samples")

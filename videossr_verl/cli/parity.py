@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
+from videossr_verl.printable import tell
+
 SUMMARY = "compare what rollout and trainer see"
 HELP = """\
 Compares what the rollout (vLLM) and the trainer (verl with transformers) make of the same video prompts: token
@@ -47,11 +49,11 @@ def run(args: argparse.Namespace) -> int:
     different = 0
     try:
         for name, found in compare(args.model, data, root):
-            print(f"{name}: {'different' if found else 'the same'}")
+            tell(f"{name}: {'different' if found else 'the same'}")
             for sentence in found:
-                print(f"  {sentence}.")
+                tell(f"  {sentence}.")
             different += bool(found)
     except NoRollout as error:
-        print(f"videossr: vLLM cannot be set up here: {error}", file=sys.stderr)
+        tell(f"videossr: vLLM cannot be set up here: {error}", file=sys.stderr)
         return 3
     return 1 if different else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from videossr_verl.errors import BadInput
+from videossr_verl.printable import tell
 
 SUMMARY = "tell the memory and tokens of a run before it starts"
 HELP = """\
@@ -55,10 +56,10 @@ def run(args: argparse.Namespace) -> None:
     built = files and all(Path(file).is_file() for file in files)
     prompts = prompts_of_rows(files, shape) if built else prompts_of_preset(args.preset, shape)
     plan = make_plan(settings, shape, prompts, gpu, memory)
-    print(report(plan), end="")
+    tell(report(plan).rstrip("\n"))
     wrong = problems(plan)
     if wrong:
         remedy = find_remedy(plan)
         change = f"it fits with {remedy}" if remedy else "no setting known here makes it fit"
         raise BadInput(f"{shape.name} cannot run on {machines(plan)}: {wrong[0]}; {change}")
-    print(summary(plan))
+    tell(summary(plan))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from videossr_verl.cli.asking import add_asking
 from videossr_verl.errors import BadInput
+from videossr_verl.printable import tell
 
 SUMMARY = "see which difficulty fits a model"
 HELP = """\
@@ -50,9 +51,9 @@ def run(args: argparse.Namespace) -> None:
     how = Sampling(args.group, args.temperature, args.max_tokens)
     sampled = probe.sample_groups(rows, root, engine, how)
     if sampled.left_out:
-        print(f"note: {sampled.left_out}; left out", file=sys.stderr)
+        tell(f"note: {sampled.left_out}; left out", file=sys.stderr)
     found = probe.fits(rows, sampled.groups)
-    print(probe.as_text(found))
+    tell(probe.as_text(found))
     if args.out:
         probe.write_probe(found, args.out)
     if sampled.ended:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from videossr_verl.printable import tell
+
 SUMMARY = "show what a training run learned"
 HELP = """\
 Shows what a training run learned: per task the held-out reward and exact rate before and after, beside chance
@@ -26,4 +28,4 @@ def run(args: argparse.Namespace) -> None:
     """Prints and draws."""
     from videossr_verl.report import compare_seeds, write_report
 
-    print(write_report(args.runs[0]) if len(args.runs) == 1 else compare_seeds(args.runs, args.picture))
+    tell(write_report(args.runs[0]) if len(args.runs) == 1 else compare_seeds(args.runs, args.picture))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from videossr_verl.cli.verb import add_verb
+from videossr_verl.printable import tell
 
 SUMMARY = "make or score the benchmark VIUBench"
 HELP = """\
@@ -92,10 +93,10 @@ def _build(args: argparse.Namespace) -> None:
     told = build_viubench(BenchmarkSettings(how, tuple(args.training), args.samples, args.mvp))
     counts = ", ".join(f"{sum(part.values())} questions in {name}" for name, part in told["parts"].items())
     checked = told["training_videos_checked"]
-    print(f"{args.out}: {counts}; compared with {checked} training videos")
+    tell(f"{args.out}: {counts}; compared with {checked} training videos")
 
 
 def _score(args: argparse.Namespace) -> None:
     from videossr_verl.evaluation.viubench_report import write_scores
 
-    print(write_scores(args.benchmark, args.answers, args.name, args.out, args.mvp_answers))
+    tell(write_scores(args.benchmark, args.answers, args.name, args.out, args.mvp_answers))

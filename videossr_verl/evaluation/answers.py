@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from videossr_verl.errors import BadInput
+from videossr_verl.json_text import read_object
+
+MAX_LINE = 2**24  # characters; a completion of 100,000 tokens has some 500,000
 
 
 @dataclass(frozen=True)
@@ -105,9 +108,9 @@ def _is_whole(line: bytes) -> bool:
 
 def _read_line(line: bytes) -> tuple[int, Answer]:
     try:
-        entry = json.loads(line.decode())
+        entry = read_object(line.decode(), MAX_LINE)
         identity, text, error, lost = entry["id"], entry["answer"], entry.get("error"), entry.get("lost", False)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError):
         raise ValueError('is not {"id": ..., "answer": ...}') from None
     if not isinstance(identity, int) or isinstance(identity, bool) or not isinstance(text, str):
         raise ValueError("needs a whole number as id and text as answer")

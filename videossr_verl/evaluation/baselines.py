@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from string import ascii_uppercase
 from typing import Any
 
 import numpy as np
+
+from videossr_verl.tasks import get_task
 
 Rows = Sequence[Mapping[str, Any]]
 _GRID = 48  # steps in which the best constant interval is looked for
@@ -38,7 +41,7 @@ def best_constant(rows: Rows) -> dict[int, str]:
 
 
 def _guess(row: Mapping[str, Any], rng: np.random.Generator) -> str:
-    knobs, task = json.loads(row["extra_info"]["difficulty"]), _task(row)
+    knobs, task = _knobs(row), _task(row)
     if task == "object_counting":
         low, high = knobs["min_frames"] * knobs["min_instances"], knobs["max_frames"] * knobs["max_instances"]
         return ",".join(map(str, rng.integers(low, high + 1, 3)))
@@ -51,6 +54,11 @@ def _guess(row: Mapping[str, Any], rng: np.random.Generator) -> str:
         pool = ascii_uppercase[: knobs["num_masked"] + knobs["num_distractors"]]
         return "".join(pool[i] for i in rng.permutation(len(pool))[: knobs["num_masked"]])
     raise ValueError(f"no uniform guess is known for task '{task}'")
+
+
+def _knobs(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row's knobs, with the task's own defaults where it has none."""
+    return asdict(get_task(_task(row)).Difficulty()) | json.loads(row["extra_info"].get("difficulty") or "{}")
 
 
 def _constant(rows: Rows) -> Iterable[tuple[int, str]]:

@@ -12,8 +12,10 @@ from pathlib import Path
 from videossr_verl.attacks.answer_rows import Answers, answer_rows
 from videossr_verl.evaluation.questions import read_questions
 from videossr_verl.evaluation.viubench import score
+from videossr_verl.json_text import read_object
 
 NAME = "best rule without learning"
+MAX_ANSWERS = 2**28  # characters
 _FILE = "best_rules.json"  # {"questions": SHA-256 of test.parquet, "rules": {subset: rule}, "answers": {index: text}}
 
 
@@ -37,12 +39,12 @@ def write_best_rules(folder: Path, data_root: str | Path, workers: int) -> None:
 def read_best_rules(folder: Path) -> dict[int, str] | None:
     """Answers by the row's index; None if there are none to these questions."""
     try:
-        found = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        found = read_object((folder / _FILE).read_text(encoding="utf-8"), MAX_ANSWERS)
+        if found["questions"] != _digest(folder):
+            return None
+        return {int(index): str(text) for index, text in found["answers"].items()}
+    except (FileNotFoundError, ValueError, KeyError, AttributeError):
         return None
-    if found.get("questions") != _digest(folder):
-        return None
-    return {int(index): text for index, text in found["answers"].items()}
 
 
 def _best_rule(rows: list, answers: Answers) -> str:

@@ -17,6 +17,7 @@ from videossr_verl.evaluation.engine import TIMEOUT, Lost, Sampling, check_numbe
 from videossr_verl.evaluation.questions import read_questions
 from videossr_verl.evaluation.scores import draw_scores, score_rows, scores_as_data, scores_as_markdown
 from videossr_verl.evaluation.server import read_server
+from videossr_verl.json_text import read_object
 from videossr_verl.one_writer import one_writer
 from videossr_verl.video.rejected import VideoRejected
 from videossr_verl.whole_file import whole_file, write_whole
@@ -125,10 +126,8 @@ def _claim(out: Path, asked: Mapping[str, Any]) -> None:
     """Notes in OUT what its answers are to; BadInput if they are to something else."""
     note = out / "eval.json"
     try:
-        found = json.loads(note.read_bytes()) if note.exists() else asked
-        if not isinstance(found, dict):
-            raise ValueError(f"'{note}' is no JSON object")
-    except (OSError, ValueError, RecursionError) as error:
+        found = read_object(note.read_text()) if note.exists() else asked
+    except (OSError, ValueError) as error:
         if isinstance(error, OSError) and machine_failure(error):
             raise
         raise BadInput(f"'{out}' cannot be used: {error}") from error

@@ -14,8 +14,9 @@ from videossr_verl.evaluation.questions import read_questions
 from videossr_verl.evaluation.scores import score_rows, scores_as_data, scores_as_markdown
 from videossr_verl.evaluation.viubench import score
 from videossr_verl.evaluation.viubench_table import as_data, as_markdown
-from videossr_verl.result_folder import make_result_folder
+from videossr_verl.printable import tell
 from videossr_verl.whole_file import write_whole
+from videossr_verl.writable_folder import make_result_folder
 
 
 def write_scores(
@@ -49,6 +50,6 @@ def _viubench(benchmark: Path, answers: str | Path, name: str) -> tuple[Any, str
     if (rules := read_best_rules(benchmark / "viubench")) is not None:
         scored[NAME] = score(rows, rules)
     else:
-        print(f"note: no answers of rules to these questions, so no row '{NAME}': build anew for it", file=sys.stderr)
+        tell(f"note: no answers of rules to these questions, so no row '{NAME}': build anew for it", file=sys.stderr)
     scored[name] = score(rows, read_answers(answers))
     return [as_data(model, columns) for model, columns in scored.items()], as_markdown(scored)

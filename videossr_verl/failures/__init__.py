@@ -17,6 +17,7 @@ def install_in_verl() -> None:
     after_import("hydra", _command)
     after_import("verl.experimental.agent_loop.agent_loop", _rollout_workers)
     after_import("verl.experimental.reward_loop.reward_loop", _reward_workers)
+    after_import("verl.trainer.ppo.v1.agent_loop_tq", _rollout_manager)
     after_import("verl.trainer.ppo.v1.replay_buffer", _replay_buffer)
     after_import("verl.trainer.ppo.v1.trainer_base", _trainer)
 
@@ -28,9 +29,19 @@ def _command(module: ModuleType) -> None:
 
 
 def _rollout_workers(module: ModuleType) -> None:
-    from videossr_verl.failures import lost_groups
+    from videossr_verl.failures import group_deadline, lost_groups
 
-    replace_method(module.AgentLoopWorker, "_run_agent_loop", lost_groups.reporting)
+    replace_method(
+        module.AgentLoopWorker,
+        "_run_agent_loop",
+        lambda stock: lost_groups.reporting(group_deadline.wrap_run_agent_loop(stock)),
+    )
+
+
+def _rollout_manager(module: ModuleType) -> None:
+    from videossr_verl.failures import group_deadline
+
+    replace_method(module.AgentLoopManagerTQ, "generate_sequences", group_deadline.wrap_generate_sequences)
 
 
 def _reward_workers(module: ModuleType) -> None:
@@ -40,9 +51,13 @@ def _reward_workers(module: ModuleType) -> None:
 
 
 def _replay_buffer(module: ModuleType) -> None:
-    from videossr_verl.failures import reward_errors
+    from videossr_verl.failures import group_deadline, reward_errors
 
-    replace_method(module.ReplayBuffer, "_sync_metadata_from_transfer_queue", reward_errors.wrap_sync_metadata)
+    replace_method(
+        module.ReplayBuffer,
+        "_sync_metadata_from_transfer_queue",
+        lambda stock: reward_errors.wrap_sync_metadata(group_deadline.wrap_sync_metadata(stock)),
+    )
 
 
 def _trainer(module: ModuleType) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ray.exceptions import RayError, RayTaskError, UnserializableException
 
+from videossr_verl.printable import printable, without_colours
+
 LONGEST = 500  # characters
 
 
@@ -21,5 +23,7 @@ def cause(error: BaseException) -> str:
     """Type and message of an error; of one that Ray brings from another process those of the original."""
     error = original(error)
     if isinstance(error, RayTaskError | UnserializableException):
-        return str(error).strip().splitlines()[-1].strip()[:LONGEST]
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:LONGEST]}"
+        text = str(error).strip().splitlines()[-1].strip()
+    else:
+        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return printable(without_colours(text))[:LONGEST]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +46,20 @@ def reporting(stock: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _report(prompt: Mapping[str, Any], error: Exception) -> dict[str, Any]:
-    contents = [message.get("content") for message in prompt["raw_prompt"]]
-    items = [item for content in contents if isinstance(content, list) for item in content if isinstance(item, dict)]
-    named = [item.get("video") or item.get("image") for item in items]
     return {
         "group": str(prompt["uid"]),
         "validation": bool(prompt["trajectory"]["validate"]),
-        "videos": sorted({name for name in named if isinstance(name, str)}),
+        "videos": media_of(prompt["raw_prompt"]),
         "reason": cause(error),
     }
+
+
+def media_of(messages: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The files that a prompt names."""
+    contents = [message.get("content") for message in messages]
+    items = [item for content in contents if isinstance(content, list) for item in content if isinstance(item, dict)]
+    named = [item.get("video") or item.get("image") for item in items]
+    return sorted({name for name in named if isinstance(name, str)})
 
 
 class Ledger:

@@ -1,24 +1,22 @@
-"""Rows that the run's reward cannot score are refused before anything starts."""
+"""Rows of other data sets that the run's reward cannot score are refused before anything starts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from omegaconf import DictConfig
-from tqdm import tqdm
 from verl.trainer.ppo.reward import get_custom_reward_fn
 from verl.utils.reward_score import default_compute_score
 
 import reward_fns
 from videossr_verl.adaptive import reward_hook
-from videossr_verl.dataset_folder import is_pretext
 from videossr_verl.errors import BadInput
 from videossr_verl.failures.causes import cause
 from videossr_verl.mixed_rows import MixedRows
+from videossr_verl.pretext_rows import is_pretext
 
-COLUMNS = ("data_source", "reward_model", "extra_info")
 REMEDY = (
     "install a reward for them (entry point group videossr_verl.rewards) or set reward.custom_reward_function"
     " (recipes/README.md, Rows of your own)"
@@ -33,36 +31,9 @@ def wrap_init_dataloader(stock: Callable[..., None]) -> Callable[..., None]:
         for dataset in (self.train_dataset, self.val_dataset):
             rows = getattr(dataset, "dataframe", None)
             if isinstance(rows, MixedRows):
-                check_own_truths(rows)
                 check_sources(rows, self.config)
 
     return _init_dataloader
-
-
-def check_own_truths(rows: MixedRows) -> None:
-    """BadInput where a pretext row's own ground truth, as the answer, does not earn everything."""
-    shown = tqdm(rows.select_columns(COLUMNS), "checking ground truths", len(rows), unit="row", delay=3)
-    wrong = dict(_wrong_truths(shown))
-    if wrong:
-        place, reason = next(iter(wrong.items()))
-        raise BadInput(
-            f"{len(wrong)} of {len(rows)} rows have a wrong ground truth or difficulty, first {rows.place(place)}:"
-            f" {reason}; build the dataset again"
-        )
-
-
-def _wrong_truths(rows: Any) -> Iterator[tuple[int, str]]:
-    for place, row in enumerate(rows):
-        source, truth = row["data_source"], (row["reward_model"] or {}).get("ground_truth")
-        if not is_pretext(source):
-            continue
-        try:
-            result = reward_fns.compute_score(source, truth, truth, row["extra_info"])
-        except Exception as error:  # a task may be another package's
-            yield place, cause(error)
-        else:
-            if result["acc"] != 1:
-                yield place, f"{source} gives its own ground truth {truth!r} a reward of {result['score']:g}"
 
 
 def check_sources(rows: MixedRows, config: DictConfig) -> None:
@@ -73,7 +44,7 @@ def check_sources(rows: MixedRows, config: DictConfig) -> None:
     score = _scorer(config)
     if score is None:
         return
-    sources = rows["data_source"]
+    sources = [source if source is None or isinstance(source, str) else repr(source) for source in rows["data_source"]]
     unscored = []
     for source in dict.fromkeys(source for source in sources if not is_pretext(source)):
         first = sources.index(source)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 
 from videossr_verl.errors import BadInput
+from videossr_verl.printable import printable, shortened
 
 LONGEST = 1000  # characters of a message
 
@@ -47,11 +48,7 @@ class VideoRejected(ValueError):
 
     def __str__(self) -> str:
         """One printable line of bounded length: names of files may hold anything, even a terminal's commands."""
-        detail = self.detail
-        if len(detail) > LONGEST:
-            detail = f"{detail[: LONGEST // 2]}...{detail[-LONGEST // 2 :]}"
-        shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in detail)
-        return f"{shown} [{self.reason.value}]"
+        return f"{printable(shortened(self.detail, LONGEST))} [{self.reason.value}]"
 
 
 class DecoderError(BadInput):

@@ -6,6 +6,8 @@ import math
 
 from videossr_verl.video.rejected import RejectReason, VideoRejected
 
+# Patch factors of Qwen2.5-VL and Qwen3-VL.
+FACTORS = (28, 32)
 MAX_RATIO = 200  # qwen_vl_utils' limit of long side / short side
 
 

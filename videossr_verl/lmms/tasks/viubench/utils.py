@@ -20,6 +20,7 @@ from PIL import Image
 
 from reward_fns import compute_score
 from videossr_verl.dataset_folder import stored_data_root
+from videossr_verl.errors import BadInput
 from videossr_verl.evaluation.questions import read_questions
 from videossr_verl.evaluation.viubench import COLUMNS, GROUPS, grade
 from videossr_verl.lmms.video_file import FACTOR, video_file
@@ -120,7 +121,10 @@ def _load(part: str) -> datasets.Dataset:
     file = _folder() / part / "test.parquet"
     if not file.is_file():
         sys.exit(f"{file} is not there: build the benchmark with --mvp")
-    return datasets.Dataset.from_list(read_questions(file))
+    try:
+        return datasets.Dataset.from_list(read_questions(file))
+    except BadInput as error:
+        sys.exit(str(error))
 
 
 def _part(doc: Doc) -> str:
@@ -128,7 +132,12 @@ def _part(doc: Doc) -> str:
 
 
 def _data_root(part: str) -> str:
-    return os.environ.get("VIUBENCH_VIDEOS") or stored_data_root(_folder() / part)
+    if given := os.environ.get("VIUBENCH_VIDEOS"):
+        return given
+    try:
+        return stored_data_root(_folder() / part)
+    except BadInput as error:
+        sys.exit(f"{error} (here: VIUBENCH_VIDEOS=DIR)")
 
 
 def _absolute(spec: Any, root: str) -> Any:

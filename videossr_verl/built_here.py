@@ -1,0 +1,39 @@
+"""Which datasets this user built on this machine, and from which videos: no file of a dataset can tell that.
+
+A dataset from elsewhere may name any folder as the root of its videos, and eval sends what lies there to a server. Only
+what this package noted in the user's own state folder ($XDG_STATE_HOME, or ~/.local/state) is believed.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+
+def note_built(folder: str | Path, data_root: str) -> None:
+    """Notes that this user made the dataset in `folder` from the videos below `data_root`.
+
+    Where there is no place to note it, the user is asked for the root later.
+    """
+    note = _note(folder)
+    partial = note.with_name(f"{note.name}.{os.getpid()}.partial")
+    with suppress(OSError):
+        note.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(data_root, encoding="utf-8", errors="surrogateescape")
+        partial.replace(note)
+
+
+def was_built(folder: str | Path, data_root: str) -> bool:
+    """Whether this user made the dataset in `folder` from the videos below `data_root`."""
+    try:
+        return _note(folder).read_text(encoding="utf-8", errors="surrogateescape") == data_root
+    except OSError:
+        return False
+
+
+def _note(folder: str | Path) -> Path:
+    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    name = sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:32]
+    return Path(state).expanduser() / "videossr-verl" / "built" / name

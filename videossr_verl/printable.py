@@ -1,0 +1,34 @@
+"""Text of others (names of files, rows, answers, error messages) in a form that a terminal only shows, never obeys."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TextIO
+
+_COLOURS = re.compile(r"\x1b\[[\d;]*m")
+
+
+def printable(text: str, keep: str = "") -> str:
+    """`text` with all characters escaped that are no picture: a terminal's commands, line ends, half characters.
+
+    Args:
+        keep: characters that stay, "\\n" in a table.
+    """
+    shown = (c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
+    return text if text.isprintable() else "".join(shown)
+
+
+def without_colours(text: str) -> str:
+    """`text` without the codes that colour it in a terminal, as Ray writes them into the errors of its workers."""
+    return _COLOURS.sub("", text)
+
+
+def shortened(text: str, longest: int) -> str:
+    """`text` without its middle, where it is longer than `longest` characters."""
+    return text if len(text) <= longest else f"{text[: longest // 2]}...{text[-(longest // 2) :]}"
+
+
+def tell(text: str, file: TextIO | None = None) -> None:
+    """Prints lines (to `file`, or standard output), `printable` but for their ends: how verbs print."""
+    print(printable(text, keep="\n"), file=file or sys.stdout, flush=True)
