@@ -175,7 +175,8 @@ def _write(handle: int, me: Writer, file: Path, settle: float) -> bool:
     while _lock(handle) is False:  # somebody looks at it, and takes it for one that nobody holds
         time.sleep(0.01)
     try:
-        os.write(handle, json.dumps(asdict(me)).encode() + b"\n")
+        with open(handle, "wb", closefd=False) as content:  # all of it, or an error: os.write may write a part
+            content.write(json.dumps(asdict(me)).encode() + b"\n")
         os.fsync(handle)
     except OSError:
         file.unlink(missing_ok=True)

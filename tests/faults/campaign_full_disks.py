@@ -12,7 +12,7 @@ from pathlib import Path
 
 from small_disk import can_mount, on_small_disk
 
-from videossr_verl.evaluation.answers import append_answers
+from videossr_verl.evaluation.answers import Answer, append_answer
 from videossr_verl.tiny.generated_videos import generate_videos
 
 NAME = "a disk that is full during a build, an evaluation or a checkpoint"
@@ -72,7 +72,8 @@ def full_evals(folder: Path, tries: int, seed: int) -> Iterator[tuple[str, bool]
         made.mkdir(parents=True, exist_ok=True)
     generate_videos(folder / "videos", 3, seed=seed, seconds=2.5)
     subprocess.run([*BUILD, "--out", str(data), str(folder / "videos")], check=True, capture_output=True)
-    append_answers(wanted / "answers.jsonl", [(id, "1", None) for id in range(3)])
+    for identity in range(3):
+        append_answer(wanted / "answers.jsonl", identity, Answer("1"))
     command = [sys.executable, "-m", "videossr_verl.cli", "eval", "--model", "x", "--data", str(data / "test.parquet")]
     answers = (wanted / "answers.jsonl").read_bytes()
     subprocess.run([*command, "--out", str(wanted)], check=True, capture_output=True)
