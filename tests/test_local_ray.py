@@ -63,6 +63,9 @@ def test_a_folder_is_too_long_where_ray_says_so(monkeypatch):
             folder = folder[:-1]
         os.mkdir(folder)
         ray.init(num_cpus=1, log_to_driver=False, address="local")
+        # It is seen by those who come next, and not joined.
+        assert ray.get_runtime_context().gcs_address in clusters_here()
+        assert check_cluster(None) == "local"
         ray.shutdown()
         longer = f"{folder}{'x' * 8}"  # a process id of seven digits is rare, so a few more may do
         os.mkdir(longer)
@@ -80,13 +83,3 @@ def test_the_variable_to_set_is_named(monkeypatch):
     assert found("sockets")[0][0] == "failure"
     monkeypatch.setenv("RAY_TMPDIR", "/tmp")
     assert check_cluster(None) == "local"
-
-
-def test_a_cluster_that_somebody_started_here_is_seen_and_not_joined():
-    ray.init(num_cpus=1, log_to_driver=False, address="local")
-    try:
-        here = ray.get_runtime_context().gcs_address
-        assert here in clusters_here()
-        assert check_cluster(None) == "local"
-    finally:
-        ray.shutdown()

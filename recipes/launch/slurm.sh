@@ -54,7 +54,7 @@ others=("${names[@]:1}")
 # A step on each other node: all its cores and, by the job's own options, its GPUs. IP is the head's alone.
 list=$(IFS=, && echo "${others[*]}")
 workers=(srun --nodes="${#others[@]}" --ntasks="${#others[@]}" --nodelist="$list" --cpus-per-task="${SLURM_CPUS_ON_NODE:-1}"
-    "--export=ALL,IP=" --output="$RUN/logs/ray-%N.log" bash "$ray" worker "$IP:${PORT:-6379}")
+    "--export=ALL,IP=" --output="${RUN//%/%%}/logs/ray-%N.log" bash "$ray" worker "$IP:${PORT:-6379}")
 head=(bash "$ray" head "$@")
 if [ -n "${DRY_RUN:-}" ]; then
     [ "$NODES" = 1 ] || {

@@ -11,17 +11,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from small_disk import can_mount, on_small_disk
+from tiny_build import build_command, contents, make_reference
 
 from videossr_verl.evaluation.answers import Answer, append_answer
-from videossr_verl.tiny.generated_videos import generate_videos
 
 NAME = "a disk that is full during a build, an evaluation or a checkpoint"
 MEANS = "one sentence and exit code 1; with room again the same bytes, or a run that goes on from the checkpoint before"
 TRIES = 48
 HERE = Path(__file__).parent
 MODEL = HERE.parent.parent / "recipes" / "tiny" / "qwen2_5_vl"
-BUILD = [sys.executable, "-m", "videossr_verl.cli", "build", "--preset", "videossr_tiny", "--workers", "1"]
-BUILD += ["--count", "9", "--test-count", "3"]
 SCRIPT = """
 "$@"
 echo "code $?"
@@ -52,40 +50,31 @@ def full_saves(folder: Path, tries: int, seed: int) -> Iterator[tuple[str, bool]
 
 def full_builds(folder: Path, tries: int, seed: int) -> Iterator[tuple[str, bool]]:
     """Builds on disks of some KiB, which the dataset alone would fit on or not."""
-    videos, wanted, disk = folder / "videos", folder / "wanted", folder / "disk"
-    videos.mkdir(parents=True, exist_ok=True)
+    videos, wanted = make_reference(folder, seed)
+    disk = folder / "disk"
     disk.mkdir(exist_ok=True)
-    generate_videos(videos, 3, seed=seed, seconds=2.5)
-    subprocess.run([*BUILD, "--out", str(wanted), str(videos)], check=True, capture_output=True)
-    bytes_wanted = {file.name: file.read_bytes() for file in wanted.iterdir()}
     chosen = random.Random(seed)
     for _ in range(tries):
         room = chosen.randrange(4, 320, 4)
-        command = [*BUILD, "--out", str(disk / "out"), str(videos)]
-        yield _twice("build", command, disk, room, folder / "copy", bytes_wanted)
+        yield _twice("build", build_command(videos, disk / "out"), disk, room, folder / "copy", contents(wanted))
 
 
 def full_evals(folder: Path, tries: int, seed: int) -> Iterator[tuple[str, bool]]:
     """Scores of answers that are there, on disks of some KiB."""
-    data, wanted, disk = folder / "data", folder / "wanted", folder / "disk"
-    for made in (folder / "videos", wanted, disk):
-        made.mkdir(parents=True, exist_ok=True)
-    generate_videos(folder / "videos", 3, seed=seed, seconds=2.5)
-    subprocess.run([*BUILD, "--out", str(data), str(folder / "videos")], check=True, capture_output=True)
+    data, wanted, disk = make_reference(folder, seed)[1], folder / "scored", folder / "disk"
+    disk.mkdir(exist_ok=True)
     for identity in range(3):
         append_answer(wanted / "answers.jsonl", identity, Answer("1"))
     command = [sys.executable, "-m", "videossr_verl.cli", "eval", "--model", "x", "--data", str(data / "test.parquet")]
     answers = (wanted / "answers.jsonl").read_bytes()
     subprocess.run([*command, "--out", str(wanted)], check=True, capture_output=True)
-    bytes_wanted = {file.name: file.read_bytes() for file in wanted.iterdir()}
-    assert bytes_wanted["answers.jsonl"] == answers
+    assert (wanted / "answers.jsonl").read_bytes() == answers  # all were there
     chosen = random.Random(seed)
     begin = ["sh", "-c", 'mkdir -p "$0" && cp -n "$1" "$0"; shift; exec "$@" --out "$0"', str(disk / "out")]
     for _ in range(tries):
         room = chosen.randrange(8, 48, 4)
-        yield _twice(
-            "eval", [*begin, str(wanted / "answers.jsonl"), *command], disk, room, folder / "copy", bytes_wanted
-        )
+        scoring = [*begin, str(wanted / "answers.jsonl"), *command]
+        yield _twice("eval", scoring, disk, room, folder / "copy", contents(wanted))
 
 
 def _twice(
@@ -96,9 +85,10 @@ def _twice(
     finished = on_small_disk(disk, f"{room}k", SCRIPT.format(copy=copy), *command)
     said = [line for line in finished.stderr.splitlines() if line.startswith("videossr: ")]
     code = next((line for line in finished.stdout.splitlines() if line.startswith("code ")), "no end")
-    same = copy.is_dir() and {file.name: file.read_bytes() for file in copy.iterdir()} == wanted
     ended = (code == "code 0" and not said) or (code == "code 1" and len(said) == 1)
-    return f"{what} on {room} KiB: {code} {' '.join(said)}", ended and same and "Traceback" not in finished.stderr
+    return f"{what} on {room} KiB: {code} {' '.join(said)}", ended and contents(
+        copy
+    ) == wanted and "Traceback" not in finished.stderr
 
 
 def run(folder: Path, tries: int, seed: int) -> Iterator[tuple[str, bool]]:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 from kill_at_file_operation import run_and_kill
-from omegaconf import OmegaConf
+from saving import trainer
 
 from videossr_verl.failures import checkpoints, resume
 
@@ -26,34 +26,6 @@ CASES = {
 }
 
 
-class _Rows:
-    """What a checkpoint asks of the training data."""
-
-    def fingerprint(self) -> str:
-        return "0" * 16
-
-    def __len__(self) -> int:
-        return 24
-
-
-def _trainer(steps: Path, step: int, keep: int) -> SimpleNamespace:
-    trainer = {
-        "default_local_dir": str(steps),
-        "max_actor_ckpt_to_keep": keep,
-        "max_critic_ckpt_to_keep": keep,
-        "resume_mode": "auto",
-        "nnodes": 1,
-        "n_gpus_per_node": 1,
-    }
-    return SimpleNamespace(
-        config=OmegaConf.create({"trainer": trainer, "actor_rollout_ref": {"actor": {"checkpoint": {}}}}),
-        checkpoint_callback=SimpleNamespace(on_save=lambda **_: None),
-        train_dataset=_Rows(),
-        global_steps=step,
-        _videossr_settings={},
-    )
-
-
 def _saving(steps: Path, step: int, keep: int, tag: str, swaps: bool = True) -> Callable[[], None]:
     """The package's own saving around files as verl's; nodes are left out."""
 
@@ -66,10 +38,10 @@ def _saving(steps: Path, step: int, keep: int, tag: str, swaps: bool = True) -> 
     def save() -> None:
         with patch.object(checkpoints, "on_each_node", lambda function, *arguments: function(*arguments)):
             if swaps:
-                checkpoints.whole(stock)(_trainer(steps, step, keep))
+                checkpoints.whole(stock)(trainer(steps, step, keep))
             else:
                 with patch.object(checkpoints, "_exchange", lambda one, other: False):
-                    checkpoints.whole(stock)(_trainer(steps, step, keep))
+                    checkpoints.whole(stock)(trainer(steps, step, keep))
 
     return save
 
@@ -77,7 +49,7 @@ def _saving(steps: Path, step: int, keep: int, tag: str, swaps: bool = True) -> 
 def _found(steps: Path, step: int, keep: int) -> tuple[str, str] | None:
     """Name and tag of the checkpoint that the next run goes on from; None where it is not whole."""
     try:
-        config = _trainer(steps, step, keep).config.trainer
+        config = trainer(steps, step, keep).config.trainer
         folder = resume.checkpoint_to_resume(config)
         resume.check_whole(folder, config)
         tags = {(folder / name).read_text() for name in FILES}

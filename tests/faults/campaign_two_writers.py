@@ -11,13 +11,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from videossr_verl.tiny.generated_videos import generate_videos
+from tiny_build import build_command, contents, make_reference
 
 NAME = "two commands that write to one folder, or a second one after the first was killed"
 MEANS = "who comes second is told who is first, or finds it done; the killed one is in nobody's way; never mixed bytes"
 TRIES = 30
-BUILD = [sys.executable, "-m", "videossr_verl.cli", "build", "--preset", "videossr_tiny", "--workers", "1"]
-BUILD += ["--count", "9", "--test-count", "3"]
 # A training's saves, without the training: what it writes is its own name, file after file.
 SAVES = """
 import sys, time
@@ -59,17 +57,13 @@ def _right(ends: list[tuple[int, str]], kill: bool) -> bool:
 
 def two_builds(folder: Path, tries: int, seed: int) -> Iterator[tuple[str, bool]]:
     """Of the same videos; the dataset is that of one build."""
-    videos, wanted, out = folder / "videos", folder / "wanted", folder / "out"
-    videos.mkdir(parents=True, exist_ok=True)
-    generate_videos(videos, 3, seed=seed, seconds=2.5)
-    subprocess.run([*BUILD, "--out", str(wanted), str(videos)], check=True, capture_output=True)
-    bytes_wanted = {file.name: file.read_bytes() for file in wanted.iterdir()}
-    chosen = random.Random(seed)
+    videos, wanted = make_reference(folder, seed)
+    out, chosen = folder / "out", random.Random(seed)
     for number in range(tries):
         shutil.rmtree(out, ignore_errors=True)
         seconds, kill = chosen.uniform(0, 4), number % 2 == 1
-        ends = _pair([[*BUILD, "--out", str(out), str(videos)]] * 2, seconds, kill)
-        same = {file.name: file.read_bytes() for file in out.iterdir()} == bytes_wanted
+        ends = _pair([build_command(videos, out)] * 2, seconds, kill)
+        same = contents(out) == contents(wanted)
         yield (
             f"builds {seconds:.2f} s apart, first {'killed' if kill else 'left alone'}: {ends}",
             same and _right(ends, kill),

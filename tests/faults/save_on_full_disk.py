@@ -19,6 +19,7 @@ from unittest.mock import patch
 
 import torch
 from omegaconf import OmegaConf
+from saving import trainer
 from torch.distributed.fsdp import FullyShardedDataParallel
 from transformers import AutoModelForImageTextToText, AutoProcessor
 from verl.utils.checkpoint.fsdp_checkpoint_manager import FSDPCheckpointManager
@@ -45,32 +46,9 @@ def manager(model: str) -> FSDPCheckpointManager:
     return FSDPCheckpointManager(wrapped, optimizer, schedule, AutoProcessor.from_pretrained(model), contents)
 
 
-class Rows:
-    """What a checkpoint asks of the training data."""
-
-    def fingerprint(self) -> str:
-        return "0" * 16
-
-    def __len__(self) -> int:
-        return 24
-
-
-def trainer(steps: Path, step: int) -> SimpleNamespace:
-    """What the package's saving asks of verl's trainer."""
-    kept = {"max_actor_ckpt_to_keep": 1, "max_critic_ckpt_to_keep": 1}
-    run = {"default_local_dir": str(steps), "resume_mode": "auto", "nnodes": 1, "n_gpus_per_node": 1}
-    return SimpleNamespace(
-        config=OmegaConf.create({"trainer": run | kept, "actor_rollout_ref": {"actor": {"checkpoint": {}}}}),
-        checkpoint_callback=SimpleNamespace(on_save=lambda **_: None),
-        train_dataset=Rows(),
-        global_steps=step,
-        _videossr_settings={},
-    )
-
-
 def resumed(steps: Path) -> str:
     """Name of the checkpoint that a run would go on from; all of it can be read."""
-    config = trainer(steps, 0).config.trainer
+    config = trainer(steps, 0, keep=1).config.trainer
     folder = resume.checkpoint_to_resume(config)
     resume.check_whole(folder, config)
     for file in folder.rglob("*.pt"):
@@ -90,7 +68,7 @@ def main() -> None:
 
     save = checkpoints.whole(stock)
     with patch.object(checkpoints, "on_each_node", lambda function, *arguments: function(*arguments)):
-        save(trainer(steps, 1))
+        save(trainer(steps, 1, keep=1))
         size = sum(file.stat().st_size for file in steps.rglob("*"))
         for step in range(2, tries + 2):
             left = chosen.randrange(0, int(size * 0.98) // BLOCK) * BLOCK
@@ -98,12 +76,12 @@ def main() -> None:
                 os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(steps).free - left)
             said, before = "saved", f"global_step_{step - 1}"
             try:
-                save(trainer(steps, step))
+                save(trainer(steps, step, keep=1))
             except MachineError as error:
                 said = str(error)
             stays = resumed(steps) == before and said != "saved"
             filler.unlink()
-            save(trainer(steps, step))
+            save(trainer(steps, step, keep=1))
             told = f"{left / 2**20:.1f} MiB left for {size / 2**20:.1f}: {said}"
             print(json.dumps([told, stays and resumed(steps) == f"global_step_{step}"]), flush=True)
 

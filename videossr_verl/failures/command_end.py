@@ -17,12 +17,14 @@ from typing import Any
 
 import ray
 from omegaconf import DictConfig
-from ray.exceptions import RayTaskError
+from ray.exceptions import RayActorError, RayError
 
 from videossr_verl.endings import end_well
 from videossr_verl.errors import BadInput, MachineError, machine_failure
-from videossr_verl.failures.causes import original
+from videossr_verl.failures.causes import cause, original
+from videossr_verl.failures.dead_workers import DeadWorkerError
 from videossr_verl.failures.lost_groups import TooManyLostGroupsError
+from videossr_verl.failures.reward_errors import RewardError
 from videossr_verl.failures.shared_memory import remove_abandoned
 from videossr_verl.local_ray import check_cluster
 from videossr_verl.patching import replace_function
@@ -57,13 +59,18 @@ def _run(stock: Callable[[DictConfig], None], config: DictConfig) -> None:
     """Runs verl's command; errors that say all in one sentence come out of their processes as they were raised."""
     try:
         stock(config)
-    except RayTaskError as error:
+    except RayError as error:
         first = original(error)
         if isinstance(first, BadInput | MachineError) or (isinstance(first, OSError) and machine_failure(first)):
             raise first from None
+        traceback.print_exception(error)
         if isinstance(first, TooManyLostGroupsError):
-            traceback.print_exception(error)
             raise BadInput(str(first)) from error
+        if isinstance(first, DeadWorkerError | RewardError):
+            raise MachineError(str(first)) from error
+        if isinstance(first, RayActorError):
+            told = f"a process of the run died ({cause(first)})"
+            raise MachineError(f"{told}; the same command goes on from the last whole checkpoint") from error
         raise
 
 
