@@ -130,6 +130,7 @@ FIELDS = [
     ({"extra_info__draw": 3}, "extra_info.draw is not null"),
     ({"videos__0__decoder": [["x"]]}, "names the decoder"),
     ({"extra_info__details": "[]"}, "extra_info.details is no JSON object but list"),
+    ({"extra_info__num_prompt_tokens": '{"a": "7"}'}, "has the length '7'"),
     ({"extra_info__num_prompt_tokens": "x"}, "extra_info.num_prompt_tokens is no JSON"),
 ]
 

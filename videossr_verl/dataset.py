@@ -196,7 +196,7 @@ class PretextDataset(RLHFDataset):
         for row in tqdm(rows.select_columns(columns), "prompt lengths", len(rows), unit="row", delay=3):
             counted = row[self.prompt_key], row[self.video_key], row.get(self.image_key) or ()
             stored = _stored_lengths(row["extra_info"]).get(counter.row_key(*counted))
-            lengths.append(stored if isinstance(stored, int) and stored > 0 else counter.count(*counted))
+            lengths.append(stored or counter.count(*counted))
         return lengths
 
     @classmethod

@@ -25,6 +25,7 @@ DATA_SOURCE_PREFIX = "videossr/"
 ROLES = ("system", "user", "assistant")
 MAX_PROMPT = 100_000  # characters of all messages; ours have some hundred
 MAX_MEDIA = 64  # videos and images of a prompt; a pool has at most 26
+MAX_TOKENS = 10**9  # of a prompt, as stored
 MAX_NAME = 200  # characters of a data source, task, id or split
 LONGEST = 600  # characters of a reason
 MAX_TRUTH = 1000  # characters; ours have at most 26
@@ -107,6 +108,9 @@ def _check_extra(extra: Mapping[str, Any], task: str) -> None:
     if extra["task"] != task:
         raise ValueError(f"extra_info.task is '{extra['task']}' in a row of task '{task}'")
     objects = {name: _object(extra, name) for name in ("difficulty", "details", "num_prompt_tokens")}
+    for length in objects["num_prompt_tokens"].values():
+        if not isinstance(length, int) or isinstance(length, bool) or not 0 < length < MAX_TOKENS:
+            raise ValueError(f"extra_info.num_prompt_tokens has the length {_shown(length)}")
     _check_difficulty(task, objects["difficulty"])
 
 

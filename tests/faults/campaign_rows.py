@@ -20,17 +20,16 @@ from watched_process import WatchedProcess
 NAME = "hostile rows through training's data set and each verb"
 MEANS = "one sentence or a result: no traceback, no hang, nothing printed raw"
 TRIES = 300
-DEADLINE = 20.0  # seconds of one call
+DEADLINE = 60.0  # seconds of one call; most take half a second, and parity loads vLLM
 MODEL = Path(__file__).parents[2] / "recipes" / "tiny" / "qwen2_5_vl"
-VERBS = ("dataset", "inspect", "doctor", "plan", "attack", "score", "eval", "probe", "parity")
-SLOW = "parity"  # loads vLLM for each row that is good
+VERBS = ("dataset", "inspect", "doctor", "plan", "attack", "score", "eval", "probe")
+SLOW, EVERY = "parity", 50  # one try in so many
 
 
 def run(folder: Path, tries: int, seed: int) -> Iterator[tuple[str, bool]]:
     """Each try breaks a row, and has one verb read it."""
     rng = random.Random(seed)
     videos, rows = make_dataset(folder)
-    quick = [verb for verb in VERBS if verb != SLOW]
     process = WatchedProcess(prepare, DEADLINE)
     try:
         for number in range(tries):
@@ -38,8 +37,9 @@ def run(folder: Path, tries: int, seed: int) -> Iterator[tuple[str, bool]]:
             data = write_rows([row], folder / f"try-{number}")
             if data is None:
                 continue  # Arrow has no such value
-            verb = quick[number % len(quick)]
-            yield f"{verb}: {done}", outcome(process, verb, data, videos)[0]
+            verb = VERBS[number % len(VERBS)] if (number + 1) % EVERY else SLOW
+            survived, said = outcome(process, verb, data, videos)
+            yield f"{verb}: {done} -> {said}", survived
     finally:
         process.close()
 
@@ -76,12 +76,12 @@ def outcome(process: WatchedProcess, verb: str, data: Path, videos: Path) -> tup
     """Whether a verb took the rows of `data` well, and what it said or did."""
     how, said = process.call(call_dataset if verb == "dataset" else call_verb, verb, str(data), str(videos))
     if how != "returned":
-        return False, f"{how}: {said}"
+        return False, f"{how}: {str(said)[-500:]}"
     code, text = said
     raw = any(c in text for c in COMMANDS if not c.isprintable() and c != "\r")  # which progress bars write
     lines = [line for line in text.splitlines() if line.startswith("videossr: ")]
     told = code in (0, 1) or (code == 2 and (len(lines) == 1 or verb == "doctor"))
-    return told and not raw and "Traceback" not in text, f"{code}: {text[-500:]}"
+    return told and not raw and "Traceback" not in text, f"{code}: {' '.join(text[-200:].split())}"
 
 
 def prepare() -> None:

@@ -15,6 +15,7 @@ import videossr_verl.prompt_tokens
 from data_preprocess import embedding_cache
 from data_preprocess.embedding_cache import cached_embeddings
 from videossr_verl.dataset_folder import read_rows
+from videossr_verl.errors import BadInput
 from videossr_verl.prompt_tokens import load_processor
 from videossr_verl.video.decode import decode
 from videossr_verl.video.frame_cache import SUFFIX, FrameCache
@@ -110,7 +111,8 @@ def test_pickles_in_the_schema_of_a_table_are_not_loaded(canary, tmp_path):
     field = pa.field("data_source", pa.string(), metadata=marks)
     table = pa.Table.from_arrays([pa.array(["videossr/x"])], schema=pa.schema([field], metadata={"pandas": canary}))
     pq.write_table(table, tmp_path / "train.parquet")
-    assert len(read_rows(tmp_path / "train.parquet")) == 1
+    with pytest.raises(BadInput, match="row 0 of .* cannot be used: extra_info is None"):
+        read_rows(tmp_path / "train.parquet")
 
 
 def trusted(config, path=""):
