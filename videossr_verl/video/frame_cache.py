@@ -29,6 +29,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from videossr_verl.video.container import check_file
 from videossr_verl.video.decode import DEFAULT_DECODER, decode
 from videossr_verl.video.probe import content_id
 
@@ -66,10 +67,7 @@ class FrameCache:
         decoder: str = DEFAULT_DECODER,
     ) -> np.ndarray:
         """As `decode`, with the same errors; a cache that cannot be written to is only slow."""
-        try:
-            name = self._name(Path(path), times, size, decoder)
-        except OSError:
-            return decode(path, times, size, decoder)  # it says what is wrong with the video
+        name = self._name(Path(path), times, size, decoder)
         frames = self._read(name, (len(times), *size, 3))
         self._count("miss" if frames is None else "hit")
         if frames is None:
@@ -92,7 +90,7 @@ class FrameCache:
 
     def _content_id(self, path: Path) -> str:
         """The video's content id; reading all of it again is saved where the file's own data says it is the same."""
-        status = path.stat()
+        status = check_file(str(path))
         state = [str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         note = self._folder / "ids" / blake2b(json.dumps(state).encode(), digest_size=16).hexdigest()
         with suppress(OSError), open(note, "rb") as file:
