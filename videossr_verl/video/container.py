@@ -13,6 +13,7 @@ from typing import Any
 
 import av
 import av._core
+from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
@@ -157,6 +158,15 @@ def media_packets(container: InputContainer, streams: VideoStream | list[VideoSt
             )
         if packet.size:
             yield packet
+
+
+def decode_packet(context: CodecContext, packet: av.Packet | None) -> list[av.VideoFrame] | None:
+    """What comes out of the decoder; None where the packet is damaged. MachineError for want of memory."""
+    try:
+        return context.decode(packet)
+    except av.FFmpegError as error:
+        check_memory(error)
+        return None
 
 
 def check_memory(error: av.FFmpegError) -> None:

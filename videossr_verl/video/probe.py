@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import av
 
-from videossr_verl.video.container import check_file, check_pixels, media_packets, open_video
+from videossr_verl.video.container import check_file, check_pixels, decode_packet, media_packets, open_video
 from videossr_verl.video.frame_index import frame_index
 from videossr_verl.video.rejected import RejectReason, VideoRejected, reading
 from videossr_verl.video.source_file import read_all
@@ -98,13 +98,8 @@ def first_frame(path: str, stream: int) -> av.VideoFrame:
         for number, packet in enumerate(media_packets(container, film)):
             if number == FIRST_FRAME_PACKETS:
                 break
-            try:
-                frames = context.decode(packet)
-            except av.FFmpegError:  # a damaged packet: the next ones may be good
-                continue
-            if frames:
+            if frames := decode_packet(context, packet):  # a damaged one gives none: the next ones may be good
                 return frames[0]
-        frames = context.decode(None)
-        if frames:
+        if frames := decode_packet(context, None):
             return frames[0]
     raise VideoRejected(RejectReason.UNDECODABLE, undecodable)

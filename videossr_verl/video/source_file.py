@@ -39,7 +39,7 @@ class SourceFile:
         self._failure: Exception | None = None
         self._seconds, self._deadline = seconds, time.monotonic() + seconds
         with opening(path):
-            self._file = open(path, "rb", buffering=0)
+            self._file = open(path, "rb", buffering=0)  # noqa: SIM115 (closed by `__exit__`)
             self._state = self._stat()
 
     def _stat(self) -> tuple[int, int]:
