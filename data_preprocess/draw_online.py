@@ -10,8 +10,11 @@ from typing import Any
 from data_preprocess.draw_samples import DrawSettings, draw_samples
 from data_preprocess.probe_corpus import probe_one
 from data_preprocess.seeds import digest
+from data_preprocess.verdicts import Failure
 from data_preprocess.write_dataset import make_row
+from videossr_verl.errors import MachineError
 from videossr_verl.render import resolve_path
+from videossr_verl.retry import retried
 from videossr_verl.sample import VideoSpec
 
 TRIES = 3  # not every draw finds a change that shows
@@ -27,7 +30,9 @@ def draw_row(
     data_root: str,
     number: int,
 ) -> dict[str, Any] | None:
-    """A row of `subset` from the video of `stored`, by its decoder, with its index; None if it cannot carry it.
+    """A row of `subset` from the video of `stored`, by its decoder, with its index.
+
+    None if the video cannot carry it, or cannot be read now.
 
     Args:
         partner: another video, for changes that borrow frames.
@@ -37,20 +42,35 @@ def draw_row(
         data_root: folder that the rows' paths are relative to.
         number: of the draw; every draw has its own.
     """
+    try:
+        return retried(_draw_row, stored, partner, subset, preset, settings, data_root, number)
+    except MachineError:
+        return None
+
+
+def _draw_row(
+    stored: Mapping[str, Any],
+    partner: str | None,
+    subset: str,
+    preset: str,
+    settings: DrawSettings,
+    data_root: str,
+    number: int,
+) -> dict[str, Any] | None:
     video, extra = stored["videos"][0]["video"], stored["extra_info"]
     info = _probe(str(resolve_path(video, data_root)), video)
-    if "rejected" in info:
+    if isinstance(info, Failure):
         return None
     chosen = settings.subsets[subset]
     clip = replace(chosen.clip, decoder=VideoSpec.from_row(stored["videos"][0]).decoder)
     settings = replace(settings, subsets={subset: replace(chosen, clip=clip)})
     other = _probe(str(resolve_path(partner, data_root)), partner) if partner else None
-    borrow = (partner, other) if other and "rejected" not in other else None
+    borrow = (partner, other) if other and not isinstance(other, Failure) else None
     for attempt in range(TRIES):
         seed = int(digest("online", settings.seed, number, attempt)[:16], 16) >> 1
         path = str(resolve_path(video, data_root))
         drawn = draw_samples(path, video, info, replace(settings, seed=seed), {subset: 1}, borrow)
-        if "rejected" in drawn:
+        if isinstance(drawn, Failure):
             return None
         if "cannot" not in (sample := drawn[subset][0]):
             identity = (info["content_id"], extra["look_alike_id"])
@@ -59,5 +79,5 @@ def draw_row(
 
 
 @lru_cache(_PROBES_KEPT)
-def _probe(path: str, video: str) -> dict[str, Any]:
+def _probe(path: str, video: str) -> dict[str, Any] | Failure:
     return probe_one(path, video)

@@ -74,7 +74,7 @@ def test_only_the_needed_packets_are_decoded(kinds):
     open_index = frame_index(str(kinds["open_gops.mp4"]))
     leading = next(k for k in range(50, 100) if _is_leading(open_index, k))
     (start, key, end), *rest = module._ranges(open_index, [leading])
-    assert index.key[start]
+    assert open_index.key[start]
     assert np.count_nonzero(open_index.key[key : end + 1]) == 2
     assert np.count_nonzero(open_index.key[start:key]) == 1
     assert not rest

@@ -25,7 +25,7 @@ from videossr_verl.cli import (
     viubench,
 )
 from videossr_verl.cli.verb import add_verb
-from videossr_verl.errors import BadInput
+from videossr_verl.errors import BadInput, MachineError
 
 VERBS = {
     "build": build,
@@ -45,13 +45,18 @@ VERBS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a verb. Returns its exit code: 2 for wrong input (after one sentence on stderr), 130 after Ctrl-C."""
+    """Runs a verb. Returns its exit code: 2 for wrong input, 1 for what the machine failed at (each after one sentence
+    on stderr), 130 after Ctrl-C.
+    """
     args = _parser().parse_args(argv)
     try:
         return args.run(args) or 0
     except BadInput as error:
         print(f"videossr: {error}", file=sys.stderr)
         return 2
+    except (MachineError, OSError) as error:
+        print(f"videossr: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("videossr: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
