@@ -84,14 +84,14 @@ class FrameCache:
     def _name(self, path: Path, times: Sequence[float], size: tuple[int, int], decoder: str) -> Path:
         # Whichever decodes, PyAV tells which frames there are.
         versions = [decoder, av.__version__, {k: list(v) for k, v in av.library_versions.items()}]
-        request = json.dumps([self._content_id(path), [repr(float(t)) for t in times], size, versions], sort_keys=True)
+        request = json.dumps([self.content_id(path), [repr(float(t)) for t in times], size, versions], sort_keys=True)
         digest = blake2b(request.encode(), digest_size=16).hexdigest()
         return self._folder / digest[:2] / (digest + SUFFIX)
 
-    def _content_id(self, path: Path) -> str:
+    def content_id(self, path: str | os.PathLike[str]) -> str:
         """The video's content id; reading all of it again is saved where the file's own data says it is the same."""
-        status = check_file(str(path))
-        state = [str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+        status = check_file(os.fspath(path))
+        state = [os.path.realpath(path), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         note = self._folder / "ids" / blake2b(json.dumps(state).encode(), digest_size=16).hexdigest()
         with suppress(OSError), open(note, "rb") as file:
             identity = file.read(ID_DIGITS + 1)

@@ -23,6 +23,7 @@ class RejectReason(StrEnum):
     NOT_A_FILE = "not_a_file"
     UNREADABLE = "unreadable"
     EMPTY_FILE = "empty_file"
+    REPLACED = "replaced"
     NOT_A_VIDEO = "not_a_video"
     NO_VIDEO_STREAM = "no_video_stream"
     TOO_LARGE = "too_large"
