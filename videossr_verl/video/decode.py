@@ -3,13 +3,15 @@
 Two decoders choose the same frames (nearest presentation time in the file's own list, see frame_index.py):
     pyav    the default: exact, fastest in benchmarks/README.md, its wheels bring FFmpeg along
     decord  optional (`pip install decord`); unmaintained since 2021; MP4, MOV, Matroska, WebM only, none whose times
-            start again, and it cannot skip, so it decodes all frames up to the last one asked for
+            start again, and it cannot skip, so it decodes all frames up to the last one asked for; it does not tell
+            damage, so what pyav finds damaged is missing here too
 They resize with different code, so pixels differ slightly. A data set is built with one of them (`videossr build
 --decoder`), its rows tell which, and whoever shows them uses that one.
 """
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,9 +30,11 @@ from videossr_verl.video.damage import STRICT, Soundness
 from videossr_verl.video.frame_index import INDEXED, FrameIndex, frame_index
 from videossr_verl.video.probe import first_frame, quarter_turns
 from videossr_verl.video.rejected import RejectReason, VideoRejected, reading
+from videossr_verl.video.source_file import read_all
 from videossr_verl.video.timelines import NO_TIME
 
 DEFAULT_DECODER = "pyav"
+DECORD_MAX_BYTES = 2_000_000_000
 
 # Codecs whose decoder, told to, leaves out frames that no other frame refers to.
 SKIPS_UNREFERENCED = ("h264", "hevc")
@@ -304,13 +308,15 @@ def _decord(path: str, index: FrameIndex, wanted: list[int], size: tuple[int, in
             RejectReason.UNDECODABLE,
             f"{path}: decord finds frames by their times, which start again here; use the decoder 'pyav'",
         )
+    wanted = _sound(path, index, wanted)
     # decord turns the pictures of MP4 and MOV files itself, those of Matroska and WebM not.
     film = first_frame(path, index.stream)
     turns = 0 if index.container.startswith("mov") else quarter_turns(film)
     height, width = size if turns % 2 == 0 else size[::-1]
     decord.logging.set_level(decord.logging.QUIET)
+    content = _content(path)
     with reading(RejectReason.UNDECODABLE, f"{path} cannot be read by decord; use the decoder 'pyav'"):
-        reader = decord.VideoReader(path, ctx=decord.cpu(0), num_threads=1)
+        reader = decord.VideoReader(content, ctx=decord.cpu(0), num_threads=1)
         starts = reader.get_frame_timestamp(range(len(reader)))[:, 0]  # it counts from the first frame, too
         reader.seek(0)
         position = 0
@@ -330,6 +336,23 @@ def _decord(path: str, index: FrameIndex, wanted: list[int], size: tuple[int, in
             shrinks = picture.shape[0] >= height and picture.shape[1] >= width
             kernel = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
             yield number, np.rot90(cv2.resize(picture, (width, height), interpolation=kernel), turns)
+
+
+def _sound(path: str, index: FrameIndex, wanted: list[int]) -> list[int]:
+    """Those that no damage reaches: decord shows whatever comes out."""
+    pictures = dict(_pyav(path, index, wanted, (16, 16)))
+    return [number for number in wanted if pictures.get(number) is not None]
+
+
+def _content(path: str) -> io.BytesIO:
+    """The whole file: decord does not tell an error of its own reading from the end of the video."""
+    if os.path.getsize(path) > DECORD_MAX_BYTES:
+        told = f"{path} has more than {DECORD_MAX_BYTES / 1e9:g} GB, which decord would hold in memory"
+        raise VideoRejected(RejectReason.TOO_LARGE, f"{told}; use the decoder 'pyav'")
+    content = io.BytesIO()
+    content.writelines(read_all(path))
+    content.seek(0)
+    return content
 
 
 Decoder = Callable[[str, FrameIndex, list[int], tuple[int, int]], Pictures]
