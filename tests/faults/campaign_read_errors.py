@@ -24,9 +24,7 @@ from videossr_verl.video.probe import probe
 from videossr_verl.video.rejected import VideoRejected
 
 NAME = "Read errors while a video is decoded"
-MEANS = (
-    "the same list of frames, content id and frames as without the error, or an error of the machine; never a verdict"
-)
+MEANS = "the same list of frames, content id and frames as without it, or an error of the machine; never a verdict"
 TRIES = 400
 
 ERRORS = (errno.EIO, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT)

@@ -31,7 +31,7 @@ DAMAGES = ("flipped bits", "hole", "noise", "lost bytes", "cut")
 
 
 def moving_picture(number: int) -> np.ndarray:
-    """uint8 (H, W, 3): a landscape that passes by, with a square that crosses it the other way, and a camera's noise."""
+    """uint8 (H, W, 3): a landscape that passes by, a square that crosses it the other way, and a camera's noise."""
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 200, (HEIGHT // 8, WIDTH // 4, 3), np.uint8).repeat(8, axis=0).repeat(8, axis=1)
     noise = np.random.default_rng(number).integers(0, 50, (HEIGHT, WIDTH, 1), np.uint8)
