@@ -24,8 +24,10 @@ Writes into DIR
   rejected.jsonl                each video that is not used, and why
   look_alikes.jsonl             which videos look alike
   signatures.parquet            what the videos look like, for --held-out-from
-The same command gives the same bytes on any number of workers. A build that was killed goes on where it was
-when it is started again, and a finished one is recognised.
+  .videos.json                  which files were read, to know them again
+The same command gives the same bytes on any number of workers. A build that was killed, or that the machine
+failed at (exit code 1), goes on where it was when it is started again, and a finished one is recognised if the
+videos are still the same.
 """
 
 
