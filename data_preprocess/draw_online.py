@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import Any
 
 from data_preprocess.draw_samples import DrawSettings, draw_samples
@@ -21,6 +21,20 @@ TRIES = 3  # not every draw finds a change that shows
 _PROBES_KEPT = 256  # a probe holds a time for each frame of its video
 
 
+def _patient(draw: Callable[..., dict[str, Any] | None]) -> Callable[..., dict[str, Any] | None]:
+    """`draw`, tried again while the machine fails; None where it goes on failing."""
+
+    @wraps(draw)
+    def patient(*args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        try:
+            return retried(draw, *args, **kwargs)
+        except MachineError:
+            return None
+
+    return patient
+
+
+@_patient
 def draw_row(
     stored: Mapping[str, Any],
     partner: str | None,
@@ -42,21 +56,6 @@ def draw_row(
         data_root: folder that the rows' paths are relative to.
         number: of the draw; every draw has its own.
     """
-    try:
-        return retried(_draw_row, stored, partner, subset, preset, settings, data_root, number)
-    except MachineError:
-        return None
-
-
-def _draw_row(
-    stored: Mapping[str, Any],
-    partner: str | None,
-    subset: str,
-    preset: str,
-    settings: DrawSettings,
-    data_root: str,
-    number: int,
-) -> dict[str, Any] | None:
     video, extra = stored["videos"][0]["video"], stored["extra_info"]
     info = _probe(str(resolve_path(video, data_root)), video)
     if isinstance(info, Failure):
