@@ -54,8 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BadInput as error:
         print(f"videossr: {error}", file=sys.stderr)
         return 2
-    except (MachineError, OSError) as error:
-        print(f"videossr: {error}", file=sys.stderr)
+    except (MachineError, OSError, MemoryError) as error:
+        print(f"videossr: {str(error) or 'this machine has no memory left'}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("videossr: interrupted; the same command goes on from here", file=sys.stderr)
