@@ -22,12 +22,15 @@ from data_preprocess.describe import RowSummary, describe, library_versions
 from data_preprocess.draw_corpus import SampleStore
 from data_preprocess.draw_samples import DrawSettings
 from data_preprocess.draw_splits import draw_splits
+from data_preprocess.file_state import FileState, look_at
 from data_preprocess.held_out import find_known, known_videos
 from data_preprocess.isolated import run_isolated
 from data_preprocess.look_alikes import group_look_alikes
 from data_preprocess.plan import Pick, partners, split_videos
 from data_preprocess.presets import Preset, absolute_embeddings, load_preset, with_decoder, with_embedding, with_mix
 from data_preprocess.probe_corpus import Rejected, Run, Video, probe_corpus, warn_of_bugs
+from data_preprocess.same_videos import NAME as VIDEOS
+from data_preprocess.same_videos import find_replaced, identify_corpus, write_videos
 from data_preprocess.seeds import digest
 from data_preprocess.sign_corpus import sign_corpus
 from data_preprocess.signature_file import NAME as SIGNATURES
@@ -38,12 +41,13 @@ from videossr_verl.built_here import note_built
 from videossr_verl.dataset_folder import MAX_DESCRIPTION
 from videossr_verl.errors import BadInput
 from videossr_verl.json_text import read_object
+from videossr_verl.retry import retried
 from videossr_verl.video.embedding import BUILT_IN, describe_embedding
 from videossr_verl.video.signature import Signature
 from videossr_verl.writable_folder import make_writable
 
 # As they appear.
-FILES = ("train.parquet", "test.parquet", "rejected.jsonl", "look_alikes.jsonl", SIGNATURES, "dataset.json")
+FILES = ("train.parquet", "test.parquet", "rejected.jsonl", "look_alikes.jsonl", SIGNATURES, VIDEOS, "dataset.json")
 SPLITS = ("train", "test")
 NAMED = 5  # videos in a message
 
@@ -53,6 +57,7 @@ def build(settings: BuildSettings) -> dict[str, Any]:
 
     Raises:
         BadInput: wrong settings, no usable video, counts that cannot be met, or another dataset in `out`.
+        MachineError: what the machine fails at, also when tried again; what is done is kept for the next try.
     """
     preset = load_preset(settings.preset)
     if settings.mix:
@@ -66,25 +71,27 @@ def build(settings: BuildSettings) -> dict[str, Any]:
     known = known_videos(settings.held_out_from)
     counters = _token_counters(settings.models)
     embeddings = _embeddings(preset)
-    corpus = find_videos(settings.sources, settings.data_root)
+    corpus = retried(find_videos, settings.sources, settings.data_root)
     note_left_out(corpus)
-    request = _request(settings, preset, corpus, [c.key for c in counters], embeddings, sorted(known))
+    states, rejected = look_at(corpus)
+    request = _request(settings, preset, corpus, states, [c.key for c in counters], embeddings, sorted(known))
     out = Path(settings.out)
-    if (done := _finished(out, request)) is not None:
+    if (done := _finished(out, request, corpus, states)) is not None:
         note_built(out, corpus.root)
         return done
     with open_work_folder(out) as work:
         run = _runner(settings, use_gpus=any(name != BUILT_IN for name in embeddings))
-        videos, rejected = probe_corpus(
-            corpus, list(dict.fromkeys(subset.clip for subset in preset.subsets.values())), work, run
-        )
+        clips = list(dict.fromkeys(subset.clip for subset in preset.subsets.values()))
+        videos, unusable = probe_corpus(corpus, states, clips, work, run)
+        rejected += unusable
         if not videos:
             remove_work_folder(out)
             reasons = Counter(line["reason"] for line in rejected).most_common()
             told = ", ".join(f"{n} {reason}" for reason, n in reasons)
-            raise BadInput(f"none of the {len(corpus.videos + corpus.outside)} videos is usable: {told}")
+            raise BadInput(f"none of the {len(rejected)} videos is usable: {told}")
         warn_of_bugs(rejected)
-        signatures = sign_corpus(corpus, videos, work, run)
+        write_videos(states, identify_corpus(corpus, states, work, run), work.folder)
+        signatures = sign_corpus(corpus, states, videos, work, run)
         videos, seen = _hold_out(settings, videos, find_known(signatures, known) if known else {})
         rejected += seen
         look_alikes = group_look_alikes({video.content_id: signatures[video.content_id] for video in videos})
@@ -93,7 +100,7 @@ def build(settings: BuildSettings) -> dict[str, Any]:
         by_id = {video.content_id: video for video in videos}
         splits = dict(zip(SPLITS, split_videos(look_alikes, test_share(settings)), strict=True))
         others = {c: by_id[o] for c, o in _partners(splits, look_alikes, settings.seed).items()}
-        store = SampleStore(corpus, work, draw, library_versions(), others)
+        store = SampleStore(corpus, states, work, draw, library_versions(), others)
         picks, drawn_rejected, left_out = draw_splits(settings, preset, splits, by_id, store, run)
         rejected += drawn_rejected + _unused(videos, picks, drawn_rejected)
         summary = RowSummary(counters)
@@ -153,19 +160,20 @@ def _request(
     settings: BuildSettings,
     preset: Preset,
     corpus: Corpus,
+    states: Mapping[str, FileState],
     token_counts: list[str],
     embeddings: Mapping[str, Mapping[str, str]],
     known: list[str],
 ) -> str:
     """Identifies what is asked for: the settings, the corpus by names and sizes, and the videos to be held out."""
-    sizes = [(v, os.path.getsize(p) if os.path.exists(p := corpus.path(v)) else None) for v in corpus.videos]
-    sizes += [(v, "outside") for v in corpus.outside]
+    sizes = [(v, states[v].size if v in states else None) for v in corpus.videos]
+    sizes += [(line["video"], line["reason"]) for line in corpus.rejected()]
     numbers = [settings.count, settings.test_count, settings.test_share, settings.seed, bool(settings.mix)]
     return digest(numbers, repr(preset), corpus.root, sizes, token_counts, embeddings, known, library_versions())
 
 
-def _finished(out: Path, request: str) -> dict[str, Any] | None:
-    """The dataset.json in `out` if it is of this request; BadInput if of another one."""
+def _finished(out: Path, request: str, corpus: Corpus, states: Mapping[str, FileState]) -> dict[str, Any] | None:
+    """The dataset.json in `out` if it is of this request and these videos; BadInput if of other ones."""
     if out.exists() and not out.is_dir():
         raise BadInput(f"--out '{out}' is a file, must be a folder")
     try:
@@ -176,6 +184,10 @@ def _finished(out: Path, request: str) -> dict[str, Any] | None:
         found = {}
     if found.get("request") != request or not all((out / name).is_file() for name in FILES):
         raise BadInput(f"'{out}' holds another dataset already; give another --out, or delete it to build anew")
+    if (replaced := find_replaced(corpus, states, out)) is not None:
+        raise BadInput(
+            f"'{out}' was built when '{replaced}' was another video; give another --out, or delete it to build anew"
+        )
     remove_work_folder(out)
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from data_preprocess.file_names import is_utf8, readable
 from data_preprocess.plan import share_out
 from data_preprocess.presets import Preset
 from videossr_verl.errors import BadInput
@@ -64,6 +65,9 @@ class BuildSettings:
             value = getattr(self, name)
             if value is not None and value < low:
                 raise BadInput(f"{name.replace('_', ' ')} is {value}, must be at least {low}")
+        for folder in (self.out, self.embedding_folder or ""):
+            if not is_utf8(folder):
+                raise BadInput(f"the folder '{readable(folder)}' has a name that is not UTF-8: give another one")
         if self.test_share is not None and not 0 <= self.test_share <= 1:
             raise BadInput(f"test share is {self.test_share}, must be from 0 to 1")
         if self.test_share == 1 and (self.count is not None or not self.mix):

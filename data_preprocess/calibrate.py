@@ -18,9 +18,10 @@ from tqdm import tqdm
 from data_preprocess.compare_frames import Compared, Pair, compare_frames, subset_key
 from data_preprocess.corpus import Corpus, find_videos
 from data_preprocess.draw_samples import DrawSettings
+from data_preprocess.file_state import look_at
 from data_preprocess.isolated import run_isolated
 from data_preprocess.presets import Subset, load_preset, with_embedding
-from data_preprocess.probe_corpus import as_piece
+from data_preprocess.verdicts import Failure
 from videossr_verl.errors import BadInput
 from videossr_verl.video.embedding import default_kappa, describe_embedding
 
@@ -164,18 +165,18 @@ def _compare(
     corpus: Corpus, settings: CalibrateSettings, shared: tuple[Any, ...]
 ) -> tuple[list[Compared], Counter[str]]:
     """What was found in each video, in an order of its own, and how many cannot be used, by reason."""
-    chosen = random.Random(0).sample(corpus.videos, min(settings.limit, len(corpus.videos)))
-    unusable = Counter({"outside_data_root": len(corpus.outside)} if corpus.outside else {})
+    states, rejected = look_at(corpus)
+    chosen = random.Random(0).sample(list(states), min(settings.limit, len(states)))
+    unusable = Counter(line["reason"] for line in rejected)
     found: dict[str, Compared] = {}
     jobs = ((corpus.path(video), video, *shared) for video in chosen)
     workers = settings.workers or len(os.sched_getaffinity(0))
     with tqdm(total=len(chosen), desc="compare", unit="video") as bar:
         for job, outcome in run_isolated(compare_frames, jobs, workers, TIMEOUT):
-            piece = as_piece(outcome)
-            if isinstance(piece, Compared):
-                found[job[1]] = piece
+            if isinstance(outcome, Failure):
+                unusable[outcome.reason] += 1
             else:
-                unusable[piece["rejected"][0]] += 1
+                found[job[1]] = outcome
             bar.update()
     return [found[video] for video in chosen if video in found], unusable
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import cv2
 import numpy as np
@@ -13,7 +12,8 @@ import numpy as np
 from data_preprocess.draw_samples import DrawSettings, cut_clip, decode_clips, draw_subset
 from data_preprocess.embedding_cache import cached_embeddings
 from data_preprocess.presets import Subset
-from data_preprocess.probe_corpus import load_info, probe_one, rejected_piece
+from data_preprocess.probe_corpus import failure_of, load_info, probe_one
+from data_preprocess.verdicts import Failure
 from videossr_verl.video.key_frames import key_frames
 from videossr_verl.video.look_alikes import likeness
 from videossr_verl.video.probe import VideoRejected
@@ -58,7 +58,7 @@ def compare_frames(
     kappas: Sequence[float],
     subsets: Mapping[tuple[str, float], Subset],
     settings: DrawSettings,
-) -> Compared | dict[str, Any]:
+) -> Compared | Failure:
     """Runs in a worker.
 
     Args:
@@ -68,20 +68,20 @@ def compare_frames(
         subsets: each that is asked about, at each kappa, by (name, kappa); all with one embedding.
         settings: `subsets` the same ones, by `subset_key`.
     Returns:
-        What was found, or {"rejected": [reason, detail]}.
+        What was found, or why the video cannot be used.
     """
     piece = probe_one(path, video)
-    if "rejected" in piece:
+    if isinstance(piece, Failure):
         return piece
     info = load_info(piece, path)
     clips = {subset.clip: cut_clip(info, video, subset.clip) for subset in subsets.values()}
     first, embedding = next((clips[subset.clip], subset.difficulty.embedding) for subset in subsets.values())
     if not isinstance(first, Clip):
-        return rejected_piece(first, path, video)
+        return failure_of(first, path, video)
     try:
         frames = decode_clips(path, [clip for clip in clips.values() if isinstance(clip, Clip)])
     except VideoRejected as error:
-        return rejected_piece(error, path, video)
+        return failure_of(error, path, video)
     carries = {}
     for key, subset in subsets.items():
         clip = clips[subset.clip]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import sys
@@ -10,9 +11,17 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from videossr_verl.errors import BadInput
+from data_preprocess.file_names import is_utf8, readable
+from videossr_verl.errors import BadInput, MachineError
 from videossr_verl.printable import printable, tell
 from videossr_verl.video.suffixes import VIDEO_SUFFIXES, has_video_suffix, suffix
+
+Rejected = dict[str, str]  # a line of rejected.jsonl: video, reason, detail, and for some task or duplicate_of
+
+_LINK_OUT = "is a link that leads out of the data root, where training does not follow it: copy what it leads to, or "
+_LINK_OUT += "give the folder that holds both as --data-root"
+_NOT_UTF8 = "rename it: a dataset can only name it in UTF-8"
+_FORBIDDEN = "this folder cannot be listed (permission denied), so none of its videos is used"
 
 
 @dataclass(frozen=True)
@@ -24,12 +33,25 @@ class Corpus:
         videos: paths relative to the root, with "/", sorted, each once.
         outside: likewise, links to files and folders that lead out of the root: training refuses to follow them.
         left_out: likewise, files of the folders and globs whose names are not those of videos.
+        not_utf8: likewise, videos with a name that no row can hold; here its odd bytes are written as `\\xff`.
+        forbidden: likewise, folders that cannot be listed.
     """
 
     root: str
     videos: tuple[str, ...]
     outside: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    not_utf8: tuple[str, ...] = ()
+    forbidden: tuple[str, ...] = ()
+
+    def rejected(self) -> list[Rejected]:
+        """A line for each that is found and not among `videos`."""
+        reasons = (
+            (self.outside, "outside_data_root", _LINK_OUT),
+            (self.not_utf8, "name_not_utf8", _NOT_UTF8),
+            (self.forbidden, "unreadable", _FORBIDDEN),
+        )
+        return [{"video": v, "reason": reason, "detail": told} for names, reason, told in reasons for v in names]
 
     def path(self, video: str) -> str:
         """Where the file is on this machine, absolute: workers elsewhere have another working folder."""
@@ -46,6 +68,7 @@ class Corpus:
 class _Found(Enum):
     VIDEO = "video"
     LINK_OUT = "link to a folder outside"
+    FORBIDDEN = "folder that cannot be listed"
     OTHER = "no name of a video"
 
 
@@ -60,6 +83,7 @@ def find_videos(sources: Sequence[str], data_root: str | None = None) -> Corpus:
 
     Raises:
         BadInput: a source is missing or names no video, or a video lies outside the data root.
+        MachineError: a folder cannot be listed for another reason than its permissions.
     """
     if data_root is not None and not os.path.isdir(data_root):
         raise BadInput(f"data root '{data_root}' is not a folder")
@@ -67,7 +91,7 @@ def find_videos(sources: Sequence[str], data_root: str | None = None) -> Corpus:
     for source in sources:
         for path, kind in _expand(source, data_root):
             paths[kind].append(os.path.normpath(path))
-    found, leaving = paths[_Found.VIDEO], paths[_Found.LINK_OUT]
+    found, leaving, forbidden = paths[_Found.VIDEO], paths[_Found.LINK_OUT], paths[_Found.FORBIDDEN]
     everything = found + leaving
     if not everything:
         raise BadInput("no videos given")
@@ -75,15 +99,21 @@ def find_videos(sources: Sequence[str], data_root: str | None = None) -> Corpus:
         root = os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in everything])
     else:
         root = os.path.abspath(data_root)
+    if not is_utf8(root):
+        raise BadInput(f"the data root '{readable(root)}' has a name that is not UTF-8: rename it")
     videos = {os.path.relpath(os.path.abspath(path), root) for path in found}
     outside = sorted(v for v in videos if v.split(os.sep)[0] == os.pardir)
     if outside:
-        raise BadInput(f"video '{outside[0]}' lies outside the data root '{root}'; give a --data-root that holds all")
+        raise BadInput(
+            f"video '{readable(outside[0])}' lies outside the data root '{root}'; give a --data-root that holds all"
+        )
     links = {os.path.relpath(os.path.abspath(path), root) for path in leaving}
     links |= {v for v in videos if not _is_below(os.path.join(root, v), root)}
     left_out = {os.path.relpath(os.path.abspath(path), root) for path in paths[_Found.OTHER]} - videos
-    named = (videos - links, links, left_out)
-    return Corpus(root, *(tuple(sorted(Path(v).as_posix() for v in names)) for names in named))
+    not_utf8 = {v for v in videos - links if not is_utf8(v)}
+    closed = {os.path.relpath(os.path.abspath(path), root) for path in forbidden}
+    named = (videos - links - not_utf8, links, left_out, not_utf8, closed)
+    return Corpus(root, *(tuple(sorted(readable(Path(v).as_posix()) for v in names)) for names in named))
 
 
 def note_left_out(corpus: Corpus) -> None:
@@ -110,6 +140,8 @@ def _expand(source: str, data_root: str | None) -> list[tuple[str, _Found]]:
         return [(path, _Found.VIDEO) for path in _read_list(source[1:])]
     path = os.path.expanduser(source)
     if os.path.isdir(path):
+        if _is_forbidden(path):
+            raise BadInput(f"folder '{source}' cannot be listed: permission denied")
         found = list(_files_below(path, data_root or path))
         if all(kind is _Found.OTHER for _, kind in found):
             raise BadInput(f"folder '{source}' holds no video file ({' '.join(sorted(VIDEO_SUFFIXES))})")
@@ -118,16 +150,40 @@ def _expand(source: str, data_root: str | None) -> list[tuple[str, _Found]]:
         return [(path, _Found.VIDEO)]
     if not glob.has_magic(path):
         raise BadInput(f"'{source}' does not exist; give a folder, a glob, a video or @list.txt")
-    found = [(p, _kind(p)) for p in glob.glob(path, recursive=True) if os.path.isfile(p)]
+    found = [(p, _kind(p)) for p in glob.glob(path, recursive=True) if not os.path.isdir(p)]
     if all(kind is _Found.OTHER for _, kind in found):
         raise BadInput(f"glob '{source}' matches no video file")
-    return found
+    return found + [(p, _Found.FORBIDDEN) for p in _folders_of_glob(path) if _is_forbidden(p)]
+
+
+def _folders_of_glob(pattern: str) -> list[str]:
+    """The folders that a glob looks into; one that cannot be listed it passes over in silence."""
+    parts = pattern.split(os.sep)
+    heads = [parts[: i + (part == "**")] for i, part in enumerate(parts) if glob.has_magic(part)]
+    found = {p for head in heads for p in glob.glob(os.sep.join(head) or os.curdir, recursive=True)}
+    return sorted(os.path.normpath(p) for p in found if os.path.isdir(p))
+
+
+def _is_forbidden(folder: str) -> bool:
+    """Whether its permissions keep it from being listed; MachineError if something else does."""
+    try:
+        os.scandir(folder).close()
+    except OSError as error:
+        return _forbids(error)
+    return False
+
+
+def _forbids(error: OSError) -> bool:
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return True
+    told = f"folder '{readable(os.fspath(error.filename))}' cannot be listed now: {error.strerror}"
+    raise MachineError(told) from error
 
 
 def _read_list(name: str) -> list[str]:
     try:
-        lines = Path(name).expanduser().read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = Path(name).expanduser().read_text(encoding="utf-8", errors="surrogateescape").split("\n")
+    except OSError as error:
         raise BadInput(f"file list '{name}' cannot be read: {error}") from error
     folder = os.path.dirname(os.path.expanduser(name))
     names = [line.strip() for line in lines]
@@ -141,9 +197,9 @@ def _read_list(name: str) -> list[str]:
 
 def _files_below(folder: str, root: str) -> Iterator[tuple[str, _Found]]:
     """As `_expand`. No folder is entered twice: links may lead in circles, or meet in many ways."""
-    seen, todo = set(), [folder]
+    seen, todo, failed = set(), [folder], []
     while todo:
-        for parent, folders, names in os.walk(todo.pop(0)):
+        for parent, folders, names in os.walk(todo.pop(0), onerror=failed.append):
             real = os.path.realpath(parent)
             if real in seen:
                 folders.clear()
@@ -156,6 +212,7 @@ def _files_below(folder: str, root: str) -> Iterator[tuple[str, _Found]]:
                 else:
                     yield link, _Found.LINK_OUT
             yield from ((os.path.join(parent, name), _kind(name)) for name in names)
+    yield from ((error.filename, _Found.FORBIDDEN) for error in failed if _forbids(error))
 
 
 def _kind(name: str) -> _Found:

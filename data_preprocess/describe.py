@@ -127,7 +127,7 @@ def describe(
         "left_out": dict(left_out),
         "embeddings": {name: dict(what) for name, what in embeddings.items()},
         "videos": {
-            "found": len(corpus.videos + corpus.outside),
+            "found": len(corpus.videos) + len(corpus.rejected()),
             "usable": len(videos),
             "used": used,
             "not_used": dict(whole_videos),

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from data_preprocess.corpus import Corpus
 from data_preprocess.draw_samples import DrawSettings, draw_samples
+from data_preprocess.file_state import FileState, check_unchanged
 from data_preprocess.plan import Pick, choose, draws_per_video, rank_videos
 from data_preprocess.probe_corpus import Rejected, Run, Video, as_piece, rejection
 from data_preprocess.work_folder import WorkFolder
@@ -34,6 +35,7 @@ class SampleStore:
     """
 
     corpus: Corpus
+    states: Mapping[str, FileState]
     work: WorkFolder
     settings: DrawSettings
     versions: Mapping[str, str]
@@ -87,6 +89,7 @@ def _draw_wave(
     with tqdm(total=len(videos), desc=title, unit="video") as bar:
         jobs = (store.job(v, counts) for v in _unfinished(videos, counts, store, bar))
         for job, outcome in run(draw_samples, jobs):
+            check_unchanged(store.corpus, job[1], store.states[job[1]])
             store.work.store(as_piece(outcome), *store.key(by_path[job[1]]))
             bar.update()
     for video in videos:

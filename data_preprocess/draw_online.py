@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import Any
 
 from data_preprocess.draw_samples import DrawSettings, draw_samples
 from data_preprocess.probe_corpus import probe_one
 from data_preprocess.seeds import digest
+from data_preprocess.verdicts import Failure
 from data_preprocess.write_dataset import make_row
+from videossr_verl.errors import MachineError
 from videossr_verl.render import resolve_path
+from videossr_verl.retry import retried
 from videossr_verl.sample import VideoSpec
 
 TRIES = 3  # not every draw finds a change that shows
 _PROBES_KEPT = 256  # a probe holds a time for each frame of its video
 
 
+def _patient(draw: Callable[..., dict[str, Any] | None]) -> Callable[..., dict[str, Any] | None]:
+    """`draw`, tried again while the machine fails; None where it goes on failing."""
+
+    @wraps(draw)
+    def patient(*args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        try:
+            return retried(draw, *args, **kwargs)
+        except MachineError:
+            return None
+
+    return patient
+
+
+@_patient
 def draw_row(
     stored: Mapping[str, Any],
     partner: str | None,
@@ -27,7 +44,9 @@ def draw_row(
     data_root: str,
     number: int,
 ) -> dict[str, Any] | None:
-    """A row of `subset` from the video of `stored`, by its decoder, with its index; None if it cannot carry it.
+    """A row of `subset` from the video of `stored`, by its decoder, with its index.
+
+    None if the video cannot carry it, or cannot be read now.
 
     Args:
         partner: another video, for changes that borrow frames.
@@ -39,18 +58,18 @@ def draw_row(
     """
     video, extra = stored["videos"][0]["video"], stored["extra_info"]
     info = _probe(str(resolve_path(video, data_root)), video)
-    if "rejected" in info:
+    if isinstance(info, Failure):
         return None
     chosen = settings.subsets[subset]
     clip = replace(chosen.clip, decoder=VideoSpec.from_row(stored["videos"][0]).decoder)
     settings = replace(settings, subsets={subset: replace(chosen, clip=clip)})
     other = _probe(str(resolve_path(partner, data_root)), partner) if partner else None
-    borrow = (partner, other) if other and "rejected" not in other else None
+    borrow = (partner, other) if other and not isinstance(other, Failure) else None
     for attempt in range(TRIES):
         seed = int(digest("online", settings.seed, number, attempt)[:16], 16) >> 1
         path = str(resolve_path(video, data_root))
         drawn = draw_samples(path, video, info, replace(settings, seed=seed), {subset: 1}, borrow)
-        if "rejected" in drawn:
+        if isinstance(drawn, Failure):
             return None
         if "cannot" not in (sample := drawn[subset][0]):
             identity = (info["content_id"], extra["look_alike_id"])
@@ -59,5 +78,5 @@ def draw_row(
 
 
 @lru_cache(_PROBES_KEPT)
-def _probe(path: str, video: str) -> dict[str, Any]:
+def _probe(path: str, video: str) -> dict[str, Any] | Failure:
     return probe_one(path, video)

@@ -10,8 +10,9 @@ import numpy as np
 
 from data_preprocess.embedding_cache import cached_embeddings
 from data_preprocess.presets import Subset
-from data_preprocess.probe_corpus import load_info, rejected_piece
+from data_preprocess.probe_corpus import failure_of, load_info
 from data_preprocess.seeds import digest, rng, sample_seed
+from data_preprocess.verdicts import Failure
 from videossr_verl.sample import CannotDraw
 from videossr_verl.tasks import get_task
 from videossr_verl.video.decode import decode
@@ -47,7 +48,7 @@ def draw_samples(
     settings: DrawSettings,
     counts: Mapping[str, int],
     other: tuple[str, dict[str, Any]] | None = None,
-) -> dict[str, Any]:
+) -> dict[str, Any] | Failure:
     """Runs in a worker: `counts` samples of each subset from one video.
 
     Args:
@@ -56,7 +57,7 @@ def draw_samples(
         info: what `probe_one` gave for it.
         other: (video, info) of another video, for changes that borrow frames.
     Returns:
-        JSON data: subset -> for each index the sample or {"cannot": why}; or {"rejected": [reason, detail]}.
+        JSON data: subset -> for each index the sample or {"cannot": why}; or why the video cannot be used.
     """
     whole, whole_other = load_info(info, path), load_info(other[1], other[0]) if other else None
     wanted = {name: subset.clip for name, subset in settings.subsets.items()}
@@ -67,13 +68,13 @@ def draw_samples(
             raise next(iter(clips.values()))
         frames = decode_clips(path, [clip for clip in needed if isinstance(clip, Clip)])
     except VideoRejected as error:
-        return rejected_piece(error, path, video)
+        return failure_of(error, path, video)
     drawn = {}
     for name, count in sorted(counts.items()):
         clip = clips[wanted[name]]
         if isinstance(clip, VideoRejected):
-            reason, detail = rejected_piece(clip, path, video)["rejected"]
-            drawn[name] = [{"cannot": detail, "reason": reason}] * count
+            why = failure_of(clip, path, video)
+            drawn[name] = [{"cannot": why.detail, "reason": why.reason}] * count
             continue
         other_clip = cut_clip(whole_other, other[0], wanted[name]) if other else None
         partner = other_clip if isinstance(other_clip, Clip) else None

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from tqdm import tqdm
 
-from data_preprocess.corpus import Corpus
-from data_preprocess.isolated import Failure
+from data_preprocess.corpus import Corpus, Rejected
+from data_preprocess.file_state import FileState, check_unchanged
+from data_preprocess.verdicts import Failure
 from data_preprocess.work_folder import WorkFolder
+from videossr_verl.errors import MachineError
 from videossr_verl.printable import tell
-from videossr_verl.video.probe import VideoInfo, VideoRejected, probe
+from videossr_verl.video.probe import RejectReason, VideoInfo, VideoRejected, probe
 from videossr_verl.video.sampling import ClipSettings, sample_clip
 
 Run = Callable[[Callable[..., Any], Iterator[tuple]], Iterator[tuple[tuple, Any]]]
-Rejected = dict[str, str]  # a line of rejected.jsonl: video, reason, detail, and for some task or duplicate_of
+# What the build asks of each file before any worker opens it.
+_OF_STATE = (RejectReason.MISSING, RejectReason.UNREADABLE, RejectReason.NOT_A_FILE, RejectReason.EMPTY_FILE)
 
 
 @dataclass(frozen=True)
@@ -31,25 +33,24 @@ class Video:
 
 
 def probe_corpus(
-    corpus: Corpus, settings: Collection[ClipSettings], work: WorkFolder, run: Run
+    corpus: Corpus, states: Mapping[str, FileState], settings: Collection[ClipSettings], work: WorkFolder, run: Run
 ) -> tuple[list[Video], list[Rejected]]:
-    """Usable videos with distinct content, sorted by path, and a line for every other one.
+    """Usable videos with distinct content, sorted by path, and a line for every other one of `states`.
 
     A video is usable if a clip can be cut by one of the settings. Of equal files the first by path is kept.
     `run(function, jobs)` yields (job, result or Failure).
     """
-    keys = {video: _key(corpus, video) for video in corpus.videos}
-    missing = (v for v in corpus.videos if work.load(*keys[v]) is None)
-    with tqdm(total=len(corpus.videos), desc="probe", unit="video") as bar:
+    keys = {video: probe_key(video, state) for video, state in states.items()}
+    missing = (v for v in states if work.load(*keys[v]) is None)
+    with tqdm(total=len(states), desc="probe", unit="video") as bar:
         for (_, video), outcome in run(probe_one, ((corpus.path(v), v) for v in missing)):
+            check_unchanged(corpus, video, states[video])
             work.store(as_piece(outcome), *keys[video])
             bar.update()
         bar.update(bar.total - bar.n)
     usable: dict[str, Video] = {}
-    detail = "is a link that leads out of the data root, where training does not follow it: copy what it leads to, or "
-    detail += "give the folder that holds both as --data-root"
-    rejected: list[Rejected] = [{"video": v, "reason": "outside_data_root", "detail": detail} for v in corpus.outside]
-    for video in corpus.videos:
+    rejected: list[Rejected] = []
+    for video in states:
         piece = work.load(*keys[video])
         reason, detail = rejection(piece) or _unusable(piece, video, settings) or ("", "")
         if reason:
@@ -62,18 +63,12 @@ def probe_corpus(
     return list(usable.values()), rejected
 
 
-def probe_one(path: str, video: str) -> dict[str, Any]:
-    """Runs in a worker: the fields of the file's VideoInfo as JSON data, or {"rejected": [reason,
-    detail]}.
-    """
-    try:
-        video.encode()
-    except UnicodeEncodeError:
-        return {"rejected": ["name_not_utf8", "rename the file: a dataset can only name it in UTF-8"]}
+def probe_one(path: str, video: str) -> dict[str, Any] | Failure:
+    """Runs in a worker: the fields of the file's VideoInfo as JSON data, or why it cannot be used."""
     try:
         info = probe(path)
     except VideoRejected as error:
-        return rejected_piece(error, path, video)
+        return failure_of(error, path, video)
     # The path stays out: a piece of work must not depend on where the corpus lies.
     return {
         **{f.name: getattr(info, f.name) for f in fields(info)},
@@ -87,13 +82,19 @@ def load_info(piece: dict[str, Any], path: str) -> VideoInfo:
     return VideoInfo(**{**piece, "path": path, "pts": tuple(piece["pts"])})
 
 
-def rejected_piece(error: VideoRejected, path: str, video: str) -> dict[str, Any]:
-    """The rejection with the video's name instead of where it lies on this machine."""
-    return {"rejected": [error.reason.value, error.detail.replace(path, video)]}
+def failure_of(error: VideoRejected, path: str, video: str) -> Failure:
+    """The rejection with the video's name instead of where it lies on this machine.
+
+    MachineError where the file could be opened when the build began, and now cannot.
+    """
+    detail = error.detail.replace(path, video)
+    if error.reason in _OF_STATE:
+        raise MachineError(f"{detail}, but could be read when this began")
+    return Failure(error.reason.value, detail)
 
 
 def as_piece(outcome: Any) -> Any:
-    """A result that can be stored: a Failure becomes a rejection."""
+    """A result that can be stored: a Failure becomes {"rejected": [reason, detail]}."""
     return {"rejected": [outcome.reason, outcome.detail]} if isinstance(outcome, Failure) else outcome
 
 
@@ -114,13 +115,9 @@ def _unusable(piece: dict[str, Any], video: str, settings: Collection[ClipSettin
     return why[0]
 
 
-def _key(corpus: Corpus, video: str) -> tuple:
-    """A file that was changed since it was probed has another key."""
-    try:
-        stat = os.stat(corpus.path(video))
-    except OSError:
-        return ("probe", video)
-    return ("probe", video, stat.st_size, stat.st_mtime_ns)
+def probe_key(video: str, state: FileState) -> tuple:
+    """Where its piece is kept. A file that was changed or replaced since it was probed has another key."""
+    return ("probe", video, *state)
 
 
 def warn_of_bugs(rejected: list[Rejected]) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
 from typing import Any
 
-from data_preprocess.isolated import CRASH_TRIES, Failure, checked, outcome
-from videossr_verl.errors import BadInput
+from data_preprocess.isolated import outcome, run_isolated
+from data_preprocess.verdicts import Failure, Trial, Troubles
+from videossr_verl.errors import BadInput, MachineError
 
 POLL_SECONDS = 5.0
 
@@ -24,26 +24,47 @@ def run_on_ray(
         address: of the cluster, e.g. "auto" or "host:6379"; "local" starts one on this machine.
         timeout: seconds for one job, counted from when it is handed to Ray.
         use_gpus: the jobs share the cluster's GPUs, if it has any; else Ray hides them.
+
+    Raises:
+        BadInput, MachineError: as `run_isolated`.
     """
     import ray
 
     _connect(address)
     gpus = _gpu_share(ray.cluster_resources()) if use_gpus else 0
-    remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=CRASH_TRIES - 1)(outcome)
-    queue, pending = iter(jobs), {}
+    as_task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0)
+    first, again = as_task(outcome), as_task(_outcome_of_a_process)
+    queue, retries, troubles, pending = map(Trial, jobs), [], Troubles(), {}
+
+    def ended(trial: Trial, result: Any) -> bool:
+        try:
+            if trial.ends_with(result):
+                return True
+            retries.append(trial)
+        except MachineError as error:
+            troubles.add(error)
+        return False
+
     try:
         while True:
-            slots = max(1, int(ray.cluster_resources().get("CPU", 1))) - len(pending)
-            for job in islice(queue, max(0, slots)):
-                pending[remote.remote(function, job)] = (job, time.monotonic() + timeout)
+            slots = max(1, int(ray.cluster_resources().get("CPU", 1)))
+            while len(pending) < slots and (trial := retries.pop() if retries else next(queue, None)) is not None:
+                # Ray does not tell how a worker died; a process of its own does.
+                tried = trial.failures or trial.machine_errors
+                task = again.remote(function, trial.job, timeout) if tried else first.remote(function, trial.job)
+                pending[task] = (trial, time.monotonic() + timeout)
             if not pending:
-                return
+                return troubles.tell()
             done, _ = ray.wait(list(pending), num_returns=1, timeout=POLL_SECONDS)
             for task in done:
-                yield pending.pop(task)[0], _result(task)
+                trial, result = pending.pop(task)[0], _result(task)
+                if ended(trial, result):
+                    yield trial.job, result
             for task in [t for t, (_, deadline) in pending.items() if deadline < time.monotonic()]:
                 ray.cancel(task, force=True)
-                yield pending.pop(task)[0], Failure("timeout", f"not done after {timeout:.0f} s")
+                trial, result = pending.pop(task)[0], Failure("timeout", f"not done after {timeout:.0f} s")
+                if ended(trial, result):
+                    yield trial.job, result
     finally:
         for task in pending:
             ray.cancel(task, force=True)
@@ -69,7 +90,16 @@ def _connect(address: str) -> None:
 def _result(task: Any) -> Any:
     import ray
 
+    died = (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError, ray.exceptions.NodeDiedError)
     try:
-        return checked(ray.get(task))
-    except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError) as error:
-        return Failure("decoder_crashed", str(error).splitlines()[0])
+        return ray.get(task)
+    except died as error:
+        return MachineError(str(error).splitlines()[0])
+
+
+def _outcome_of_a_process(function: Callable[..., Any], job: tuple, timeout: float) -> Any:
+    """As `outcome`, in a process below Ray's worker, whose end tells a crash of the decoder from others."""
+    try:
+        return next(result for _, result in run_isolated(function, [job], 1, timeout))
+    except (BadInput, MachineError) as error:
+        return error

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from data_preprocess.corpus import Corpus
-from data_preprocess.probe_corpus import Run, Video, as_piece, rejected_piece, rejection
+from data_preprocess.file_state import FileState, check_unchanged
+from data_preprocess.probe_corpus import Run, Video, as_piece, failure_of, rejection
+from data_preprocess.verdicts import Failure
 from data_preprocess.work_folder import WorkFolder
 from videossr_verl.video.rejected import VideoRejected
 from videossr_verl.video.signature import WORDS, Signature, sign, signature_kind
 
 
-def sign_corpus(corpus: Corpus, videos: Sequence[Video], work: WorkFolder, run: Run) -> dict[str, Signature]:
+def sign_corpus(
+    corpus: Corpus, states: Mapping[str, FileState], videos: Sequence[Video], work: WorkFolder, run: Run
+) -> dict[str, Signature]:
     """The signatures by content id; one without pictures for a video that cannot be read to its end.
 
     `run(function, jobs)` yields (job, result or Failure).
@@ -24,18 +28,19 @@ def sign_corpus(corpus: Corpus, videos: Sequence[Video], work: WorkFolder, run: 
     missing = (v.video for v in videos if work.load(*keys[v.video]) is None)
     with tqdm(total=len(videos), desc="sign", unit="video") as bar:
         for (_, video), outcome in run(sign_one, ((corpus.path(v), v) for v in missing)):
+            check_unchanged(corpus, video, states[video])
             work.store(as_piece(outcome), *keys[video])
             bar.update()
         bar.update(bar.total - bar.n)
     return {video.content_id: _load(work.load(*keys[video.video])) for video in videos}
 
 
-def sign_one(path: str, video: str) -> dict[str, Any]:
-    """Runs in a worker: the file's Signature as JSON data, or {"rejected": [reason, detail]}."""
+def sign_one(path: str, video: str) -> dict[str, Any] | Failure:
+    """Runs in a worker: the file's Signature as JSON data, or why there is none."""
     try:
         signature = sign(path)
     except VideoRejected as error:
-        return rejected_piece(error, path, video)
+        return failure_of(error, path, video)
     return {"places": signature.places.tolist(), "hashes": signature.hashes.tolist()}
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from data_preprocess.draw_corpus import SampleStore
 from data_preprocess.draw_samples import draw_samples
-from data_preprocess.isolated import Failure
 from data_preprocess.presets import Subset, load_preset, preset_names
 from data_preprocess.probe_corpus import Run, Video
+from data_preprocess.verdicts import Failure
 
 TRIED = 8  # videos
 
@@ -23,7 +23,7 @@ def what_works(subset: Subset, videos: Sequence[Video], store: SampleStore, run:
     trial = replace(store, settings=replace(store.settings, subsets=others))
     works: Counter[str] = Counter()
     for _, drawn in run(draw_samples, [trial.job(video, dict.fromkeys(others, 1)) for video in tried]):
-        if not isinstance(drawn, Failure) and "rejected" not in drawn:
+        if not isinstance(drawn, Failure):
             works.update(name for name, samples in drawn.items() if "cannot" not in samples[0])
     if not works:
         return f"no preset works for any of the {len(tried)} videos tried: give longer ones, in which more happens"

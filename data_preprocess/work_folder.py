@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from data_preprocess.seeds import digest
+from videossr_verl.errors import MachineError
 from videossr_verl.one_writer import one_writer
 
 NAME = ".build"
 
 
 class WorkFolder:
-    """Small JSON pieces by key. A piece is there wholly or not at all; what cannot be read counts as not
-    there.
+    """Small JSON pieces by key. A piece is there wholly or not at all; what holds no JSON counts as not there.
+
+    Its methods raise MachineError for what the disk fails at.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -34,15 +36,20 @@ class WorkFolder:
         """The piece stored under the JSON data `key`, or None."""
         try:
             return json.loads(self._path(*key).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (FileNotFoundError, ValueError):
             return None
+        except OSError as error:
+            raise MachineError(f"'{self.folder}' cannot be read now: {error.strerror}") from error
 
     def store(self, piece: Any, *key: Any) -> None:
         path = self._path(*key)
-        path.parent.mkdir(exist_ok=True)
         temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(piece), encoding="utf-8")
-        os.replace(temporary, path)
+        try:
+            path.parent.mkdir(exist_ok=True)
+            temporary.write_text(json.dumps(piece), encoding="utf-8")
+            os.replace(temporary, path)
+        except OSError as error:
+            raise MachineError(f"'{self.folder}' cannot be written to: {error.strerror}") from error
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from videossr_verl.errors import BadInput
 from videossr_verl.failures.fingerprint import read_fingerprint, write_fingerprint
 from videossr_verl.prompt_tokens import PromptTokenCounter
 from videossr_verl.render import render
+from videossr_verl.video.rejected import VideoRejected
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +134,7 @@ def test_a_deleted_video_is_named_before_training(open_dataset, dataset_folder, 
         ({"parity": "maybe"}, "data.parity=maybe is none of stop, warn, off"),
         ({"frame_cache": {"folder": "/proc/frames", "max_gb": 1}}, "data.frame_cache.folder='/proc/frames' cannot be"),
         ({"group_deadline": 0}, "data.group_deadline is 0, must be a number of seconds above 0"),
+        ({"verify": "always"}, "data.verify is 'always', must be one of off, sampled, content, all"),
         ({"frame_cache": {"folder": "frames", "max_gb": 0}}, "data.frame_cache.max_gb=0 must be above 0"),
     ],
 )
@@ -355,6 +357,35 @@ def test_rollouts_that_ask_together_decode_once(open_dataset, dataset_folder, mo
     answers = asyncio.run(ask())
     assert len(calls) == 2
     assert len({id(videos) for _, videos, _ in answers}) == 2
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_replaced_video_is_noticed_where_content_is_verified(
+    open_dataset, dataset_folder, corpus_folder, tmp_path, cached
+):
+    root = tmp_path / "corpus"
+    shutil.copytree(corpus_folder, root)
+    cache = {"frame_cache": {"folder": str(tmp_path / "frames"), "max_gb": 1}} if cached else {}
+    plain, verified = (
+        open_dataset(dataset_folder / "train.parquet", data_root=str(root), verify=mode, **cache)
+        for mode in ("off", "content")
+    )
+
+    def show(dataset, i):
+        return PretextDataset._process_multi_modal_info(dataset[i]["raw_prompt"], 14, dataset.config)[1]
+
+    for (ours, _), (theirs, _) in zip(show(plain, 0), show(verified, 0), strict=True):
+        assert torch.equal(ours, theirs)
+    shown = plain.dataframe[0]["videos"][0]["video"]
+    other = next(path for path in sorted(root.glob("generated_*.mp4")) if path.name != shown)
+    shutil.copy(other, root / shown)
+    show(plain, 0)
+    with pytest.raises(VideoRejected, match=f"{shown} is another video than the one that its rows were drawn from"):
+        show(verified, 0)
+    borrowers = [i for i, row in enumerate(plain.dataframe) if shown in row["videos"][0]["transform"]]
+    for i in borrowers:
+        with pytest.raises(VideoRejected, match=f"{shown} is another video"):
+            show(verified, i)
 
 
 def test_a_frame_cache_changes_no_byte(open_dataset, dataset_folder, tmp_path):

@@ -10,6 +10,7 @@ import os
 import platform
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,14 @@ from videossr_verl.prompt_tokens import PromptTokenCounter
 from videossr_verl.render import render, resolve_path
 from videossr_verl.sample import ImageSpec, VideoSpec
 from videossr_verl.shared_videos import SharedVideos, SingleFlight
+from videossr_verl.verify import is_verified, verify_mode
 from videossr_verl.video.frame_cache import FrameCache
 from videossr_verl.video.rejected import VideoRejected
 
 logger = logging.getLogger(__name__)
 
 _SHARED = SingleFlight()
+_IDS = "content_ids"  # of an item in a prompt, where `data.verify` asks for them
 _parity_checked: set[str] = set()
 
 
@@ -46,8 +49,8 @@ class PretextDataset(RLHFDataset):
     """Rows of `videossr build`, alone or concatenated with other verl data sets.
 
     Configured by `data.custom_cls`; reads, beside verl's own keys, `data.data_root` (folder that the rows' video
-    paths are relative to), `data.parity` (see `check_before_training`) and `data.frame_cache` (see `FrameCache`).
-    Set in the Hydra config `videossr_grpo`.
+    paths are relative to), `data.parity` (see `check_before_training`), `data.verify` (see `videossr_verl.verify`) and
+    `data.frame_cache` (see `FrameCache`). Set in the Hydra config `videossr_grpo`.
     """
 
     def _read_files_and_tokenize(self) -> None:
@@ -64,6 +67,7 @@ class PretextDataset(RLHFDataset):
                 chosen = np.random.default_rng(self.seed).choice(len(rows), size=self.max_samples, replace=False)
             rows = rows.select(np.sort(chosen))
         self.dataframe = rows
+        self._content_ids = self._ids_to_verify(verify_mode(self.config))
         self._check_rows()
         self._warn_of_mixed_images()
         group_deadline(self.config)
@@ -137,6 +141,18 @@ class PretextDataset(RLHFDataset):
                 len(self.dataframe),
             )
 
+    def _ids_to_verify(self, mode: str) -> dict[str, str]:
+        """The content ids of the pretext rows' videos that `mode` asks for, by path."""
+        if mode == "off":
+            return {}
+        rows = self.dataframe.select_columns(["data_source", self.video_key, "extra_info"])
+        ids: dict[str, str] = {}
+        for row in tqdm(rows, "content ids", len(rows), unit="row", delay=3):
+            identity = (row["extra_info"] or {}).get("video_id") if is_pretext(row["data_source"]) else None
+            if isinstance(identity, str) and is_verified(mode, identity):
+                ids |= {item["video"]: identity for item in row[self.video_key] or () if item.get("video")}
+        return ids
+
     def _check_rows(self) -> None:
         """What a row must not ask for, or a video deleted after the build, is told now, and not during the run."""
         keys = self.prompt_key, self.video_key, self.image_key
@@ -182,7 +198,11 @@ class PretextDataset(RLHFDataset):
     def _build_messages(self, example: dict, key: str) -> list[dict]:
         # verl opens an image's `bytes` where there is such a field, even if it holds nothing.
         images = [_without_nulls(image) for image in example.get(self.image_key) or []]
-        return super()._build_messages({**example, self.image_key: images}, key)
+        messages = super()._build_messages({**example, self.image_key: images}, key)
+        for item in _pretext_media(messages) if self._content_ids else ():
+            names = {item.get("video"), _lender(item)} & self._content_ids.keys()
+            item[_IDS] = {name: self._content_ids[name] for name in names}
+        return messages
 
     def _prompt_lengths(self, rows: MixedRows) -> list[int]:
         """Tokens of each pretext row's prompt: stored by the build, or counted."""
@@ -233,7 +253,8 @@ class PretextDataset(RLHFDataset):
         factor = 2 * image_patch_size
         videos = [VideoSpec.from_row(item) for item in specs if item["type"] == "video"]
         images = [ImageSpec.from_row(item) for item in specs if item["type"] == "image"]
-        videos, images = render(videos, images, data_root(config), factor, frame_cache(config))
+        ids = {name: identity for item in specs for name, identity in (item.get(_IDS) or {}).items()}
+        videos, images = render(videos, images, data_root(config), factor, frame_cache(config), ids)
         return images or None, videos, None
 
 
@@ -281,6 +302,14 @@ def _open_cache(folder: str, max_gb: float) -> FrameCache:
         return FrameCache(folder, max_gb * 1e9)
     except OSError as error:
         raise BadInput(f"data.frame_cache.folder='{folder}' cannot be used: {error.strerror or error}") from error
+
+
+def _lender(item: dict) -> str | None:
+    """The video that an item's change borrows frames from, as a row stores it."""
+    source = None
+    with suppress(VideoRejected):  # whoever shows the row tells
+        source = VideoSpec.from_row(item).transform.get("source") if item["type"] == "video" else None
+    return source.get("video") if isinstance(source, Mapping) else None
 
 
 def _pretext_media(messages: list[dict]) -> list[dict]:

@@ -37,6 +37,8 @@ def end_well(run: Callable[[], int | None], place: object = None) -> int:
         if told is None:
             raise
         return _tell(told, 1)
+    except MemoryError:
+        return _tell("this machine has no memory left; the same command goes on from here", 1)
     except SystemExit:  # its code may be another one, where it came through Ray
         if not received:
             raise

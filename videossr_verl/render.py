@@ -6,7 +6,7 @@ The one place that makes what a model is shown; training, evaluation and picture
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ import numpy as np
 import torch
 from PIL import Image
 
+from videossr_verl.retry import retried
 from videossr_verl.row_limits import check_prompt_pixels, read_name
 from videossr_verl.sample import ImageSpec, VideoSpec
 from videossr_verl.tasks import get_task
+from videossr_verl.verify import check_content
 from videossr_verl.video.decode import decode
 from videossr_verl.video.frame_cache import FrameCache
 from videossr_verl.video.metadata import video_metadata
@@ -51,6 +53,7 @@ def render(
     data_root: str | Path,
     factor: int,
     cache: FrameCache | None = None,
+    content_ids: Mapping[str, str] | None = None,
 ) -> tuple[list[Video], list[Image.Image]]:
     """Frames and metadata of the N videos of one prompt, and its images; each source file is decoded once.
 
@@ -59,6 +62,7 @@ def render(
         data_root: folder that the specs' paths are relative to.
         factor: H and W become multiples of it (28 for Qwen2.5-VL, 32 for Qwen3-VL).
         cache: where decoded frames are kept, None for nowhere; the result is the same.
+        content_ids: of the source files that must be those that the rows were drawn from, by the specs' paths.
 
     Returns:
         N pairs of uint8 frames (T, C, H, W) and metadata (see `video_metadata`), and the images in RGB.
@@ -66,6 +70,7 @@ def render(
     Raises:
         VideoRejected: a source file is missing, lies outside the data root, or cannot be decoded; or the specs ask
             for too much (see `row_limits`), for an unknown task, or for a change that cannot be made.
+        MachineError: a source file cannot be read now, also when tried again.
     """
     requests = [_video_requests(spec, factor) for spec in videos]
     stills = [((spec.video, _size(spec, factor), spec.decoder), (spec.time,)) for spec in images]
@@ -77,8 +82,10 @@ def render(
         wanted.setdefault(source, set()).update(times)
     decoded = {}
     for (video, size, decoder), times in wanted.items():
-        ordered = sorted(times)
-        frames = (cache.frames if cache else decode)(resolve_path(video, data_root), ordered, size, decoder)
+        ordered, path = sorted(times), resolve_path(video, data_root)
+        if (identity := (content_ids or {}).get(video)) is not None:
+            retried(check_content, str(path), video, identity, cache)
+        frames = retried(cache.frames if cache else decode, path, ordered, size, decoder)
         decoded[video, size, decoder] = dict(zip(ordered, frames, strict=True))
 
     rendered = []

@@ -5,8 +5,9 @@ import sys
 import pytest
 
 WORKER_FUNCTIONS = """
-import os, signal, time
+import errno, os, resource, signal, time
 from data_preprocess.probe_corpus import probe_one
+from data_preprocess.verdicts import Failure
 
 def misbehave(kind, folder):
     with open(os.path.join(folder, kind), "a") as log:
@@ -19,6 +20,17 @@ def misbehave(kind, folder):
         raise KeyError("unexpected")
     if kind == "killed once" and os.path.getsize(os.path.join(folder, kind)) == 1:
         os.kill(os.getpid(), signal.SIGKILL)
+    if kind == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if kind == "disk" or (kind == "disk once" and os.path.getsize(os.path.join(folder, kind)) == 1):
+        raise OSError(errno.EIO, "Input/output error")
+    if kind == "memory":
+        resource.setrlimit(resource.RLIMIT_AS, (resource.getpagesize(),) * 2)
+        bytearray(10**9)
+    if kind == "other once" and os.path.getsize(os.path.join(folder, kind)) == 1:
+        return Failure("not_a_video", "as it seemed")
+    if kind == "bad":
+        return Failure("not_a_video", "as it is")
     return kind.upper()
 
 def probe_or_crash(path, video):

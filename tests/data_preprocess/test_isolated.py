@@ -1,8 +1,10 @@
 import multiprocessing
+import resource
 
 import pytest
 
-from data_preprocess.isolated import Failure, run_isolated
+from data_preprocess.isolated import run_isolated
+from data_preprocess.verdicts import Failure
 from videossr_verl.errors import MachineError
 
 
@@ -22,6 +24,35 @@ def test_a_crash_costs_only_its_job(worker_functions, tmp_path):
 
 def test_a_worker_killed_from_outside_is_forgiven_once(worker_functions, tmp_path):
     assert run(worker_functions.misbehave, ["killed once"], tmp_path, workers=1) == {"killed once": "KILLED ONCE"}
+
+
+def test_a_verdict_needs_two_tries_and_what_the_machine_fails_at_is_tried_again(worker_functions, tmp_path):
+    outcomes = run(worker_functions.misbehave, ["disk once", "other once", "bad", "one"], tmp_path)
+    assert outcomes.pop("bad") == Failure("not_a_video", "as it is")
+    assert outcomes == {kind: kind.upper() for kind in ("disk once", "other once", "one")}
+    assert (tmp_path / "bad").read_text() == (tmp_path / "disk once").read_text() == "xx"
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [("disk", "Input/output error"), ("killed", "ended by SIGKILL"), ("memory", "Memory|ended|cannot be")],
+)
+def test_what_the_machine_fails_at_again_is_no_verdict_and_ends_the_run(worker_functions, tmp_path, kind, told):
+    results = run_isolated(worker_functions.misbehave, [(k, str(tmp_path)) for k in (kind, "one")], 1, 60.0)
+    assert next(results) == (("one", str(tmp_path)), "ONE")  # the others are done first
+    with pytest.raises(MachineError, match=told):
+        next(results)
+    assert not multiprocessing.active_children()
+
+
+def test_no_worker_can_be_started(worker_functions, tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (5, hard))
+    try:
+        with pytest.raises(MachineError, match=r"no worker process can be started: .*Too many open files"):
+            run(worker_functions.misbehave, ["one"], tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_hang_is_ended(worker_functions, tmp_path):

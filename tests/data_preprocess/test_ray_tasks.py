@@ -1,8 +1,12 @@
 """Jobs on a real Ray, whose GPUs are only names here."""
 
+import os
+
 import pytest
 
 from data_preprocess.ray_tasks import _gpu_share, run_on_ray
+from data_preprocess.verdicts import Failure
+from videossr_verl.errors import MachineError
 
 ray = pytest.importorskip("ray")
 
@@ -22,6 +26,13 @@ def test_jobs_share_the_gpus(cluster, use_gpus, share):
     done = list(run_on_ray("auto", gpus_of, [(i,) for i in range(6)], 60, use_gpus))
     assert sorted(job for job, _ in done) == [(i,) for i in range(6)]
     assert [result for _, result in done] == [{"gpus": share}] * 6
+
+
+def test_a_crash_is_a_verdict_and_a_worker_that_was_ended_is_not(cluster):
+    ended = Failure("decoder_crashed", "the worker process was ended by SIGABRT")
+    assert list(run_on_ray("auto", os.abort, [()], 60)) == [((), ended)]
+    with pytest.raises(MachineError, match="exit code 3"):
+        list(run_on_ray("auto", os._exit, [(3,)], 60))
 
 
 def test_the_share():

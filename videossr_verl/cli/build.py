@@ -26,9 +26,11 @@ Writes into DIR
   rejected.jsonl                each video that is not used, and why
   look_alikes.jsonl             which videos look alike
   signatures.parquet            what the videos look like, for --held-out-from
-The same command gives the same bytes on any number of workers. A build that was killed goes on where it was
-when it is started again, and a finished one is recognised. Exit code: 0 done, 1 the machine failed (a full disk),
-2 wrong input or somebody else's folder, 130 and 143 stopped.
+  .videos.json                  which files were read, to know them again
+The same command gives the same bytes on any number of workers. A build that was killed, or that the machine failed
+at, goes on where it was when it is started again, and a finished one is recognised if the videos are still the same.
+Exit code: 0 done, 1 the machine failed (a full disk, storage that is gone), 2 wrong input or somebody else's folder,
+130 and 143 stopped.
 """
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from videossr_verl.doctor.findings import Finding, failure, ok
-from videossr_verl.errors import BadInput
+from videossr_verl.errors import BadInput, MachineError
 
 
 def check_data(data_root: str | None, data: str | None) -> Iterator[Finding]:
@@ -42,7 +42,7 @@ def _first_video(data: str, root: Path) -> Finding:
         row = read_rows(data)[0]
         video = row["videos"][0]["video"]
         found = content_id(resolve_path(video, root))
-    except (BadInput, OSError, ValueError, IndexError) as error:
+    except (MachineError, OSError, ValueError, IndexError) as error:
         remedy = "give the data set's parquet file and the data root that it was built on"
         return failure("a sample's video", str(error), remedy)
     if found != row["extra_info"]["video_id"]:

@@ -13,24 +13,24 @@ from typing import Any
 
 import av
 import av._core
+from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
+from videossr_verl.errors import MachineError
+from videossr_verl.video.memory import MAX_BLOCK, MAX_PIXELS, memory_is_left
 from videossr_verl.video.mp4_tables import check_tables, looks_like_mp4
 from videossr_verl.video.rejected import RejectReason, VideoRejected, reading
+from videossr_verl.video.source_file import SourceFile, opening
 
 # Everything that people keep videos in. Not on the list, on purpose: playlists (they open other files), image
 # sequences, text, which FFmpeg would show as a terminal picture, and MXF, whose index may claim any length. MP4 and
 # MOV are added for files whose tables can be checked first.
 CONTAINERS = "matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,gif,nut,ivf,rm,dv"
 MAX_BYTES = 100_000_000_000  # of one file: to tell its content, all of it is read
-MAX_PIXELS = 8192 * 4320  # of one picture; FFmpeg refuses larger ones before it allocates them
 MAX_SIDE = 16384  # of one picture: a strip of one line costs the scaler as much as a large picture
 MAX_SECONDS = 600.0  # for reading or decoding one file once; the build gives up after as many
-# Bytes of any one block of FFmpeg's memory: the 4 bytes of a pixel at most, and a part more. A file may claim tables
-# and pictures of any size, and is only found out when they have been made.
-MAX_BLOCK = 9 * MAX_PIXELS // 2
 
 STILLS = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 LIMITS = {"max_pixels": str(MAX_PIXELS)}
@@ -47,16 +47,12 @@ ctypes.CDLL(av._core.__file__).av_max_alloc(ctypes.c_size_t(MAX_BLOCK))
 
 
 def check_file(path: str) -> os.stat_result:
-    """The file's status; VideoRejected when there is no readable file with content at `path`."""
-    try:
+    """The file's status; VideoRejected when there is no readable file with content at `path`, or MachineError."""
+    with opening(path):
         status = os.stat(path)
         regular = stat.S_ISREG(status.st_mode)
         if regular:  # opening a pipe or a device could wait for ever
             open(path, "rb").close()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise VideoRejected(RejectReason.MISSING, f"{path} does not exist") from error
-    except (OSError, ValueError) as error:
-        raise VideoRejected(RejectReason.UNREADABLE, f"{path} cannot be read: {error}") from error
     if not regular:
         raise VideoRejected(RejectReason.NOT_A_FILE, f"{path} is not a regular file")
     if status.st_size == 0:
@@ -73,22 +69,20 @@ def open_container(path: str) -> Iterator[InputContainer]:
 
     Raises:
         VideoRejected: unreadable file, not a video, or tables of too many entries.
+        MachineError: it could not be read, or changed meanwhile; after the body, too, which may have seen only a part.
     """
     check_file(path)
     formats = CONTAINERS
     if looks_like_mp4(path):
         check_tables(path, MAX_BLOCK)
         formats += ",mov"
-    with reading(RejectReason.NOT_A_VIDEO, f"{path} is not a video, or its index is cut off"):
-        # "file:" keeps names such as "a:b.mp4" from being read as a network address.
-        container = av.open(
-            "file:" + os.path.abspath(path),
-            container_options={"format_whitelist": formats, "protocol_whitelist": "file"},
-            timeout=MAX_SECONDS,
-            **OPENING,
-        )
-    with container:
-        yield container
+    with SourceFile(path, MAX_SECONDS) as file:
+        with reading(RejectReason.NOT_A_VIDEO, f"{path} is not a video, or its index is cut off"):
+            # No protocol: nothing in the file can make FFmpeg open another one.
+            options = {"format_whitelist": formats, "protocol_whitelist": ""}
+            container = av.open(file, container_options=options, timeout=MAX_SECONDS, **OPENING)
+        with container:
+            yield container
 
 
 @contextmanager
@@ -142,22 +136,40 @@ def check_pixels(path: str, width: int, height: int) -> None:
 
 
 def media_packets(container: InputContainer, streams: VideoStream | list[VideoStream]) -> Iterator[av.Packet]:
-    """The streams' packets with content, in decoding order, up to the first read error (a damaged tail).
+    """The streams' packets with content, in decoding order, up to the first error of the demuxer (a damaged tail).
 
     Raises:
         VideoRejected: timeout, MAX_SECONDS after the first one was asked for, what the caller did with them included.
+        MachineError: for want of memory.
     """
     packets = container.demux(streams)
     deadline = time.monotonic() + MAX_SECONDS
     while True:
         try:
             packet = next(packets, None)
-        except av.FFmpegError:
+        except av.FFmpegError as error:
+            check_memory(error)
             return
         if packet is None:
             return
         if time.monotonic() > deadline:
-            path = container.name.removeprefix("file:")
-            raise VideoRejected(RejectReason.TIMEOUT, f"{path} is not read or decoded after {MAX_SECONDS:.0f} s")
+            raise VideoRejected(
+                RejectReason.TIMEOUT, f"{container.name} is not read or decoded after {MAX_SECONDS:.0f} s"
+            )
         if packet.size:
             yield packet
+
+
+def decode_packet(context: CodecContext, packet: av.Packet | None) -> list[av.VideoFrame] | None:
+    """What comes out of the decoder; None where the packet is damaged. MachineError for want of memory."""
+    try:
+        return context.decode(packet)
+    except av.FFmpegError as error:
+        check_memory(error)
+        return None
+
+
+def check_memory(error: av.FFmpegError) -> None:
+    """MachineError where FFmpeg found no memory although the file does not ask for more than any may."""
+    if isinstance(error, MemoryError) and not memory_is_left():
+        raise MachineError("FFmpeg finds no memory on this machine; no video is judged") from error

@@ -3,15 +3,20 @@
 Two decoders choose the same frames (nearest presentation time in the file's own list, see frame_index.py):
     pyav    the default: exact, fastest in benchmarks/README.md, its wheels bring FFmpeg along
     decord  optional (`pip install decord`); unmaintained since 2021; MP4, MOV, Matroska, WebM only, none whose times
-            start again, and it cannot skip, so it decodes all frames up to the last one asked for
+            start again, and it cannot skip, so it decodes all frames up to the last one asked for; it does not tell
+            damage, so what pyav finds damaged is missing here too
 They resize with different code, so pixels differ slightly. A data set is built with one of them (`videossr build
 --decoder`), its rows tell which, and whoever shows them uses that one.
 """
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -20,13 +25,16 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from videossr_verl.errors import BadInput
-from videossr_verl.video.container import check_pixels, media_packets, open_video
+from videossr_verl.video.container import LIMITS, check_pixels, decode_packet, media_packets, open_video
+from videossr_verl.video.damage import STRICT, Soundness
 from videossr_verl.video.frame_index import INDEXED, FrameIndex, frame_index
 from videossr_verl.video.probe import first_frame, quarter_turns
 from videossr_verl.video.rejected import RejectReason, VideoRejected, reading
+from videossr_verl.video.source_file import read_all
 from videossr_verl.video.timelines import NO_TIME
 
 DEFAULT_DECODER = "pyav"
+DECORD_MAX_BYTES = 2_000_000_000
 
 # Codecs whose decoder, told to, leaves out frames that no other frame refers to.
 SKIPS_UNREFERENCED = ("h264", "hevc")
@@ -86,75 +94,141 @@ def decode_possible(
     missing = np.ones(len(asked), dtype=bool)
     with reading(RejectReason.UNDECODABLE, f"{path} cannot be decoded"):
         for number, picture in DECODERS[decoder](path, index, sorted(rows), size):
-            frames[rows[number]] = picture
-            missing[rows[number]] = False
+            missing[rows[number]] = picture is None
+            if picture is not None:
+                frames[rows[number]] = picture
     return frames, missing
 
 
-Pictures = Iterator[tuple[int, np.ndarray]]
+# A picture by its frame's number; None takes back what was given before.
+Pictures = Iterator[tuple[int, np.ndarray | None]]
 
 
 def _pyav(path: str, index: FrameIndex, wanted: list[int], size: tuple[int, int]) -> Pictures:
-    """Yields (frame number, picture) for those of `wanted` that can be decoded.
+    """The pictures of those of `wanted` that can be decoded, and that no damage reaches.
 
-    First decodes only what the wanted frames need; those that do not come out (a key frame from which one cannot
-    start) get a second pass over the whole file. Frames are recognised by the packet that they come from, whose place
-    in the file stands in for its time: times may start again, or stand on two packets.
+    First decodes only what the wanted frames need. Where that meets any damage, or does not give all of them (a key
+    frame from which one cannot start), it counts for nothing, and the file is decoded from its start.
     """
-    missing = set(wanted)
     reformatter = VideoReformatter()
-    everything = [(0, len(index.pts) - 1)]
-    passes = [(everything, False)]
-    if not index.by_order:
-        passes.insert(0, (_ranges(index, wanted), index.codec in SKIPS_UNREFERENCED))
-    for ranges, skip in passes:
-        for number, frame in _decode_ranges(path, index, ranges, missing, skip):
-            missing.remove(number)
-            check_pixels(path, frame.width, frame.height)  # sizes may change within a file
-            yield number, _upright(frame, size, reformatter)
-        if not missing:
-            return
+
+    def picture(frame: av.VideoFrame) -> np.ndarray:
+        check_pixels(path, frame.width, frame.height)  # sizes may change within a file
+        return _upright(frame, size, reformatter)
+
+    if index.by_order:
+        yield from ((number, picture(frame)) for number, frame in _decode_in_order(path, index, set(wanted)))
+        return
+    given, soundness = [], Soundness(index.pts)
+    for number, frame in _decode_ranges(path, index, _ranges(index, wanted), set(wanted), soundness, True):
+        given.append(number)
+        yield number, picture(frame)
+    if len(given) == len(wanted) and soundness.intact:
+        return
+    yield from ((number, None) for number in given)
+    everything = [Range(0, 0, len(index.pts) - 1)]
+    for number, frame in _decode_ranges(path, index, everything, set(wanted), Soundness(index.pts), False):
+        yield number, picture(frame)
 
 
-def _ranges(index: FrameIndex, wanted: list[int]) -> list[tuple[int, int]]:
-    """The packets (first, last), in decoding order, that the wanted frames need: from key frame to frame."""
+class Range(NamedTuple):
+    """Packets to decode, by their places in decoding order.
+
+    Attributes:
+        first: where decoding starts.
+        key: from where on it must give no error. Streams of H.264 with open groups of pictures do so between `first`
+            and `key`, since they tell the decoder to forget frames that it never had.
+        last: the last one.
+    """
+
+    first: int
+    key: int
+    last: int
+
+
+def _ranges(index: FrameIndex, wanted: list[int]) -> list[Range]:
+    """The packets that the wanted frames need: from key frame to frame."""
     keys = np.flatnonzero(index.key & (index.pts != NO_TIME))
-    ranges: list[tuple[int, int]] = []
+    lead_in = 1 if index.codec == "h264" and _has_open_groups(index) else 0
+    ranges: list[Range] = []
     for packet in sorted(index.packet[wanted].tolist()):
         k = int(np.searchsorted(keys, packet, side="right")) - 1
         if k >= 0 and index.pts[packet] < index.pts[keys[k]]:
             k -= 1  # shown before its key frame, so it may also refer to the frames before that
-        first = int(keys[k]) if k >= 0 else 0
-        if ranges and first <= ranges[-1][1] + 1:
-            ranges[-1] = (ranges[-1][0], packet)
+        key = int(keys[k]) if k >= 0 else 0
+        first = int(keys[k - lead_in]) if k >= lead_in else 0
+        if ranges and first <= ranges[-1].last + 1:
+            ranges[-1] = ranges[-1]._replace(last=packet)
         else:
-            ranges.append((first, packet))
+            ranges.append(Range(first, key, packet))
     return ranges
 
 
-def _decode_ranges(
-    path: str, index: FrameIndex, ranges: list[tuple[int, int]], missing: set[int], skip: bool
-) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Yields (number, frame) for frames in `missing`, which the caller shortens; stops when it is empty."""
+def _has_open_groups(index: FrameIndex) -> bool:
+    """Whether frames are shown before the key frame after which they are stored."""
+    timed = index.pts != NO_TIME
+    latest_key = np.maximum.accumulate(np.where(index.key & timed, index.pts, NO_TIME))
+    return bool((timed & ~index.key & (index.pts < latest_key)).any())
+
+
+@contextmanager
+def _open_decoder(path: str, index: FrameIndex) -> Iterator[tuple[InputContainer, VideoStream]]:
     with open_video(path, index.stream) as (container, stream):
+        stream.codec_context.options = LIMITS | STRICT
+        yield container, stream
+
+
+def _decode_in_order(path: str, index: FrameIndex, missing: set[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Yields (number, frame) for frames in `missing`, which is used up, where the k-th picture is frame k.
+
+    It ends at the first damage: nobody knows whether the next frame's number is off by one then.
+    """
+    with _open_decoder(path, index) as (container, stream):
+        number = 0
+        for packet in chain(media_packets(container, stream), [None]):
+            frames = decode_packet(stream.codec_context, packet)
+            if frames is None:
+                return
+            for frame in frames:
+                if number in missing and not frame.is_corrupt:
+                    missing.remove(number)
+                    yield number, frame
+                number += 1
+            if not missing:
+                return
+
+
+def _decode_ranges(
+    path: str,
+    index: FrameIndex,
+    ranges: list[Range],
+    missing: set[int],
+    soundness: Soundness,
+    skip: bool,
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Yields (number, frame) for the sound ones of `missing`, which is used up.
+
+    Frames are recognised by the packet that they come from, whose place in the file stands in for its time: times may
+    start again, or stand on two packets.
+    """
+    with _open_decoder(path, index) as (container, stream):
         context = stream.codec_context
-        number_of = {} if index.by_order else {int(index.packet[number]): number for number in missing}
-        decoded = 0
-        for position, packet in _feed(_numbered_packets(container, stream, index, ranges[0][0]), ranges):
+        number_of = {int(index.packet[number]): number for number in missing}
+        for part, position, packet in _feed(_numbered_packets(container, stream, index, ranges[0].first), ranges):
             if packet is not None:
                 packet.pts = position
-                if skip:
+                if skip and index.codec in SKIPS_UNREFERENCED:
                     context.skip_frame = "DEFAULT" if number_of.get(position) in missing else "NONREF"
-            try:
-                frames = context.decode(packet)
-            except av.FFmpegError:
-                if index.by_order:
-                    return  # nobody knows whether the next frame's number is off by one now
-                continue  # the packet is damaged; a wanted frame in it stays missing
-            for frame in frames:
-                number = decoded if index.by_order else number_of.get(frame.pts)
-                decoded += 1
-                if number in missing and not frame.is_corrupt:
+            frames = decode_packet(context, packet)
+            # What is shown before the key frame may need what was left out.
+            leading = part.key > 0 and (position < part.key or NO_TIME < index.pts[position] < index.pts[part.key])
+            if (frames is None or index.torn[position]) and not leading:
+                soundness.damage(position)
+            for frame in frames or ():
+                soundness.see(frame, is_key=bool(index.key[frame.pts]), starts=frame.pts == part.key > 0)
+                number = number_of.get(frame.pts)
+                if number in missing and soundness.holds(frame.pts):
+                    missing.remove(number)
                     yield number, frame
             if not missing:
                 return
@@ -163,21 +237,25 @@ def _decode_ranges(
 
 
 def _feed(
-    packets: Iterator[tuple[int, av.Packet]], ranges: list[tuple[int, int]]
-) -> Iterator[tuple[int, av.Packet | None]]:
-    """The packets of the ranges; after each range None, to make the decoder give all that it holds back."""
+    packets: Iterator[tuple[int, av.Packet]], ranges: list[Range]
+) -> Iterator[tuple[Range, int, av.Packet | None]]:
+    """The packets of the ranges, each with its range and its position.
+
+    After each range there is a None, to make the decoder give all that it holds back.
+    """
     todo = iter(ranges)
-    first, last = next(todo)
+    part = next(todo)
     for position, packet in packets:
-        if position < first:
+        if position < part.first:
             continue
-        yield position, packet
-        if position == last:
-            yield position, None
-            first, last = next(todo, (0, -1))
-            if last < 0:
+        yield part, position, packet
+        if position == part.last:
+            yield part, position, None
+            following = next(todo, None)
+            if following is None:
                 return
-    yield -1, None  # the file ended within a range
+            part = following
+    yield part, part.last, None  # the file ended within a range
 
 
 def _numbered_packets(
@@ -230,13 +308,15 @@ def _decord(path: str, index: FrameIndex, wanted: list[int], size: tuple[int, in
             RejectReason.UNDECODABLE,
             f"{path}: decord finds frames by their times, which start again here; use the decoder 'pyav'",
         )
+    wanted = _sound(path, index, wanted)
     # decord turns the pictures of MP4 and MOV files itself, those of Matroska and WebM not.
     film = first_frame(path, index.stream)
     turns = 0 if index.container.startswith("mov") else quarter_turns(film)
     height, width = size if turns % 2 == 0 else size[::-1]
     decord.logging.set_level(decord.logging.QUIET)
+    content = _content(path)
     with reading(RejectReason.UNDECODABLE, f"{path} cannot be read by decord; use the decoder 'pyav'"):
-        reader = decord.VideoReader(path, ctx=decord.cpu(0), num_threads=1)
+        reader = decord.VideoReader(content, ctx=decord.cpu(0), num_threads=1)
         starts = reader.get_frame_timestamp(range(len(reader)))[:, 0]  # it counts from the first frame, too
         reader.seek(0)
         position = 0
@@ -256,6 +336,23 @@ def _decord(path: str, index: FrameIndex, wanted: list[int], size: tuple[int, in
             shrinks = picture.shape[0] >= height and picture.shape[1] >= width
             kernel = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
             yield number, np.rot90(cv2.resize(picture, (width, height), interpolation=kernel), turns)
+
+
+def _sound(path: str, index: FrameIndex, wanted: list[int]) -> list[int]:
+    """Those that no damage reaches: decord shows whatever comes out."""
+    pictures = dict(_pyav(path, index, wanted, (16, 16)))
+    return [number for number in wanted if pictures.get(number) is not None]
+
+
+def _content(path: str) -> io.BytesIO:
+    """The whole file: decord does not tell an error of its own reading from the end of the video."""
+    if os.path.getsize(path) > DECORD_MAX_BYTES:
+        told = f"{path} has more than {DECORD_MAX_BYTES / 1e9:g} GB, which decord would hold in memory"
+        raise VideoRejected(RejectReason.TOO_LARGE, f"{told}; use the decoder 'pyav'")
+    content = io.BytesIO()
+    content.writelines(read_all(path))
+    content.seek(0)
+    return content
 
 
 Decoder = Callable[[str, FrameIndex, list[int], tuple[int, int]], Pictures]

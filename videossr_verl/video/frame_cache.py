@@ -29,6 +29,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from videossr_verl.video.container import check_file
 from videossr_verl.video.decode import DEFAULT_DECODER, decode
 from videossr_verl.video.probe import content_id
 from videossr_verl.writable_folder import make_writable
@@ -67,10 +68,7 @@ class FrameCache:
         decoder: str = DEFAULT_DECODER,
     ) -> np.ndarray:
         """As `decode`, with the same errors; a cache that cannot be written to is only slow."""
-        try:
-            name = self._name(Path(path), times, size, decoder)
-        except OSError:
-            return decode(path, times, size, decoder)  # it says what is wrong with the video
+        name = self._name(Path(path), times, size, decoder)
         frames = self._read(name, (len(times), *size, 3))
         self._count("miss" if frames is None else "hit")
         if frames is None:
@@ -87,14 +85,14 @@ class FrameCache:
     def _name(self, path: Path, times: Sequence[float], size: tuple[int, int], decoder: str) -> Path:
         # Whichever decodes, PyAV tells which frames there are.
         versions = [decoder, av.__version__, {k: list(v) for k, v in av.library_versions.items()}]
-        request = json.dumps([self._content_id(path), [repr(float(t)) for t in times], size, versions], sort_keys=True)
+        request = json.dumps([self.content_id(path), [repr(float(t)) for t in times], size, versions], sort_keys=True)
         digest = blake2b(request.encode(), digest_size=16).hexdigest()
         return self._folder / digest[:2] / (digest + SUFFIX)
 
-    def _content_id(self, path: Path) -> str:
+    def content_id(self, path: str | os.PathLike[str]) -> str:
         """The video's content id; reading all of it again is saved where the file's own data says it is the same."""
-        status = path.stat()
-        state = [str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+        status = check_file(os.fspath(path))
+        state = [os.path.realpath(path), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         note = self._folder / "ids" / blake2b(json.dumps(state).encode(), digest_size=16).hexdigest()
         with suppress(OSError), open(note, "rb") as file:
             identity = file.read(ID_DIGITS + 1)

@@ -20,7 +20,7 @@ from videossr_verl.video.timelines import NO_TIME, find_timelines, join_timeline
 
 MAX_FRAMES = 2_000_000  # of one file: 18 hours at 30 frames/s
 MAX_DURATION = 1e7  # seconds, 115 days: what is longer has damaged time stamps
-FRAMES_KEPT = 8_000_000  # in the lists of frames that are remembered, 41 bytes each
+FRAMES_KEPT = 8_000_000  # in the lists of frames that are remembered, 42 bytes each
 # Seconds without a picture after which an MPEG stream is another recording, as the program ffmpeg has it: there clocks
 # begin at any number. Elsewhere a long pause is meant.
 MAX_PAUSE = {"mpegts": 10.0, "mpeg": 10.0}
@@ -44,6 +44,7 @@ class FrameIndex:
         pts: int64 (P,), the packets' presentation times in decoding order, as `ticks`; NO_TIME where there is none.
         dts: int64 (P,), their decoding times as stored, likewise.
         key: bool (P,), whether decoding may start there.
+        torn: bool (P,), whether the container misses data in it or in the next one.
         seekable: whether a packet can be found again by its times.
         codec, container: FFmpeg's short names.
     """
@@ -57,6 +58,7 @@ class FrameIndex:
     pts: np.ndarray
     dts: np.ndarray
     key: np.ndarray
+    torn: np.ndarray
     seekable: bool
     codec: str
     container: str
@@ -88,11 +90,12 @@ class _Packets:
     duration: np.ndarray
     key: np.ndarray
     shown: np.ndarray
+    torn: np.ndarray
 
 
 def _list_packets(container: InputContainer, stream: VideoStream, path: str) -> _Packets:
     vp8 = stream.codec_context.codec.canonical_name == "vp8"
-    numbers, flags = [array("q") for _ in range(3)], [bytearray() for _ in range(2)]
+    numbers, flags = [array("q") for _ in range(3)], [bytearray() for _ in range(3)]
     for count, packet in enumerate(media_packets(container, stream)):
         if count >= MAX_FRAMES:
             raise VideoRejected(RejectReason.TOO_LARGE, f"{path} has more than {MAX_FRAMES} frames; cut it")
@@ -101,7 +104,7 @@ def _list_packets(container: InputContainer, stream: VideoStream, path: str) -> 
         times = [NO_TIME if t is None else t for t in (packet.pts, packet.dts)]
         for values, value in zip(numbers, (*times, packet.duration or 0), strict=True):
             values.append(value)
-        for values, value in zip(flags, (packet.is_keyframe, shown), strict=True):
+        for values, value in zip(flags, (packet.is_keyframe, shown, packet.is_corrupt), strict=True):
             values.append(value)
     return _Packets(*(np.array(v, dtype=np.int64) for v in numbers), *(np.frombuffer(v, dtype=bool) for v in flags))
 
@@ -142,10 +145,19 @@ def read_index(path: str) -> FrameIndex:
             pts=times,
             dts=packets.dts,
             key=packets.key,
+            torn=_without_seams(packets.torn, starts),
             seekable=len(starts) == 1 and len(ticks) == shown and name.startswith(INDEXED),
             codec=stream.codec_context.codec.canonical_name,
             container=name,
         )
+
+
+def _without_seams(torn: np.ndarray, starts: list[int]) -> np.ndarray:
+    """`torn` but at the last two packets of each part: where recordings are joined, the break tells of that alone."""
+    torn = torn.copy()
+    for start in starts[1:]:
+        torn[max(0, start - 2) : start] = False
+    return torn
 
 
 def _first_of_each(times: np.ndarray, shown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -6,13 +6,12 @@ many there are. So the numbers are read here first, wherever in the header they 
 
 from __future__ import annotations
 
-import os
 import re
 import struct
 from collections.abc import Iterator
-from typing import BinaryIO
 
 from videossr_verl.video.rejected import RejectReason, VideoRejected
+from videossr_verl.video.source_file import SourceFile
 
 # What such a file may begin with. Others are not opened as MP4.
 FIRST_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"junk", b"pict", b"pnot", b"uuid", b"prfl")
@@ -28,8 +27,8 @@ _HAS_SIZES = 0x200  # flag of a fragment that spends at least four bytes on each
 
 
 def looks_like_mp4(path: str) -> bool:
-    """Whether the file begins as MP4 and MOV files do; OSError if it cannot be read."""
-    with open(path, "rb") as file:
+    """Whether the file begins as MP4 and MOV files do; MachineError if it cannot be read."""
+    with SourceFile(path) as file:
         return file.read(8)[4:] in FIRST_BOXES
 
 
@@ -41,8 +40,9 @@ def check_tables(path: str, max_block: int) -> None:
 
     Raises:
         VideoRejected: too_large.
+        MachineError: the file cannot be read.
     """
-    with open(path, "rb") as file:
+    with SourceFile(path) as file:
         entries = 0
         for samples, edits in _tracks(_headers(file, path), path):
             entries += max(samples, min(samples * edits, max_block // ENTRY_BYTES))
@@ -50,9 +50,9 @@ def check_tables(path: str, max_block: int) -> None:
         raise _too_large(path, f"claims {entries} entries in its tables of frames; the limit is {MAX_ENTRIES}")
 
 
-def _headers(file: BinaryIO, path: str) -> Iterator[bytes]:
+def _headers(file: SourceFile, path: str) -> Iterator[bytes]:
     """The contents of the boxes at the top, but for the media's own."""
-    end, at, read = os.fstat(file.fileno()).st_size, 0, 0
+    end, at, read = file.size, 0, 0
     for _ in range(MAX_BOXES):
         file.seek(at)
         head = file.read(16)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import av
 
-from videossr_verl.video.container import check_file, check_pixels, media_packets, open_video
+from videossr_verl.video.container import check_file, check_pixels, decode_packet, media_packets, open_video
 from videossr_verl.video.frame_index import frame_index
 from videossr_verl.video.rejected import RejectReason, VideoRejected, reading
+from videossr_verl.video.source_file import read_all
 
 __all__ = ["RejectReason", "VideoInfo", "VideoRejected", "content_id", "probe", "quarter_turns"]
 
@@ -49,6 +50,7 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
 
     Raises:
         VideoRejected: for anything that keeps the file from being used; no other type, whatever the bytes.
+        MachineError: it cannot be read now.
     """
     path = os.fspath(path)
     index = frame_index(path)
@@ -56,11 +58,9 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
     turns = quarter_turns(frame)
     width, height = (frame.width, frame.height) if turns % 2 == 0 else (frame.height, frame.width)
     check_pixels(path, width, height)
-    with reading(RejectReason.UNREADABLE, f"{path} cannot be read"):
-        identity = content_id(path)
     return VideoInfo(
         path=path,
-        content_id=identity,
+        content_id=content_id(path),
         width=width,
         height=height,
         rotation=90 * turns,
@@ -76,13 +76,12 @@ def content_id(path: str | os.PathLike[str]) -> str:
 
     Raises:
         VideoRejected: there is no such file, or none that can be read (see `check_file`).
-        OSError: reading it fails in the middle.
+        MachineError: reading it fails, or it changes meanwhile.
     """
     check_file(os.fspath(path))
     digest = hashlib.blake2b(digest_size=8)
-    with open(path, "rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
+    for block in read_all(os.fspath(path)):
+        digest.update(block)
     return digest.hexdigest()
 
 
@@ -99,13 +98,8 @@ def first_frame(path: str, stream: int) -> av.VideoFrame:
         for number, packet in enumerate(media_packets(container, film)):
             if number == FIRST_FRAME_PACKETS:
                 break
-            try:
-                frames = context.decode(packet)
-            except av.FFmpegError:  # a damaged packet: the next ones may be good
-                continue
-            if frames:
+            if frames := decode_packet(context, packet):  # a damaged one gives none: the next ones may be good
                 return frames[0]
-        frames = context.decode(None)
-        if frames:
+        if frames := decode_packet(context, None):
             return frames[0]
     raise VideoRejected(RejectReason.UNDECODABLE, undecodable)

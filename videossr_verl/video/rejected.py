@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 
-from videossr_verl.errors import BadInput
+import av
+
+from videossr_verl.errors import BadInput, MachineError
 from videossr_verl.printable import printable, shortened
+from videossr_verl.video.memory import memory_is_left
 
 LONGEST = 1000  # characters of a message
 
@@ -21,6 +24,7 @@ class RejectReason(StrEnum):
     NOT_A_FILE = "not_a_file"
     UNREADABLE = "unreadable"
     EMPTY_FILE = "empty_file"
+    REPLACED = "replaced"
     NOT_A_VIDEO = "not_a_video"
     NO_VIDEO_STREAM = "no_video_stream"
     TOO_LARGE = "too_large"
@@ -57,12 +61,20 @@ class DecoderError(BadInput):
 
 @contextmanager
 def rejecting(reason: RejectReason, detail: str) -> Iterator[None]:
-    """Turns any error of the body into VideoRejected; for what is done with a row's own data."""
+    """Turns any error of the body into VideoRejected; for what is done with a row's own data.
+
+    Raises:
+        MachineError: for errors of the operating system (those of FFmpeg with the same names tell of the file), and
+            for want of memory.
+    """
     try:
         yield
-    except (VideoRejected, BadInput):
+    except (VideoRejected, BadInput, MachineError):
         raise
     except Exception as error:
+        by_system = isinstance(error, OSError) and not isinstance(error, av.FFmpegError)
+        if by_system or (isinstance(error, MemoryError) and not memory_is_left()):
+            raise MachineError(f"{detail}, for a reason of this machine: {error or type(error).__name__}") from error
         raise VideoRejected(reason, f"{detail}: {error}") from error
 
 

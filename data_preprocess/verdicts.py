@@ -1,0 +1,79 @@
+"""When the outcome of a job is believed: a result at once, a failure when a second try has it too, and an error of the
+machine never.
+
+So what is told of a video depends on its bytes alone, whatever happened to one worker while it read them.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from videossr_verl.errors import BadInput, MachineError
+from videossr_verl.retry import PAUSES
+
+TRIES = len(PAUSES) + 2  # of one job
+MOST_TROUBLES = 5  # jobs that the machine may fail at before no other one is tried
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a job has no result: a reason of rejected.jsonl, "decoder_crashed", "timeout" or "internal_error"."""
+
+    reason: str
+    detail: str
+
+
+@dataclass
+class Trial:
+    """A job with what came of its tries so far."""
+
+    job: tuple
+    failures: list[str] = field(default_factory=list)
+    machine_errors: int = 0
+
+    def ends_with(self, outcome: Any) -> bool:
+        """Whether the outcome is to be believed; else the job must be tried again, after a pause that is made here.
+
+        Raises:
+            BadInput: it is the outcome: no other job can end well either.
+            MachineError: there were enough tries.
+        """
+        if isinstance(outcome, BadInput):
+            raise outcome
+        if not isinstance(outcome, Failure | MachineError):
+            return True
+        if isinstance(outcome, Failure):
+            if outcome.reason in self.failures:
+                return True
+            self.failures.append(outcome.reason)
+            last = MachineError(f"{outcome.detail}: each try ended in another way ({', '.join(self.failures)})")
+        else:
+            self.machine_errors += 1
+            last = outcome
+        if len(self.failures) + self.machine_errors == TRIES:
+            raise last
+        if isinstance(outcome, MachineError):
+            time.sleep(PAUSES[min(self.machine_errors, len(PAUSES)) - 1])
+        return False
+
+
+class Troubles:
+    """The jobs of one run that the machine failed at; the others go on, so that little is left for the next run."""
+
+    def __init__(self) -> None:
+        self._told: list[str] = []
+
+    def add(self, error: MachineError) -> None:
+        """MachineError for all of them, where they are too many."""
+        self._told.append(str(error))
+        if len(self._told) == MOST_TROUBLES:
+            self.tell()
+
+    def tell(self) -> None:
+        """MachineError for all of them, if there are any."""
+        if self._told:
+            raise MachineError(
+                f"{'; '.join(self._told)}; nothing of this is stored, and the same command goes on later"
+            )

@@ -1,0 +1,58 @@
+"""data.verify: is a video in training the one that its rows were drawn from?
+
+A row names its video by path. Where another file stands there now, its frames are shown under the old label; size and
+times do not tell. So the content id that the build wrote into the row is compared with the file's own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from videossr_verl.errors import BadInput
+from videossr_verl.video.container import check_file
+from videossr_verl.video.frame_cache import FrameCache
+from videossr_verl.video.probe import content_id
+from videossr_verl.video.rejected import RejectReason, VideoRejected
+
+SAMPLED = "0"  # first digit of the content ids that "sampled" looks at: a sixteenth of them
+MODES = ("off", "sampled", "content", "all")  # the last two are the same
+REMEMBERED = 100_000  # files in a process
+
+
+def verify_mode(data: Mapping[str, Any]) -> str:
+    """`data.verify`; BadInput for what it cannot be."""
+    mode = data.get("verify", "off")
+    mode = "off" if mode is False else mode  # as YAML reads it without quotes
+    if mode not in MODES:
+        raise BadInput(f"data.verify is {mode!r}, must be one of {', '.join(MODES)}")
+    return mode
+
+
+def is_verified(mode: str, identity: str) -> bool:
+    """Whether the mode asks for a video with this content id to be read."""
+    return mode in ("content", "all") or (mode == "sampled" and identity.startswith(SAMPLED))
+
+
+def check_content(path: str, video: str, identity: str, cache: FrameCache | None) -> None:
+    """VideoRejected(replaced) if the file at `path` has another content id; it is read once, while it stays unchanged.
+
+    Args:
+        video: its name in the row.
+        cache: where content ids are remembered beside frames.
+    """
+    status = check_file(path)
+    state = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    found = cache.content_id(path) if cache else _content_id(os.path.realpath(path), *state)
+    if found != identity:
+        raise VideoRejected(
+            RejectReason.REPLACED,
+            f"{video} is another video than the one that its rows were drawn from (content id {found}, not {identity})",
+        )
+
+
+@lru_cache(REMEMBERED)
+def _content_id(path: str, *state: int) -> str:
+    return content_id(path)

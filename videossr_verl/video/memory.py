@@ -1,0 +1,20 @@
+"""How much memory one block of a video's data may take, and whether the machine has that much."""
+
+from __future__ import annotations
+
+import mmap
+
+MAX_PIXELS = 8192 * 4320  # of one picture; FFmpeg refuses larger ones before it allocates them
+# Bytes of any one block of FFmpeg's memory: the 4 bytes of a pixel at most, and a part more. A file may claim tables
+# and pictures of any size, and is only found out when they have been made.
+MAX_BLOCK = 9 * MAX_PIXELS // 2
+SPARE = 2 * MAX_BLOCK  # the block that was asked for, and what was freed and taken since
+
+
+def memory_is_left() -> bool:
+    """Whether SPARE bytes are to be had: then who found no memory asked for more than MAX_BLOCK."""
+    try:
+        mmap.mmap(-1, SPARE).close()
+    except (OSError, MemoryError):
+        return False
+    return True
