@@ -15,6 +15,7 @@ from data_preprocess.verdicts import Failure
 from data_preprocess.work_folder import WorkFolder
 from videossr_verl.errors import MachineError
 from videossr_verl.printable import tell
+from videossr_verl.video.memory import memory_is_left
 from videossr_verl.video.probe import RejectReason, VideoInfo, VideoRejected, probe
 from videossr_verl.video.sampling import ClipSettings, sample_clip
 
@@ -85,9 +86,12 @@ def load_info(piece: dict[str, Any], path: str) -> VideoInfo:
 def failure_of(error: VideoRejected, path: str, video: str) -> Failure:
     """The rejection with the video's name instead of where it lies on this machine.
 
-    MachineError where the file could be opened when the build began, and now cannot.
+    MachineError where the file could be opened when the build began, and now cannot; and where memory is short, which
+    decoders take for damage.
     """
     detail = error.detail.replace(path, video)
+    if not memory_is_left():
+        raise MachineError(f"{detail}, but this machine has no memory left")
     if error.reason in _OF_STATE:
         raise MachineError(f"{detail}, but could be read when this began")
     return Failure(error.reason.value, detail)

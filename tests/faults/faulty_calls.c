@@ -1,7 +1,7 @@
 /* Makes calls of the C library fail. Preloaded into a process (LD_PRELOAD), and set by its environment or by
-   faulty_calls_set. Only calls on files whose path contains FAULTY_PATH fail; of memory, any block from 1 MiB on.
+   faulty_calls_set. Only calls on files whose path contains FAULTY_PATH fail; of memory, any block from 64 KiB on.
 
-   FAULTY_CALLS   letters: r read, o open, w write, f fsync, m rename, a mmap of memory
+   FAULTY_CALLS   letters: r read, o open, w write, f fsync, m rename, a allocate memory
    FAULTY_ERRNO   what they fail with
    FAULTY_ONE_IN  one in so many, at random from FAULTY_SEED and the process; or
    FAULTY_NTH     only the n-th, counted from 1 in each process
@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -81,7 +80,15 @@ int rename(const char *from, const char *to) { return fails('m', to) ? -1 : NEXT
 OPEN(open)
 OPEN(open64)
 
-void *mmap(void *at, size_t n, int protection, int flags, int file, off_t offset) {
-    if ((flags & MAP_ANONYMOUS) && n >= 1 << 20 && fails('a', NULL)) return MAP_FAILED;
-    return (void *)syscall(SYS_mmap, at, n, protection, flags, file, offset);
+/* glibc's own names: to look the next function up takes memory itself. */
+void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
+void *__libc_memalign(size_t, size_t);
+static int lacks(size_t n) { return n >= 1 << 16 && fails('a', NULL); }
+void *malloc(size_t n) { return lacks(n) ? NULL : __libc_malloc(n); }
+void *calloc(size_t n, size_t size) { return lacks(n * size) ? NULL : __libc_calloc(n, size); }
+void *realloc(void *old, size_t n) { return lacks(n) ? NULL : __libc_realloc(old, n); }
+int posix_memalign(void **to, size_t alignment, size_t n) {
+    void *got = lacks(n) ? NULL : __libc_memalign(alignment, n);
+    if (got) *to = got;
+    return got ? 0 : ENOMEM;
 }
