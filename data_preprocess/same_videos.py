@@ -20,12 +20,17 @@ from data_preprocess.write_dataset import write_text
 from videossr_verl.video.probe import content_id
 
 NAME = ".videos.json"
+MOST_BYTES = 1_000_000_000  # of a rejected file that is read for this alone; a larger one, touched, counts as replaced
 
 
 def identify_corpus(corpus: Corpus, states: Mapping[str, FileState], work: WorkFolder, run: Run) -> dict[str, str]:
-    """The content id of each file, by video, after `probe_corpus`; files that it rejected are read here."""
+    """The content id of each file, by video, after `probe_corpus`; files that it rejected are read here.
+
+    Empty for a rejected one of more than MOST_BYTES.
+    """
     pieces = {video: work.load(*probe_key(video, state)) for video, state in states.items()}
     ids = {video: piece["content_id"] for video, piece in pieces.items() if "content_id" in piece}
+    ids |= {video: "" for video, state in states.items() if video not in ids and state.size > MOST_BYTES}
     keys = {video: ("content_id", video, *state) for video, state in states.items() if video not in ids}
     missing = [video for video, key in keys.items() if work.load(*key) is None]
     with tqdm(total=len(missing), desc="read", unit="video", delay=3) as bar:
@@ -55,7 +60,7 @@ def find_replaced(corpus: Corpus, states: Mapping[str, FileState], out: Path) ->
         return min(set(noted) ^ set(states))
     touched = [v for v, state in states.items() if [*state[:2]] != noted[v][:2] or state.changed_ns > written]
     for video in tqdm(touched, "compare", unit="video", delay=3):
-        if content_id(corpus.path(video)) != noted[video][2]:
+        if not noted[video][2] or content_id(corpus.path(video)) != noted[video][2]:
             return video
     if touched:
         write_videos(states, {video: identity for video, (_, _, identity) in noted.items()}, out)
