@@ -111,7 +111,7 @@ def test_pickles_in_the_schema_of_a_table_are_not_loaded(canary, tmp_path):
     field = pa.field("data_source", pa.string(), metadata=marks)
     table = pa.Table.from_arrays([pa.array(["videossr/x"])], schema=pa.schema([field], metadata={"pandas": canary}))
     pq.write_table(table, tmp_path / "train.parquet")
-    with pytest.raises(BadInput, match="row 0 of .* cannot be used: extra_info is None"):
+    with pytest.raises(BadInput, match=r"row 0 of .* cannot be used: extra_info is None"):
         read_rows(tmp_path / "train.parquet")
 
 
