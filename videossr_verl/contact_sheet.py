@@ -87,7 +87,7 @@ def _sample_image(row: Mapping[str, Any], data_root: str, accent: tuple[int, int
     parts = [
         text_line([(source.replace("/", ": ").replace("_", " "), 26, TEXT), (answer, 26, accent)]),
         text_block(question, 15, TEXT),
-        text_block(f"{row['videos'][0]['video']}   {_gist(row['extra_info']['details'])}", 13, FAINT),
+        text_block(f"{row['videos'][0]['video']}   {_gist(row['extra_info'].get('details') or '{}')}", 13, FAINT),
         _strips_image(strips, accent),
     ]
     if stills:

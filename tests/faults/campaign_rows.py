@@ -127,7 +127,7 @@ def call_dataset(verb: str, data: str, videos: str) -> tuple[int, str]:
             row = dataset[place]
             with contextlib.suppress(VideoRejected):  # costs its own group
                 PretextDataset._process_multi_modal_info(row["raw_prompt"], 14, config)
-            if is_pretext(row["data_source"]):  # of others the trainer asks who scores them
+            if is_pretext(row.get("data_source")):  # of others the trainer asks who scores them
                 truth = row["reward_model"]["ground_truth"]
                 reward_fns.compute_score(row["data_source"], "A", truth, row["extra_info"])
     except BadInput as error:
