@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from contextlib import ExitStack
 import pytest
 
 from videossr_verl import one_writer as module
-from videossr_verl.errors import BadInput
+from videossr_verl.errors import BadInput, MachineError
 from videossr_verl.one_writer import HOLDER, one_writer
 
 HOLD = """
@@ -144,9 +145,22 @@ def test_a_process_that_stood_still_too_long_ends(tmp_path, quick, monkeypatch):
     assert json.loads((tmp_path / HOLDER).read_text())["token"] == "theirs"
 
 
-@pytest.mark.parametrize("place", ["file", "file/below", "x" * 300])
+@pytest.mark.parametrize("place", ["file", "file/below", "x" * 300, "/proc/self/out"])
 def test_a_place_for_no_folder(tmp_path, place):
     (tmp_path / "file").touch()
     told = r"^cannot write to the folder .*; give another$"
     with pytest.raises(BadInput, match=told), one_writer(tmp_path / place, "build"):
         pass
+
+
+@pytest.mark.parametrize("size", [0, 5])
+def test_a_disk_that_takes_only_a_part_of_the_holders_file_is_full(size, tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        with pytest.raises(MachineError, match="File too large"), one_writer(tmp_path, "build"):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with one_writer(tmp_path, "build"):
+        assert (tmp_path / HOLDER).read_text()

@@ -33,6 +33,9 @@ BEAT = 5.0  # seconds between two renewals
 LIMIT = 60.0  # seconds without one, after which a writer elsewhere is gone; longer than file attributes are cached
 LOOK = 0.5  # seconds between two looks at somebody else's file
 SETTLE = 1.0  # seconds after which two that took a folder over at the same time, on two machines, see who did
+# Of a path where no folder can be made, or none that this user may write to.
+NO_FOLDER = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ENOENT}
+NO_FOLDER |= {errno.ELOOP, errno.EINVAL}
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def one_writer(folder: Path, what: str, patience: float = 0.0) -> Iterator[None]
         folder.mkdir(parents=True, exist_ok=True)
         handle = _take(folder / HOLDER, me, patience)
     except OSError as error:
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG):
+        if error.errno in NO_FOLDER:
             raise BadInput(f"cannot write to the folder '{folder}': {error.strerror}; give another") from error
         told = machine_failure(error, folder)
         if told is None:
