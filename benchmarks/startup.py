@@ -42,13 +42,16 @@ STOCK_ROWS = 6
 def write_ours(clip: Path, rows: int, processor: object, file: Path) -> None:
     """Rows as `videossr build --model` writes them: with their token counts."""
     settings = ClipSettings(num_frames=FRAMES, min_pixels=HEIGHT * WIDTH * 9 // 10, max_pixels=HEIGHT * WIDTH)
-    video = sample_clip(probe(clip), clip.name, settings).spec("anomaly_grounding", {}).to_row()
+    info = probe(clip)
+    video = sample_clip(info, clip.name, settings).spec("anomaly_grounding", {}).to_row()
     prompt = [{"role": "user", "content": "<video>When does the changed segment start and end?"}]
     counter = PromptTokenCounter(processor, {})
     tokens = json.dumps({counter.row_key(prompt, [video]): counter.count(prompt, [video])})
     row = {"data_source": "videossr/anomaly_grounding", "prompt": prompt, "videos": [video]}
     row["reward_model"] = {"style": "rule", "ground_truth": "1.0-2.0"}
-    made = [row | {"extra_info": {"index": i, "num_prompt_tokens": tokens}} for i in range(rows)]
+    extra = {"task": "anomaly_grounding", "split": "train", "num_prompt_tokens": tokens}
+    extra |= dict.fromkeys(("video_id", "look_alike_id"), info.content_id)
+    made = [row | {"extra_info": extra | {"index": i}} for i in range(rows)]
     pq.write_table(pa.Table.from_pylist(made), file)
 
 

@@ -126,9 +126,11 @@ def _claim(out: Path, asked: Mapping[str, Any]) -> None:
     """Notes in OUT what its answers are to; BadInput if they are to something else."""
     note = out / "eval.json"
     try:
-        found = read_object(note.read_text()) if note.exists() else asked
-    except (OSError, ValueError) as error:
-        if isinstance(error, OSError) and machine_failure(error):
+        found = read_object(note.read_text(errors="replace")) if note.exists() else asked
+    except ValueError as error:
+        raise BadInput(f"'{out}' cannot be used: its eval.json is {error}") from error
+    except OSError as error:
+        if machine_failure(error):
             raise
         raise BadInput(f"'{out}' cannot be used: {error}") from error
     if found != asked:
