@@ -5,7 +5,6 @@ import sys
 import pytest
 
 from videossr_verl.cli import main
-from videossr_verl.errors import MachineError
 
 
 def test_help_teaches_and_imports_nothing_heavy():
@@ -56,23 +55,6 @@ def test_build_then_inspect(tmp_path, capsys):
     assert "chance 0.4" in told
     assert main(["inspect", str(out), "--out", str(tmp_path / "sheet.png")]) == 0
     assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
-
-
-@pytest.mark.parametrize(
-    ("error", "sentence"),
-    [
-        (MachineError("a.mp4 cannot be read now"), "a.mp4 cannot be read now"),
-        (OSError(28, "No space left on device", "out"), "[Errno 28] No space left on device: 'out'"),
-        (MemoryError(), "this machine has no memory left"),
-    ],
-)
-def test_what_the_machine_fails_at_is_one_sentence_and_exit_code_1(error, sentence, monkeypatch, capsys):
-    def fail(settings):
-        raise error
-
-    monkeypatch.setattr("data_preprocess.build.build", fail)
-    assert main(["build", "videos", "--out", "x"]) == 1
-    assert capsys.readouterr().err == f"videossr: {sentence}\n"
 
 
 def test_interrupt_ends_with_130(monkeypatch, capsys):

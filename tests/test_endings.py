@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from videossr_verl.cli import main
-from videossr_verl.endings import end_well
+from videossr_verl.endings import SIGNALS, end_well
 from videossr_verl.errors import BadInput, MachineError
 
 
@@ -29,6 +29,7 @@ def raising(error):
         (MachineError("the disk is gone"), 1, "the disk is gone"),
         (OSError(errno.ENOSPC, "No space left on device"), 1, "'out': No space left on device; mend that, and"),
         (OSError(errno.EROFS, "Read-only file system", "a.txt"), 1, "'a.txt': Read-only file system; mend that, and"),
+        (MemoryError(), 1, "this machine has no memory left; the same command goes on from here"),
         (KeyboardInterrupt(), 130, "interrupted; the same command goes on from here"),
     ],
 )
@@ -44,6 +45,16 @@ def test_an_error_of_ours_keeps_its_traceback():
         end_well(raising(FileNotFoundError(errno.ENOENT, "No such file or directory", "a")))
 
 
+@pytest.fixture
+def no_handlers():
+    """As in a new process: Ray, which other tests start in this one, leaves handlers behind."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler or signal.SIG_DFL)
+
+
+@pytest.mark.usefixtures("no_handlers")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_it_and_then_means_what_it_meant(number, code, capsys):
     assert end_well(lambda: os.kill(os.getpid(), number)) == code
