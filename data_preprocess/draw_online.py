@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache, wraps
@@ -17,18 +18,21 @@ from videossr_verl.render import resolve_path
 from videossr_verl.retry import retried
 from videossr_verl.sample import VideoSpec
 
+logger = logging.getLogger(__name__)
+
 TRIES = 3  # not every draw finds a change that shows
 _PROBES_KEPT = 256  # a probe holds a time for each frame of its video
 
 
 def _patient(draw: Callable[..., dict[str, Any] | None]) -> Callable[..., dict[str, Any] | None]:
-    """`draw`, tried again while the machine fails; None where it goes on failing."""
+    """`draw`, tried again while the machine fails; None, with a warning, where it goes on failing."""
 
     @wraps(draw)
     def patient(*args: Any, **kwargs: Any) -> dict[str, Any] | None:
         try:
             return retried(draw, *args, **kwargs)
-        except MachineError:
+        except MachineError as error:
+            logger.warning("no row is drawn, the stored one is used: %s", error)
             return None
 
     return patient
