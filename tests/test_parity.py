@@ -137,6 +137,15 @@ def test_images_beside_videos_are_the_same(sides, uneven_dataset, tmp_path):
     assert "cuts the images into grids" in differences(prompt, ours, other, sides[1].processor)[0]
 
 
+def test_a_row_that_cannot_be_shown_is_told(sides, uneven_dataset, tmp_path):
+    file, root = uneven_dataset
+    for video in root.iterdir():
+        (tmp_path / video.name).write_bytes(b"no video any more")
+    told = r"^the first row of videossr/\w+ in '.*train.parquet' cannot be shown: .*\[not_a_video\]$"
+    with pytest.raises(BadInput, match=told):
+        next(dataset_prompts(str(file), str(tmp_path), sides[1].processor))
+
+
 @pytest.mark.parametrize("family", ["qwen2_5_vl"])
 def test_without_the_times_in_vllm(family, models, monkeypatch):
     import vllm.model_executor.models.qwen2_5_vl as theirs

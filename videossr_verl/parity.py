@@ -32,6 +32,7 @@ from videossr_verl.pretext_rows import check_rows, is_pretext
 from videossr_verl.row_files import read_table
 from videossr_verl.shared_videos import SharedVideos
 from videossr_verl.video.metadata import video_metadata
+from videossr_verl.video.rejected import VideoRejected
 
 
 class NoRollout(RuntimeError):
@@ -265,7 +266,7 @@ def _first_rows(file: str) -> pa.Table:
 
 
 def dataset_prompts(file: str, data_root: str, processor: Any) -> Iterator[Prompt]:
-    """The first sample of each task in a parquet file, rendered as for training."""
+    """The first sample of each task in a parquet file, rendered as for training; BadInput where one cannot be shown."""
     table = _first_rows(file)
     with tempfile.TemporaryDirectory() as folder:
         pq.write_table(table, f"{folder}/rows.parquet")
@@ -274,7 +275,10 @@ def dataset_prompts(file: str, data_root: str, processor: Any) -> Iterator[Promp
         patch = processor.video_processor.patch_size
         for i in range(len(dataset)):
             row = dataset[i]
-            images, videos, _ = PretextDataset._process_multi_modal_info(row["raw_prompt"], patch, config)
+            try:
+                images, videos, _ = PretextDataset._process_multi_modal_info(row["raw_prompt"], patch, config)
+            except VideoRejected as error:
+                raise BadInput(f"the first row of {row['data_source']} in '{file}' cannot be shown: {error}") from error
             yield Prompt(row["data_source"], list(row["raw_prompt"]), SharedVideos(videos, images))
 
 
