@@ -222,7 +222,6 @@ def test_a_batch_of_rows_with_other_types_goes_through_verl(open_dataset, datase
 
 
 def test_long_prompts_of_other_data_sets_are_counted_too(open_dataset, dataset_folder, other_rows, tmp_path, caplog):
-    caplog.set_level("WARNING")  # Ray, in other tests, raises the level of all loggers
     files = dataset_folder / "train.parquet", write_lines(other_rows, tmp_path / "others.jsonl")
     with pytest.raises(BadInput, match=r"1 of 27 prompts are longer .* tokens; \{'my/essays': 1\}\): raise"):
         open_dataset(*files)
@@ -241,7 +240,6 @@ def test_long_prompts_of_other_data_sets_are_counted_too(open_dataset, dataset_f
 
 
 def test_a_prompt_of_another_data_set_that_cannot_be_made_is_named(open_dataset, other_rows, tmp_path, caplog):
-    caplog.set_level("WARNING")
     other_rows[0]["videos"] = [{"video": str(tmp_path / "gone.mp4")}]
     others = write_lines(other_rows[:2], tmp_path / "others.jsonl")
     sentence = r"1 of 2 prompts of other data sets cannot be made, first row 0 of '.*others.jsonl': \w+: "
@@ -324,7 +322,6 @@ def test_images_beside_videos(open_dataset, dataset_folder, with_images, tmp_pat
         "reward_model": {"style": "rule", "ground_truth": "red"},
     }
     datasets.Dataset.from_list([other]).to_parquet(tmp_path / "other.parquet")
-    caplog.set_level("WARNING")  # Ray, in other tests, raises the level of all loggers
     dataset = open_dataset(dataset_folder / "train.parquet", with_images, tmp_path / "other.parquet")
     assert "4 of 29 rows hold images beside videos" in caplog.text
     caplog.clear()

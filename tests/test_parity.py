@@ -1,7 +1,6 @@
 """The check says "the same" with the repairs, and names what is wrong as soon as one is taken out."""
 
 import json
-import logging
 import re
 import shutil
 
@@ -225,11 +224,6 @@ def test_wrong_input(models, arguments, sentence, tmp_path, monkeypatch, capsys)
     error = capsys.readouterr().err
     assert sentence in error
     assert error.startswith("videossr: ")
-
-
-@pytest.fixture(autouse=True)
-def _warnings_are_seen(caplog):
-    caplog.set_level(logging.WARNING)  # Ray, in other tests, raises the level of all loggers
 
 
 def ask(monkeypatch, script, mode):

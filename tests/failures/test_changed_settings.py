@@ -27,7 +27,6 @@ def settings():
 
 
 def test_each_change_is_one_line_with_old_new_and_effect(settings, tmp_path, caplog):
-    caplog.set_level("WARNING")
     write_settings(settings(f"{LR}=1e-5"), tmp_path)
     changes = [f"{LR}=1e-3", "actor_rollout_ref.rollout.n=4", "data.train_batch_size=8", "data.seed=7"]
     tell_changes(tmp_path, settings(*changes, "trainer.project_name=new", "trainer.default_local_dir=/elsewhere"))
@@ -45,7 +44,6 @@ def test_each_change_is_one_line_with_old_new_and_effect(settings, tmp_path, cap
 
 
 def test_nothing_is_told_of_equal_settings_and_of_older_checkpoints(settings, tmp_path, caplog):
-    caplog.set_level("WARNING")
     tell_changes(tmp_path, settings())
     write_settings(settings(), tmp_path)
     tell_changes(tmp_path, settings())

@@ -3,7 +3,7 @@
 Without some of them the rollout and the trainer see different prompts, without an error; without saved_weights the old
 log-probs of separate_async may be those of newer weights; without fused_output_layer and
 text_only_rows a run ends with an error; without rollout_dump the rollouts that a run wrote down cannot be used
-again; without frozen_vision and remote_code a setting does nothing; without the
+again; without frozen_vision and remote_code a setting does nothing; without silenced_warnings no warning is seen;
 without open_server strangers may ask the rollout's servers; without the
 others (repeated_media, repeated_positions, pixel_transfer, slow_polling) all is right and slow. One file each; a file
 can be deleted when its test in tests/fixes says that the library no longer needs it.
@@ -14,11 +14,13 @@ from __future__ import annotations
 import functools
 from types import ModuleType
 
+from videossr_verl.fixes import silenced_warnings
 from videossr_verl.patching import after_import
 
 
 def install_in_verl() -> None:
     """Patches verl's modules as they are imported."""
+    silenced_warnings.apply()
     after_import("verl.utils.tokenizer.tokenizer", _positions)
     after_import("verl.utils.tokenizer.tokenizer", _media_in_tokenizer)
     after_import("verl.experimental.agent_loop.agent_loop", _media_in_agent_loop)
