@@ -29,13 +29,13 @@ from verl.utils import tensordict_utils as tu
 from verl.utils.device import get_torch_device
 
 from videossr_verl.errors import BadInput
-from videossr_verl.plan import trainer
-from videossr_verl.plan.activations import inference_activations
-from videossr_verl.plan.gpus import GIB
-from videossr_verl.plan.parameters import count_parameters
-from videossr_verl.plan.prompts import Prompt
-from videossr_verl.plan.run_settings import Run, compose_config, read_settings
-from videossr_verl.plan.shapes import ModelShape, model_shape
+from videossr_verl.preflight.memory import trainer
+from videossr_verl.preflight.memory.activations import inference_activations
+from videossr_verl.preflight.memory.gpus import GIB
+from videossr_verl.preflight.memory.parameters import count_parameters
+from videossr_verl.preflight.memory.prompts import Prompt
+from videossr_verl.preflight.memory.run_settings import Run, compose_config, read_settings
+from videossr_verl.preflight.memory.shapes import ModelShape, model_shape
 
 RECIPES = str(Path(__file__).parent.parent / "recipes" / "config")
 HEADER = ("model", "pass", "micro batch", "s each", "s a step", "GiB at peak", "plan", "GiB reserved")

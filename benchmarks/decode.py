@@ -27,11 +27,11 @@ import av
 import cv2
 import numpy as np
 
+from videossr_verl.tasks.clip import ClipSettings, sample_clip
 from videossr_verl.video import frame_index
 from videossr_verl.video.container import open_video
 from videossr_verl.video.decode import _upright, decode
 from videossr_verl.video.probe import probe
-from videossr_verl.video.sampling import ClipSettings, sample_clip
 from videossr_verl.video.size import target_size
 
 FACTOR = 32

@@ -21,8 +21,8 @@ from verl.utils.model import get_hf_auto_model_class
 from verl.workers.engine.fsdp import transformer_impl
 from verl.workers.engine_workers import ActorRolloutRefWorker
 
-from videossr_verl.plan.hf_config import hf_config
-from videossr_verl.plan.shapes import ModelShape
+from videossr_verl.preflight.memory.hf_config import hf_config
+from videossr_verl.preflight.memory.shapes import ModelShape
 from videossr_verl.tiny.model import build_processor
 from videossr_verl.tiny.tokenizer import train_tokenizer
 

@@ -7,9 +7,9 @@ from tensordict import TensorDict
 from verl.utils import tensordict_utils as tu
 
 from videossr_verl.errors import BadInput
-from videossr_verl.parity import TrainerSide
-from videossr_verl.plan.prompts import Prompt
-from videossr_verl.shared_videos import SharedVideos
+from videossr_verl.preflight.memory.prompts import Prompt
+from videossr_verl.preflight.parity import TrainerSide
+from videossr_verl.prompt.shared_media import SharedVideos
 from videossr_verl.video.metadata import video_metadata
 
 FRAMES, FPS = 48, 2

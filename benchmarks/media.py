@@ -33,14 +33,14 @@ from omegaconf import OmegaConf
 from verl.experimental.agent_loop.agent_loop import AgentLoopBase
 from verl.utils.dataset.rl_dataset import RLHFDataset
 
-from videossr_verl.dataset import PretextDataset
-from videossr_verl.parity import TrainerSide
-from videossr_verl.prompt_pixels import PromptPixels
+from videossr_verl.preflight.parity import TrainerSide
+from videossr_verl.prompt.pixels import PromptPixels
+from videossr_verl.tasks.clip import ClipSettings, sample_clip
 from videossr_verl.tiny.corpus import real_clips
 from videossr_verl.tiny.model import FAMILIES, build_model, build_processor, save_checkpoint
 from videossr_verl.tiny.tokenizer import train_tokenizer
+from videossr_verl.train.dataset import PretextDataset
 from videossr_verl.video.probe import probe
-from videossr_verl.video.sampling import ClipSettings, sample_clip
 
 FRAMES, PIXELS = 48, 192 * 320
 SIDES = ("stock", "ours", "cached")
@@ -89,7 +89,7 @@ async def run_group(side: str, clip: Path, model: Path, rollouts: int, cache: Pa
         for _ in range(2):
             inputs, _ = trainer.inputs([*ids, 5, 6, 7], videos)
         pixels = inputs["pixel_values_videos"]
-        # Ours go once per prompt (tests/fixes/test_pixel_transfer.py), stock's in each row, and again for SGLang.
+        # Ours go once per prompt (patches/speed/pixel_transfer.py), stock's in each row, and again for SGLang.
         once = isinstance(pixels, PromptPixels)
         sent.extend([pixels.patches] if once and not sent else [])
         sent.extend([] if once else [pixels, payload[0]["pixel_values_videos"]])

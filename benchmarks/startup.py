@@ -27,13 +27,13 @@ from omegaconf import OmegaConf
 from verl.utils import hf_processor
 from verl.utils.dataset.rl_dataset import RLHFDataset
 
-from videossr_verl.dataset import PretextDataset
-from videossr_verl.prompt_tokens import PromptTokenCounter
+from videossr_verl.prompt.tokens import PromptTokenCounter
+from videossr_verl.tasks.clip import ClipSettings, sample_clip
 from videossr_verl.tiny.corpus import real_clips
 from videossr_verl.tiny.model import build_model, build_processor, save_checkpoint
 from videossr_verl.tiny.tokenizer import train_tokenizer
+from videossr_verl.train.dataset import PretextDataset
 from videossr_verl.video.probe import probe
-from videossr_verl.video.sampling import ClipSettings, sample_clip
 
 FRAMES, HEIGHT, WIDTH = 48, 192, 320
 STOCK_ROWS = 6

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from data_preprocess.write_dataset import write_parquet
-from videossr_verl.dataset_folder import read_rows
 from videossr_verl.endings import end_well
 from videossr_verl.errors import BadInput
+from videossr_verl.rows.dataset_folder import read_rows
 
 
 def swap_videos(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

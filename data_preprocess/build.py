@@ -17,34 +17,36 @@ from pathlib import Path
 from typing import Any
 
 from data_preprocess.build_settings import BuildSettings, test_share
+from data_preprocess.choose import Pick, split_videos
 from data_preprocess.corpus import Corpus, find_videos, note_left_out
 from data_preprocess.describe import RowSummary, describe, library_versions
 from data_preprocess.draw_corpus import SampleStore
-from data_preprocess.draw_samples import DrawSettings
 from data_preprocess.draw_splits import draw_splits
 from data_preprocess.file_state import FileState, look_at
 from data_preprocess.held_out import find_known, known_videos
-from data_preprocess.isolated import run_isolated
 from data_preprocess.look_alikes import group_look_alikes
-from data_preprocess.plan import Pick, partners, split_videos
-from data_preprocess.presets import Preset, absolute_embeddings, load_preset, with_decoder, with_embedding, with_mix
 from data_preprocess.probe_corpus import Rejected, Run, Video, probe_corpus, warn_of_bugs
+from data_preprocess.run_local import run_isolated
 from data_preprocess.same_videos import NAME as VIDEOS
 from data_preprocess.same_videos import find_replaced, identify_corpus, write_videos
-from data_preprocess.seeds import digest
 from data_preprocess.sign_corpus import sign_corpus
 from data_preprocess.signature_file import NAME as SIGNATURES
 from data_preprocess.signature_file import SignedVideo, write_signatures
 from data_preprocess.work_folder import WorkFolder, open_work_folder, remove_work_folder
-from data_preprocess.write_dataset import compact, write_parquet, write_text
-from videossr_verl.built_here import note_built
-from videossr_verl.dataset_folder import MAX_DESCRIPTION
+from data_preprocess.write_dataset import write_parquet, write_text
 from videossr_verl.errors import BadInput
-from videossr_verl.json_text import read_object
-from videossr_verl.retry import retried
+from videossr_verl.files.json_text import read_object
+from videossr_verl.files.retry import retried
+from videossr_verl.files.writable_folder import make_writable
+from videossr_verl.rows.built_here import note_built
+from videossr_verl.rows.dataset_folder import MAX_DESCRIPTION
+from videossr_verl.rows.schema import compact
+from videossr_verl.tasks.draw import DrawSettings
+from videossr_verl.tasks.partners import partners
+from videossr_verl.tasks.presets import Preset, absolute_embeddings, load_preset, with_decoder, with_embedding, with_mix
+from videossr_verl.tasks.seeds import digest
 from videossr_verl.video.embedding import BUILT_IN, describe_embedding
 from videossr_verl.video.signature import Signature
-from videossr_verl.writable_folder import make_writable
 
 # As they appear.
 FILES = ("train.parquet", "test.parquet", "rejected.jsonl", "look_alikes.jsonl", SIGNATURES, VIDEOS, "dataset.json")
@@ -144,7 +146,7 @@ def _try_to_keep(embedding_folder: str | None) -> None:
 def _token_counters(models: tuple[str, ...]) -> list[Any]:
     if not models:
         return []
-    from videossr_verl.prompt_tokens import PromptTokenCounter, load_processor  # takes seconds to import
+    from videossr_verl.prompt.tokens import PromptTokenCounter, load_processor  # takes seconds to import
 
     counters = [PromptTokenCounter(load_processor(model)) for model in models]
     return list({counter.key: counter for counter in counters}.values())
@@ -194,7 +196,7 @@ def _finished(out: Path, request: str, corpus: Corpus, states: Mapping[str, File
 
 def _runner(settings: BuildSettings, use_gpus: bool) -> Run:
     if settings.ray_address:
-        from data_preprocess.ray_tasks import run_on_ray
+        from data_preprocess.run_ray import run_on_ray
 
         return partial(run_on_ray, settings.ray_address, timeout=settings.timeout, use_gpus=use_gpus)
     workers = settings.workers or len(os.sched_getaffinity(0))

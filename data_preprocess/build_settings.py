@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from data_preprocess.choose import share_out
 from data_preprocess.file_names import is_utf8, readable
-from data_preprocess.plan import share_out
-from data_preprocess.presets import Preset
 from videossr_verl.errors import BadInput
+from videossr_verl.tasks.presets import Preset
 
 TEST_SHARE = 0.1
 

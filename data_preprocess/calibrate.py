@@ -17,13 +17,13 @@ from tqdm import tqdm
 
 from data_preprocess.compare_frames import Compared, Pair, compare_frames, subset_key
 from data_preprocess.corpus import Corpus, find_videos
-from data_preprocess.draw_samples import DrawSettings
 from data_preprocess.file_state import look_at
-from data_preprocess.isolated import run_isolated
-from data_preprocess.presets import Subset, load_preset, with_embedding
-from data_preprocess.verdicts import Failure
+from data_preprocess.run_local import run_isolated
 from videossr_verl.errors import BadInput
+from videossr_verl.tasks.draw import DrawSettings
+from videossr_verl.tasks.presets import Subset, load_preset, with_embedding
 from videossr_verl.video.embedding import default_kappa, describe_embedding
+from videossr_verl.video.probe_record import Failure
 
 PRESETS = ("mvp_easy", "mvp", "mvp_hard", "mvp_harder")
 PAIRS_A_ROW = 6

@@ -9,15 +9,14 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from data_preprocess.draw_samples import DrawSettings, cut_clip, decode_clips, draw_subset
-from data_preprocess.embedding_cache import cached_embeddings
-from data_preprocess.presets import Subset
-from data_preprocess.probe_corpus import failure_of, load_info, probe_one
-from data_preprocess.verdicts import Failure
-from videossr_verl.video.key_frames import key_frames
-from videossr_verl.video.look_alikes import likeness
+from videossr_verl.tasks.clip import Clip
+from videossr_verl.tasks.draw import DrawSettings, cut_clip, decode_clips, draw_subset
+from videossr_verl.tasks.embedding_cache import cached_embeddings
+from videossr_verl.tasks.frames.key_frames import key_frames
+from videossr_verl.tasks.frames.look_alikes import likeness
+from videossr_verl.tasks.presets import Subset
 from videossr_verl.video.probe import VideoRejected
-from videossr_verl.video.sampling import Clip
+from videossr_verl.video.probe_record import Failure, failure_of, load_info, probe_one
 
 PICTURE_WIDTH = 120
 NEAR = 8  # frames: pairs further apart do not meet in a task's neighbourhood

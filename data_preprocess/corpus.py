@@ -130,7 +130,7 @@ def note_left_out(corpus: Corpus) -> None:
 
 
 def _is_below(path: str, root: str) -> bool:
-    """Symbolic links followed, as `videossr_verl.render.resolve_path` does."""
+    """Symbolic links followed, as `videossr_verl.prompt.render.resolve_path` does."""
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 

@@ -13,13 +13,13 @@ from typing import Any
 
 from tqdm import tqdm
 
+from data_preprocess.choose import Pick
 from data_preprocess.corpus import Corpus
-from data_preprocess.plan import Pick
-from data_preprocess.presets import Preset
 from data_preprocess.probe_corpus import Rejected, Video
-from data_preprocess.write_dataset import compact, make_row
 from reward_fns import compute_score
 from videossr_verl.errors import BadInput
+from videossr_verl.rows.schema import compact, make_row
+from videossr_verl.tasks.presets import Preset
 
 
 @cache

@@ -8,12 +8,12 @@ from typing import Any
 
 from tqdm import tqdm
 
+from data_preprocess.choose import Pick, choose, draws_per_video, rank_videos
 from data_preprocess.corpus import Corpus
-from data_preprocess.draw_samples import DrawSettings, draw_samples
 from data_preprocess.file_state import FileState, check_unchanged
-from data_preprocess.plan import Pick, choose, draws_per_video, rank_videos
 from data_preprocess.probe_corpus import Rejected, Run, Video, as_piece, rejection
 from data_preprocess.work_folder import WorkFolder
+from videossr_verl.tasks.draw import DrawSettings, draw_samples
 
 
 @dataclass

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from data_preprocess.build_settings import BuildSettings, test_share, wanted_samples
+from data_preprocess.choose import Pick, rank_videos, shuffled
 from data_preprocess.draw_corpus import SampleStore, draw_split
-from data_preprocess.plan import Pick, rank_videos, shuffled
-from data_preprocess.presets import Preset
 from data_preprocess.probe_corpus import Rejected, Run, Video, warn_of_bugs
 from data_preprocess.what_works import what_works
 from data_preprocess.work_folder import NAME as WORK_NAME
 from videossr_verl.errors import BadInput
 from videossr_verl.printable import tell
+from videossr_verl.tasks.presets import Preset
 
 
 def draw_splits(

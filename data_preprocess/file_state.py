@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from data_preprocess.corpus import Corpus, Rejected
 from videossr_verl.errors import MachineError
-from videossr_verl.retry import retried
+from videossr_verl.files.retry import retried
 from videossr_verl.video.container import check_file
 from videossr_verl.video.rejected import VideoRejected
 from videossr_verl.video.source_file import opening

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from tqdm import tqdm
 
 from data_preprocess.corpus import Corpus, Rejected
 from data_preprocess.file_state import FileState, check_unchanged
-from data_preprocess.verdicts import Failure
 from data_preprocess.work_folder import WorkFolder
-from videossr_verl.errors import MachineError
 from videossr_verl.printable import tell
-from videossr_verl.video.memory import memory_is_left
-from videossr_verl.video.probe import RejectReason, VideoInfo, VideoRejected, probe
-from videossr_verl.video.sampling import ClipSettings, sample_clip
+from videossr_verl.tasks.clip import ClipSettings, sample_clip
+from videossr_verl.video.probe import VideoRejected
+from videossr_verl.video.probe_record import Failure, load_info, probe_one
 
 Run = Callable[[Callable[..., Any], Iterator[tuple]], Iterator[tuple[tuple, Any]]]
-# What the build asks of each file before any worker opens it.
-_OF_STATE = (RejectReason.MISSING, RejectReason.UNREADABLE, RejectReason.NOT_A_FILE, RejectReason.EMPTY_FILE)
 
 
 @dataclass(frozen=True)
@@ -62,39 +58,6 @@ def probe_corpus(
         else:
             usable[piece["content_id"]] = Video(video, piece["content_id"], keys[video])
     return list(usable.values()), rejected
-
-
-def probe_one(path: str, video: str) -> dict[str, Any] | Failure:
-    """Runs in a worker: the fields of the file's VideoInfo as JSON data, or why it cannot be used."""
-    try:
-        info = probe(path)
-    except VideoRejected as error:
-        return failure_of(error, path, video)
-    # The path stays out: a piece of work must not depend on where the corpus lies.
-    return {
-        **{f.name: getattr(info, f.name) for f in fields(info)},
-        "path": "",
-        "pts": list(map(float, info.pts)),
-    }
-
-
-def load_info(piece: dict[str, Any], path: str) -> VideoInfo:
-    """The VideoInfo of the file at `path`, from what `probe_one` gave."""
-    return VideoInfo(**{**piece, "path": path, "pts": tuple(piece["pts"])})
-
-
-def failure_of(error: VideoRejected, path: str, video: str) -> Failure:
-    """The rejection with the video's name instead of where it lies on this machine.
-
-    MachineError where the file could be opened when the build began, and now cannot; and where memory is short, which
-    decoders take for damage.
-    """
-    detail = error.detail.replace(path, video)
-    if not memory_is_left():
-        raise MachineError(f"{detail}, but this machine has no memory left")
-    if error.reason in _OF_STATE:
-        raise MachineError(f"{detail}, but could be read when this began")
-    return Failure(error.reason.value, detail)
 
 
 def as_piece(outcome: Any) -> Any:

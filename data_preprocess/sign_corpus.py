@@ -10,9 +10,9 @@ from tqdm import tqdm
 
 from data_preprocess.corpus import Corpus
 from data_preprocess.file_state import FileState, check_unchanged
-from data_preprocess.probe_corpus import Run, Video, as_piece, failure_of, rejection
-from data_preprocess.verdicts import Failure
+from data_preprocess.probe_corpus import Run, Video, as_piece, rejection
 from data_preprocess.work_folder import WorkFolder
+from videossr_verl.video.probe_record import Failure, failure_of
 from videossr_verl.video.rejected import VideoRejected
 from videossr_verl.video.signature import WORDS, Signature, sign, signature_kind
 

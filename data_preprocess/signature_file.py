@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_preprocess.write_dataset import ROWS_PER_GROUP
-from videossr_verl.dataset_folder import read_parquet, read_rows
 from videossr_verl.errors import BadInput
+from videossr_verl.rows.dataset_folder import read_parquet, read_rows
 from videossr_verl.video.signature import WORDS, Signature, signature_kind
 
 NAME = "signatures.parquet"

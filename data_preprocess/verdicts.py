@@ -11,18 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from videossr_verl.errors import BadInput, MachineError
-from videossr_verl.retry import PAUSES
+from videossr_verl.files.retry import PAUSES
+from videossr_verl.video.probe_record import Failure
 
 TRIES = len(PAUSES) + 2  # of one job
 MOST_TROUBLES = 5  # jobs that the machine may fail at before no other one is tried
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a job has no result: a reason of rejected.jsonl, "decoder_crashed", "timeout" or "internal_error"."""
-
-    reason: str
-    detail: str
 
 
 @dataclass

@@ -16,10 +16,10 @@ from typing import Any
 
 from data_preprocess.build import BuildSettings, build
 from data_preprocess.held_out import known_videos
-from data_preprocess.presets import load_preset
 from data_preprocess.write_dataset import write_text
 from videossr_verl.errors import BadInput
-from videossr_verl.evaluation.best_rules import write_best_rules
+from videossr_verl.evaluate.viubench.best_rules import write_best_rules
+from videossr_verl.tasks.presets import load_preset
 
 SAMPLES = 300  # of each subtype
 
@@ -44,7 +44,7 @@ class BenchmarkSettings:
 def build_viubench(settings: BenchmarkSettings) -> dict[str, Any]:
     """Builds OUT/viubench (and OUT/mvp), and OUT/viubench.json, which it returns: settings, counts, hashes.
 
-    Beside VIUBench's questions stand the answers of rules without learning (`evaluation.best_rules`).
+    Beside VIUBench's questions stand the answers of rules without learning (`evaluate.viubench.best_rules`).
 
     Raises:
         BadInput: a video of the corpus is in a training set; or as `build`.

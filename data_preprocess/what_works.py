@@ -8,10 +8,10 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from data_preprocess.draw_corpus import SampleStore
-from data_preprocess.draw_samples import draw_samples
-from data_preprocess.presets import Subset, load_preset, preset_names
 from data_preprocess.probe_corpus import Run, Video
-from data_preprocess.verdicts import Failure
+from videossr_verl.tasks.draw import draw_samples
+from videossr_verl.tasks.presets import Subset, load_preset, preset_names
+from videossr_verl.video.probe_record import Failure
 
 TRIED = 8  # videos
 

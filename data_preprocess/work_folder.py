@@ -12,9 +12,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from data_preprocess.seeds import digest
 from videossr_verl.errors import MachineError
-from videossr_verl.one_writer import one_writer
+from videossr_verl.files.one_writer import one_writer
+from videossr_verl.tasks.seeds import digest
 
 NAME = ".build"
 

@@ -17,7 +17,7 @@
 #   CONFIG=videossr_grpo       Hydra config with the hyperparameters
 #   DRY_RUN=1                  only print the commands
 # Each choice is one file in recipes/config with what differs, and why. No whole step has run on GPUs yet: every combination
-# composes and passes verl's own checks (tests/test_grpo_recipe.py), and recipes/README.md tells what one GPU showed.
+# composes and passes verl's own checks (tests/recipes/test_grpo_recipe.py), and recipes/README.md tells what one GPU showed.
 set -euo pipefail
 
 fail() {

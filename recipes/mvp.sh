@@ -7,7 +7,7 @@
 #   CONFIG=mvp_grpo                       Hydra config with the hyperparameters (default: the one that goes with DATA)
 #   GPUS=8 NODES=1                        a node's GPUs, and nodes of a Ray cluster that has been started
 #   RUN=runs/$DATA                        where data set and checkpoints go
-# The configs are videossr_verl/config/mvp_grpo.yaml and videossr_mvp_grpo.yaml. It has run with
+# The configs are videossr_verl/train/config/mvp_grpo.yaml and videossr_mvp_grpo.yaml. It has run with
 # a tiny model on CPU (tests/e2e/test_mvp_recipe.py), and not on a GPU yet.
 set -euo pipefail
 here=$(dirname "${BASH_SOURCE[0]}")

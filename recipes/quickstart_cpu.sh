@@ -105,11 +105,11 @@ if [ "$trained" -lt "$steps" ]; then
     mkdir -p "$train/metrics"
     train() {
         VERL_FILE_LOGGER_PATH=$train/metrics/$(date +%s).jsonl "$py" -m verl.trainer.main_ppo --config-name videossr_grpo_cpu "$@" 2>&1 \
-            | "$py" -m videossr_verl.watch "$log" --total "$steps"
+            | "$py" -m videossr_verl.run.follow "$log" --total "$steps"
     }
     run train "${rows[@]}" "${actor[@]}" "${trainer[@]}" "hydra.run.dir=$(quoted "$train/hydra")" "$@"
 fi
-[ -d "$train/checkpoint" ] || run "$py" -m videossr_verl.checkpoint "$train/steps" --out "$train/checkpoint"
+[ -d "$train/checkpoint" ] || run "$py" -m videossr_verl.run.export_checkpoint "$train/steps" --out "$train/checkpoint"
 
 say "reporting"
 log=

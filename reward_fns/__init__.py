@@ -1,4 +1,4 @@
-"""Answer text -> reward. verl finds it through `reward.custom_reward_function`: `videossr_verl.adaptive.reward_hook`,
+"""Answer text -> reward. verl finds it through `reward.custom_reward_function`: `videossr_verl.train.reward_hook`,
 or `pkg://reward_fns` itself where nothing is drawn at load.
 
 A task's rewards live in one module with

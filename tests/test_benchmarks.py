@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from videossr_verl.plan.shapes import model_shape
+from videossr_verl.preflight.memory.shapes import model_shape
 
 ROOT = Path(__file__).parent.parent
 BENCHMARKS = ROOT / "benchmarks"

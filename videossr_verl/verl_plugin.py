@@ -11,15 +11,15 @@ import os
 from importlib.metadata import version
 from types import ModuleType
 
-from videossr_verl import failures, fixes
-from videossr_verl.patching import after_import
+from videossr_verl.patches import fixes, survival
+from videossr_verl.patches.hooks import after_import
 
 
 def _install() -> None:
     fixes.install_in_verl()
-    failures.install_in_verl()
+    survival.install_in_verl()
     if os.environ.get("VERL_PLATFORM") == "cpu":
-        from videossr_verl.cpu import platform
+        from videossr_verl.patches.cpu import platform
 
         platform.install()
     elif version("torch").endswith("+cpu"):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 
-from videossr_verl import fixes
+from videossr_verl.patches import fixes
 
 
 def register() -> None:
     """Installs what vLLM lacks for these tasks. May be called any number of times."""
     fixes.install_in_vllm()
     if os.environ.get("VERL_PLATFORM") == "cpu":
-        from videossr_verl.cpu import vllm_weights
+        from videossr_verl.patches.cpu import vllm_weights
 
         vllm_weights.install()

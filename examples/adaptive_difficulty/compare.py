@@ -16,7 +16,7 @@ import numpy as np
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from videossr_verl.adaptive.level_chooser import is_useful
+from videossr_verl.train.adaptive.level_chooser import is_useful
 
 ARMS = {"fixed": "#8a8a8a", "adaptive": "#3266ad"}
 SMOOTH = 5  # steps that a point of the picture averages

@@ -16,10 +16,10 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
+from videossr_verl.tasks.frames.key_frames import key_frames
 from videossr_verl.tiny.corpus import real_clips
 from videossr_verl.video.decode import decode
 from videossr_verl.video.embedding import KAPPA, embed, similarity
-from videossr_verl.video.key_frames import key_frames
 from videossr_verl.video.probe import probe
 from videossr_verl.video.size import target_size
 

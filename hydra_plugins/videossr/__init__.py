@@ -8,4 +8,4 @@ class VideossrSearchPathPlugin(SearchPathPlugin):
     """Lets `python -m verl.trainer.main_ppo --config-name videossr_grpo` work with nothing but the wheel."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        search_path.append(provider="videossr", path="pkg://videossr_verl.config")
+        search_path.append(provider="videossr", path="pkg://videossr_verl.train.config")

@@ -13,7 +13,7 @@ import time
 
 import ray
 
-from videossr_verl.cluster_nodes import alive_nodes, knock, on_node
+from videossr_verl.cluster.nodes import alive_nodes, knock, on_node
 
 ANSWER_SECONDS = 30.0
 

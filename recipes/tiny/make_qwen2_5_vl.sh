@@ -22,7 +22,7 @@ git -C "$here" archive 0662b89 . | tar x -C "$work" || {
 }
 bash "$here/../setup_cpu.sh" dev
 export VERL_PLATFORM=cpu HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1
-sed 's/num_distractors: 1/num_distractors: 2/' "$here/../../data_preprocess/presets/videossr_tiny.yaml" > "$work/pool_of_four.yaml"
+sed 's/num_distractors: 1/num_distractors: 2/' "$here/../../videossr_verl/tasks/presets/videossr_tiny.yaml" > "$work/pool_of_four.yaml"
 warm_start() { "$here/../../.venv/bin/python" "$here/warm_start.py" --videos "$work/videos" "$@"; }
 warm_start --preset "$work/pool_of_four.yaml" --steps 400 --lr 1.5e-3 --init "$work/qwen2_5_vl" --out "$work/pool_of_four"
 warm_start --steps 400 --lr 1e-3 --init "$work/pool_of_four" --out "$out"

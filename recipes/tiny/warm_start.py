@@ -35,12 +35,13 @@ from transformers import (
 )
 from verl.utils.tokenizer import build_multimodal_processor_inputs, hf_processor
 
-from data_preprocess.presets import Preset, load_preset
-from data_preprocess.write_dataset import SYSTEM_PROMPT
 from videossr_verl.endings import end_well
-from videossr_verl.prompt_tokens import content_parts
-from videossr_verl.sample import CannotDraw, Sample
+from videossr_verl.prompt.tokens import content_parts
+from videossr_verl.rows.schema import SYSTEM_PROMPT
 from videossr_verl.tasks import get_task
+from videossr_verl.tasks.clip import Clip, sample_clip
+from videossr_verl.tasks.contract import CannotDraw, Sample
+from videossr_verl.tasks.presets import Preset, load_preset
 from videossr_verl.tiny.generated_videos import generate_videos
 from videossr_verl.tiny.model import FAMILIES, build_model, build_processor, save_checkpoint
 from videossr_verl.tiny.tokenizer import train_tokenizer
@@ -48,7 +49,6 @@ from videossr_verl.video.decode import decode
 from videossr_verl.video.embedding import embed
 from videossr_verl.video.metadata import video_metadata
 from videossr_verl.video.probe import probe
-from videossr_verl.video.sampling import Clip, sample_clip
 from videossr_verl.video.size import target_size
 
 # A clip, its frames (T, H, W, 3) and what else a task's `draw` takes.

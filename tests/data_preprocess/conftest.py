@@ -6,8 +6,8 @@ import pytest
 
 WORKER_FUNCTIONS = """
 import errno, os, resource, signal, time
-from data_preprocess.probe_corpus import probe_one
-from data_preprocess.verdicts import Failure
+from videossr_verl.video.probe_record import probe_one
+from videossr_verl.video.probe_record import Failure
 
 def misbehave(kind, folder):
     with open(os.path.join(folder, kind), "a") as log:

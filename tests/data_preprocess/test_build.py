@@ -17,17 +17,17 @@ import pytest
 
 from data_preprocess import build as build_module
 from data_preprocess.build import FILES, BuildSettings, build
-from data_preprocess.isolated import run_isolated
+from data_preprocess.run_local import run_isolated
 from data_preprocess.work_folder import NAME as WORK_NAME
 from data_preprocess.work_folder import open_work_folder, remove_work_folder
-from data_preprocess.write_dataset import SCHEMA
 from reward_fns import compute_score
 from videossr_verl.errors import BadInput
-from videossr_verl.prompt_tokens import PromptTokenCounter, load_processor
-from videossr_verl.render import render
-from videossr_verl.sample import VideoSpec
+from videossr_verl.prompt.render import render
+from videossr_verl.prompt.tokens import PromptTokenCounter, load_processor
+from videossr_verl.rows.schema import SCHEMA
 from videossr_verl.tiny.model import build_processor
 from videossr_verl.tiny.tokenizer import train_tokenizer
+from videossr_verl.video.specs import VideoSpec
 
 TINY = {"preset": "videossr_tiny", "count": 24, "test_count": 6, "test_share": 0.3}
 DATA = ("train.parquet", "test.parquet", "rejected.jsonl")  # dataset.json tells the data root

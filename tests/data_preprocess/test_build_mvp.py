@@ -9,12 +9,12 @@ import pytest
 import torch
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
 
-from data_preprocess import draw_samples
 from data_preprocess.build import BuildSettings, build
 from videossr_verl.errors import BadInput
-from videossr_verl.render import render
-from videossr_verl.sample import ImageSpec, VideoSpec
+from videossr_verl.prompt.render import render
+from videossr_verl.tasks import draw
 from videossr_verl.tiny.generated_videos import generate_frames, write_video
+from videossr_verl.video.specs import ImageSpec, VideoSpec
 
 KNOBS = "num_key_frames: 6, num_masked: 2, num_distractors: 2"
 MVP = {"count": 8, "test_count": 2, "test_share": 0.3}
@@ -170,7 +170,7 @@ def test_ordinary_short_videos_can_carry_it(real_clips, tmp_path):
 def test_a_clip_model_that_is_not_there_is_told_before_any_video_is_read(
     preset_name, corpus_folder, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(draw_samples, "decode", None)
+    monkeypatch.setattr(draw, "decode", None)
     with pytest.raises(
         BadInput, match="embedding 'openai/clip-vit-base-patch32' is neither 'built_in' nor a CLIP model"
     ):

@@ -6,13 +6,13 @@ import pytest
 from data_preprocess.build import build
 from data_preprocess.build_settings import BuildSettings
 from videossr_verl.cli import main
-from videossr_verl.dataset_folder import read_rows
-from videossr_verl.render import render
-from videossr_verl.sample import VideoSpec
+from videossr_verl.prompt.render import render
+from videossr_verl.rows.dataset_folder import read_rows
 from videossr_verl.video.decode import decode
 from videossr_verl.video.frame_cache import FrameCache
 from videossr_verl.video.rejected import VideoRejected
 from videossr_verl.video.size import target_size
+from videossr_verl.video.specs import VideoSpec
 
 MIX = {"temporal_jigsaw": 3.0, "object_counting": 3.0}
 

@@ -10,12 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_preprocess.build import BuildSettings, build
-from data_preprocess.presets import load_preset
 from data_preprocess.viubench import BenchmarkSettings, build_viubench
 from videossr_verl.cli import main
 from videossr_verl.errors import BadInput
-from videossr_verl.evaluation.baselines import uniform_guess, whole_video
-from videossr_verl.evaluation.viubench import COLUMNS, score
+from videossr_verl.evaluate.viubench.baselines import uniform_guess, whole_video
+from videossr_verl.evaluate.viubench.score import COLUMNS, score
+from videossr_verl.tasks.presets import load_preset
 from videossr_verl.tiny.generated_videos import generate_frames, generate_videos, write_video
 
 

@@ -41,7 +41,7 @@ def test_equally_long_rows_train_until_a_reward_fails(train, corpus_folder, qwen
     }
     assert lengths == {8}
     (tmp_path / "my_rewards.py").write_text(
-        "from videossr_verl.adaptive import reward_hook\n"
+        "from videossr_verl.train import reward_hook\n"
         "def compute_score(data_source, solution_str, ground_truth, extra_info=None, **kwargs):\n"
         "    if extra_info['split'] == 'test':\n"
         "        raise ZeroDivisionError('a bug of mine')\n"
@@ -71,7 +71,9 @@ def test_equally_long_rows_train_until_a_reward_fails(train, corpus_folder, qwen
     )
     assert finished.returncode == 1
     (told,) = {
-        line for line in finished.stderr.splitlines() if line.startswith("videossr_verl.failures.reward_errors.")
+        line
+        for line in finished.stderr.splitlines()
+        if line.startswith("videossr_verl.patches.survival.reward_errors.")
     }
     assert "the reward of data_source 'videossr/anomaly_grounding' failed on the row with extra_info.index 0" in told
     assert "ZeroDivisionError: a bug of mine; mend the reward or the row" in told

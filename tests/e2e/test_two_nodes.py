@@ -20,7 +20,7 @@ import torch
 from ray.cluster_utils import Cluster
 from safetensors.torch import load_file
 
-from videossr_verl.cluster_nodes import alive_nodes, on_node
+from videossr_verl.cluster.nodes import alive_nodes, on_node
 
 HERE = Path(__file__).parent
 NODES = ("127.0.0.2", "127.0.0.3")  # Ray takes 127.0.0.1 for the machine's own address

@@ -14,8 +14,8 @@ from pathlib import Path
 import ray
 from verl.experimental.agent_loop.single_turn_agent_loop import SingleTurnAgentLoop
 
-from videossr_verl.adaptive import reward_hook
-from videossr_verl.dataset import data_root
+from videossr_verl.train import reward_hook
+from videossr_verl.train.dataset import data_root
 
 
 def write_down(kind, **facts):

@@ -11,7 +11,7 @@ from pathlib import Path
 from eval_runs import answers, build_questions, run_eval
 from openai_server import IllMannered, serving
 
-from videossr_verl.evaluation.answers import read_answers
+from videossr_verl.evaluate.answers import read_answers
 
 NAME = "full disks and cut files under eval"
 MEANS = (

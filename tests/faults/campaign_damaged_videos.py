@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from damaged_videos import DAMAGES, VIDEOS, WITHOUT_ERRORS, damage, write
 
+from videossr_verl.tasks.frames.visibility import MIN_CHANGE, changes
 from videossr_verl.video.decode import decode
 from videossr_verl.video.frame_index import frame_index
 from videossr_verl.video.rejected import VideoRejected
-from videossr_verl.video.visibility import MIN_CHANGE, changes
 
 NAME = "Damaged videos"
 MEANS = "the clip is rejected, or every shown frame looks as in the sound file (HEVC and VP9, which cannot tell, apart)"

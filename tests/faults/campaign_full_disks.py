@@ -13,7 +13,7 @@ from pathlib import Path
 from small_disk import can_mount, on_small_disk
 from tiny_build import build_command, contents, make_reference
 
-from videossr_verl.evaluation.answers import Answer, append_answer
+from videossr_verl.evaluate.answers import Answer, append_answer
 
 NAME = "a disk that is full during a build, an evaluation or a checkpoint"
 MEANS = "one sentence and exit code 1; with room again the same bytes, or a run that goes on from the checkpoint before"

@@ -11,7 +11,7 @@ from unittest.mock import patch
 from kill_at_file_operation import run_and_kill
 from saving import trainer
 
-from videossr_verl.failures import checkpoints, resume
+from videossr_verl.patches.survival import checkpoints, resume
 
 NAME = "a kill at each file operation of saving a checkpoint"
 MEANS = "the next run goes on from a whole checkpoint, the one before or the new one, and saves it again"

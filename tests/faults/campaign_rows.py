@@ -91,9 +91,6 @@ def prepare() -> None:
 
     os.environ |= {"VERL_PLATFORM": "cpu", "HF_HUB_OFFLINE": "1"}
     logging.disable(logging.INFO)
-    import videossr_verl.contact_sheet
-    import videossr_verl.dataset
-    import videossr_verl.evaluation.evaluate  # noqa: F401
 
     _model()
 
@@ -114,9 +111,9 @@ def call_dataset(verb: str, data: str, videos: str) -> tuple[int, str]:
     from omegaconf import OmegaConf
 
     import reward_fns
-    from videossr_verl.dataset import PretextDataset
     from videossr_verl.errors import BadInput
-    from videossr_verl.pretext_rows import is_pretext
+    from videossr_verl.rows.check import is_pretext
+    from videossr_verl.train.dataset import PretextDataset
     from videossr_verl.video.rejected import VideoRejected
 
     processor, tokenizer = _model()

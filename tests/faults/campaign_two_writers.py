@@ -22,7 +22,7 @@ import sys, time
 from contextlib import suppress
 from pathlib import Path
 from videossr_verl.endings import end_well
-from videossr_verl.one_writer import one_writer
+from videossr_verl.files.one_writer import one_writer
 steps, tag = Path(sys.argv[1]), sys.argv[2]
 def train():
     with one_writer(steps, "training"):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from data_preprocess.write_dataset import SCHEMA
+from videossr_verl.rows.schema import SCHEMA
 
 Row = dict[str, Any]
 Place = tuple[str | int, ...]

@@ -25,7 +25,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from verl.utils.checkpoint.fsdp_checkpoint_manager import FSDPCheckpointManager
 
 from videossr_verl.errors import MachineError
-from videossr_verl.failures import checkpoints, resume
+from videossr_verl.patches.survival import checkpoints, resume
 
 BLOCK = 4096
 

@@ -16,9 +16,9 @@ from eval_runs import answers, run_eval
 from openai_server import ANSWER, serving
 
 from videossr_verl.errors import BadInput
-from videossr_verl.evaluation.answers import Answer, append_answer, read_answers, read_outcomes
-from videossr_verl.evaluation.asking import LOST_IN_A_ROW
-from videossr_verl.evaluation.shown_words import shown_words
+from videossr_verl.evaluate.answers import Answer, append_answer, read_answers, read_outcomes
+from videossr_verl.evaluate.asking import LOST_IN_A_ROW
+from videossr_verl.evaluate.shown_words import shown_words
 
 KEY = "sk-3Jw8QzT5vNpL2xKd"
 

@@ -9,7 +9,7 @@ from small_disk import can_mount, on_small_disk
 pytestmark = pytest.mark.skipif(not can_mount(), reason="this system lets us mount no disk")
 CACHE = """
 import sys
-from videossr_verl.dataset import frame_cache
+from videossr_verl.train.dataset import frame_cache
 from videossr_verl.endings import end_well
 sys.exit(end_well(lambda: frame_cache({"frame_cache": {"folder": sys.argv[1], "max_gb": 1}})))
 """
@@ -17,7 +17,7 @@ TRAINING = """
 import sys
 from pathlib import Path
 from videossr_verl.endings import end_well
-from videossr_verl.one_writer import one_writer
+from videossr_verl.files.one_writer import one_writer
 sys.exit(end_well(one_writer(Path(sys.argv[1]), "training").__enter__))
 """
 

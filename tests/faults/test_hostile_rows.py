@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 from hostile_rows import BREAKS, broken, fields
 
 from videossr_verl.errors import BadInput
-from videossr_verl.pretext_rows import check_rows, is_pretext
+from videossr_verl.rows.check import check_rows, is_pretext
 
 
 def test_every_field_broken_in_every_way_is_one_sentence_or_harmless(dataset_folder):

@@ -7,9 +7,9 @@ import pytest
 from openai_server import ANSWER, ANY, MANNERS, NOTHING, QUESTION, basic, serving
 
 from videossr_verl.errors import BadInput
-from videossr_verl.evaluation.engine import Lost, Sampling
-from videossr_verl.evaluation.openai_engine import OpenAIEngine
-from videossr_verl.evaluation.questions import Question
+from videossr_verl.evaluate.engine import Lost, Sampling
+from videossr_verl.evaluate.openai_engine import OpenAIEngine
+from videossr_verl.evaluate.questions import Question
 
 SECRET = "sk-9Vq2hXbT7LmZ4RwKc8Yd"
 HOW = Sampling(samples=1, temperature=0, max_tokens=16)

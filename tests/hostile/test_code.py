@@ -11,15 +11,15 @@ import pytest
 from hydra import compose, initialize_config_module
 from omegaconf import DictConfig, ListConfig
 
-import videossr_verl.prompt_tokens
-from data_preprocess import embedding_cache
-from data_preprocess.embedding_cache import cached_embeddings
-from videossr_verl.dataset_folder import read_rows
+import videossr_verl.prompt.tokens
 from videossr_verl.errors import BadInput
-from videossr_verl.prompt_tokens import load_processor
+from videossr_verl.prompt.tokens import load_processor
+from videossr_verl.rows.dataset_folder import read_rows
+from videossr_verl.tasks import embedding_cache
+from videossr_verl.tasks.clip import Clip
+from videossr_verl.tasks.embedding_cache import cached_embeddings
 from videossr_verl.video.decode import decode
 from videossr_verl.video.frame_cache import SUFFIX, FrameCache
-from videossr_verl.video.sampling import Clip
 
 REPOSITORY, INSTALLED = Path(__file__).parent.parent.parent, Path(videossr_verl.__file__).parent.parent
 ALLOWED = {  # each asks for it on purpose
@@ -132,7 +132,7 @@ def trusted(config, path=""):
 
 @pytest.mark.parametrize("name", ["videossr_grpo", "mvp_grpo", "videossr_mvp_grpo", "videossr_grpo_cpu"])
 def test_no_config_trusts_a_models_code(name):
-    with initialize_config_module("videossr_verl.config", version_base=None):
+    with initialize_config_module("videossr_verl.train.config", version_base=None):
         config = compose(name, overrides=["hydra.searchpath=[pkg://verl.trainer.config]"])
     assert list(trusted(config)) == []
     assert config.actor_rollout_ref.model.trust_remote_code is False

@@ -8,8 +8,8 @@ from data_preprocess.build import BuildSettings, build
 from data_preprocess.corpus import find_videos
 from data_preprocess.viubench import BenchmarkSettings, build_viubench
 from videossr_verl.errors import BadInput
-from videossr_verl.lmms.local_rows import video_of
-from videossr_verl.render import resolve_path
+from videossr_verl.evaluate.lmms.local_rows import video_of
+from videossr_verl.prompt.render import resolve_path
 from videossr_verl.video.rejected import RejectReason, VideoRejected
 
 

@@ -9,15 +9,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from videossr_verl.cli import main
-from videossr_verl.contact_sheet import draw_contact_sheet
-from videossr_verl.dataset_folder import read_rows
-from videossr_verl.doctor.checks import Asked, check_machine
 from videossr_verl.errors import BadInput
-from videossr_verl.evaluation.questions import questions
-from videossr_verl.render import render
-from videossr_verl.sample import ImageSpec, VideoSpec
-from videossr_verl.video.perturbations import PERTURBATIONS, check_params
+from videossr_verl.evaluate.questions import questions
+from videossr_verl.preflight.doctor.checks import Asked, check_machine
+from videossr_verl.prompt.contact_sheet import draw_contact_sheet
+from videossr_verl.prompt.render import render
+from videossr_verl.rows.dataset_folder import read_rows
+from videossr_verl.tasks.frames.perturbations import PERTURBATIONS, check_params
 from videossr_verl.video.rejected import VideoRejected
+from videossr_verl.video.specs import ImageSpec, VideoSpec
 
 GOOD = {
     "video": "b_frames.mp4",

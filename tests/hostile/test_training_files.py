@@ -8,8 +8,8 @@ import pytest
 from omegaconf import OmegaConf
 from verl.utils.tokenizer import hf_processor, hf_tokenizer
 
-from videossr_verl.dataset import PretextDataset
 from videossr_verl.errors import BadInput
+from videossr_verl.train.dataset import PretextDataset
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,8 @@ SECONDS = 20.0  # for one file; measured: below one
 ALL_WAYS = """
 import json, resource, sys, time
 from pathlib import Path
-from videossr_verl.render import render
-from videossr_verl.sample import VideoSpec
+from videossr_verl.prompt.render import render
+from videossr_verl.video.specs import VideoSpec
 from videossr_verl.video.frame_index import read_index
 from videossr_verl.video.decode import decode
 from videossr_verl.video.probe import probe

@@ -99,7 +99,8 @@ def test_what_a_killed_command_leaves_behind_is_killed(supervise, tmp_path):
         "echo 'videossr_verl.errors.BadInput: x is not a folder'; echo; echo 'Set HYDRA_FULL_ERROR=1'; exit 1",
         # Checkpoints come with it, and a new run would count the losses from none.
         f"{SAVE} echo 'ray.exceptions.RayTaskError(TooManyLostGroupsError): ray::TaskRunnerV1.run()';"
-        "echo 'videossr_verl.failures.lost_groups.TooManyLostGroupsError: 3 were lost: x is not a folder'; exit 1",
+        "echo 'videossr_verl.patches.survival.lost_groups.TooManyLostGroupsError: 3 were lost: x is not a folder';"
+        " exit 1",
     ],
 )
 def test_wrong_input_is_not_tried_again(supervise, starts, text):

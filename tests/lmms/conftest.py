@@ -10,7 +10,7 @@ import pytest
 
 from data_preprocess.build import BuildSettings
 from data_preprocess.viubench import BenchmarkSettings, build_viubench
-from videossr_verl.lmms.benchmarks import task_folder
+from videossr_verl.evaluate.lmms.benchmarks import task_folder
 from videossr_verl.tiny.generated_videos import generate_videos
 
 

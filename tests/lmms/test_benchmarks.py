@@ -11,9 +11,9 @@ import yaml
 from lmms_eval.tasks import TaskManager
 
 from videossr_verl.errors import BadInput
-from videossr_verl.lmms.benchmark_table import overview, write_table
-from videossr_verl.lmms.benchmarks import PROMPT, Benchmark, benchmarks, paper_prompt, task_folder
-from videossr_verl.lmms.figures import score
+from videossr_verl.evaluate.lmms.benchmark_table import overview, write_table
+from videossr_verl.evaluate.lmms.benchmarks import PROMPT, Benchmark, benchmarks, paper_prompt, task_folder
+from videossr_verl.evaluate.lmms.figures import score
 
 LMMS = Path(lmms_eval.__file__).parent / "tasks"
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videossr_verl.lmms.choice import letter, yes_or_no
+from videossr_verl.evaluate.lmms.choice import letter, yes_or_no
 
 SAID = {
     "A": [

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from videossr_verl.lmms.benchmarks import benchmarks, task_folder
-from videossr_verl.lmms.figures import failures, score
+from videossr_verl.evaluate.lmms.benchmarks import benchmarks, task_folder
+from videossr_verl.evaluate.lmms.figures import failures, score
 
 TASKS = (
     "qvhighlights_val",

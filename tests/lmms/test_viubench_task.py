@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from reward_fns import compute_score
-from videossr_verl.dataset_folder import read_rows, stored_data_root
-from videossr_verl.evaluation.answers import append_lines, read_answers
-from videossr_verl.evaluation.evaluate import EvalSettings, evaluate
-from videossr_verl.evaluation.viubench import figure_of, overall, score
-from videossr_verl.lmms.video_file import FACTOR, video_file
-from videossr_verl.render import render
-from videossr_verl.sample import VideoSpec
+from videossr_verl.evaluate.answers import append_lines, read_answers
+from videossr_verl.evaluate.lmms.video_file import FACTOR, video_file
+from videossr_verl.evaluate.run import EvalSettings, evaluate
+from videossr_verl.evaluate.viubench.score import figure_of, overall, score
+from videossr_verl.prompt.render import render
+from videossr_verl.rows.dataset_folder import read_rows, stored_data_root
 from videossr_verl.video.decode import decode
 from videossr_verl.video.probe import probe
+from videossr_verl.video.specs import VideoSpec
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from qwen_vl_utils import vision_process
 
-from videossr_verl.lmms.whole_video import FramePolicy, whole_video
-from videossr_verl.render import render
+from videossr_verl.evaluate.lmms.whole_video import FramePolicy, whole_video
+from videossr_verl.prompt.render import render
 from videossr_verl.video.rejected import VideoRejected
 
 

@@ -123,7 +123,7 @@ def test_verl_hands_the_knobs_to_a_reward_of_a_batch():
         def decode(self, ids, skip_special_tokens):
             return "".join(map(chr, ids))
 
-    function = {"path": "pkg://videossr_verl.adaptive.reward_hook", "name": "compute_score"}
+    function = {"path": "pkg://videossr_verl.train.reward_hook", "name": "compute_score"}
     row = {
         "data_source": np.array(["videossr/temporal_jigsaw"], dtype=object),
         "reward_model": np.array([{"ground_truth": "341562"}], dtype=object),

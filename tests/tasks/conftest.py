@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from videossr_verl.tasks.clip import Clip
 from videossr_verl.tiny.generated_videos import generate_frames
-from videossr_verl.video.sampling import Clip
 
 
 def make_clip(num_frames=48, step=0.5, source_fps=30.0, video="a.mp4", content_id="0" * 16, jitter=0.0, seed=0):

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from videossr_verl.sample import CannotDraw, VideoSpec
 from videossr_verl.tasks.anomaly_grounding import PRESETS, Difficulty, draw, interval, render
-from videossr_verl.video.perturbations import PERTURBATIONS
-from videossr_verl.video.visibility import MIN_CHANGE, changes
+from videossr_verl.tasks.contract import CannotDraw
+from videossr_verl.tasks.frames.perturbations import PERTURBATIONS
+from videossr_verl.tasks.frames.visibility import MIN_CHANGE, changes
+from videossr_verl.video.specs import VideoSpec
 
 # Without blur: the generated pictures are too smooth for it.
 PICTURE_CHANGES = sorted({n for n, p in PERTURBATIONS.items() if p.family in ("fine_grained", "spatial")} - {"blur"})

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from videossr_verl.sample import CannotDraw
+from videossr_verl.tasks.contract import CannotDraw
+from videossr_verl.tasks.frames.views import through
 from videossr_verl.tasks.masked_video_prediction import PRESETS, Difficulty, draw, render
 from videossr_verl.video.embedding import embed
-from videossr_verl.video.views import through
 
 KAPPA = 0.9
 SMALL = {"num_key_frames": 8, "num_masked": 2, "num_distractors": 2, "kappa": KAPPA, "hardness": 0.5}

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from videossr_verl.sample import CannotDraw
+from videossr_verl.tasks.contract import CannotDraw
+from videossr_verl.tasks.frames.shapes import SHAPES
 from videossr_verl.tasks.object_counting import PRESETS, Difficulty, draw, render
-from videossr_verl.video.shapes import SHAPES
 
 TINY = Difficulty(max_frames=1, max_instances=2, min_gap=2)
 

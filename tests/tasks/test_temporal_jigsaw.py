@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from videossr_verl.sample import CannotDraw, VideoSpec
+from videossr_verl.tasks.contract import CannotDraw
+from videossr_verl.tasks.frames.views import through
 from videossr_verl.tasks.temporal_jigsaw import PRESETS, Difficulty, draw, render
 from videossr_verl.video.metadata import video_metadata
-from videossr_verl.video.views import through
+from videossr_verl.video.specs import VideoSpec
 
 
 def rng(seed=0):

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_preprocess.build import BuildSettings, build
-from videossr_verl.dataset_folder import read_rows
-from videossr_verl.sample import VideoSpec
+from videossr_verl.rows.dataset_folder import read_rows
 from videossr_verl.video.decode import decode
 from videossr_verl.video.probe import VideoRejected, probe
+from videossr_verl.video.specs import VideoSpec
 from videossr_verl.video.timelines import NO_TIME, find_timelines, join_timelines
 
 CLOSED = {"bf": "2", "g": "12", "x264-params": "scenecut=0"}
@@ -64,7 +64,7 @@ def test_joined_recordings_are_shown_one_after_the_other(joined, read_number):
 
 def test_labels_of_joined_recordings_are_true(joined, read_number, tmp_path):
     pytest.importorskip("torch")
-    from videossr_verl.render import render  # tests/newest_av.sh has no torch
+    from videossr_verl.prompt.render import render  # tests/newest_av.sh has no torch
 
     root = str(next(iter(joined.values())).parent)
     sources = tuple(str(joined[name]) for name in ("h264.ts", "mpeg2.mpg", "h264.mkv"))

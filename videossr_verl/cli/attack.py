@@ -37,10 +37,10 @@ def run(args: argparse.Namespace) -> None:
     from collections import Counter
     from pathlib import Path
 
-    from videossr_verl.attacks.answer_rows import answer_rows
-    from videossr_verl.attacks.earnings import as_text, earnings, write_earnings
-    from videossr_verl.dataset_folder import stored_data_root
-    from videossr_verl.evaluation.questions import read_questions
+    from videossr_verl.evaluate.attacks.answer_rows import answer_rows
+    from videossr_verl.evaluate.attacks.earnings import as_text, earnings, write_earnings
+    from videossr_verl.evaluate.questions import read_questions
+    from videossr_verl.rows.dataset_folder import stored_data_root
 
     for name, value in (("--limit", args.limit), ("--workers", args.workers)):
         if value is not None and value < 1:

@@ -33,8 +33,8 @@ def run(args: argparse.Namespace) -> None:
     """Prints a table."""
     from pathlib import Path
 
-    from videossr_verl.lmms.benchmark_table import overview, write_table
-    from videossr_verl.lmms.benchmarks import benchmarks
+    from videossr_verl.evaluate.lmms.benchmark_table import overview, write_table
+    from videossr_verl.evaluate.lmms.benchmarks import benchmarks
 
     if args.tasks:
         tell(" ".join(task for benchmark in benchmarks().values() for task in benchmark.tasks))

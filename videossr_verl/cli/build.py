@@ -78,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Builds, and prints what there is."""
     from data_preprocess.build import BuildSettings, build
-    from data_preprocess.presets import parse_mix
+    from videossr_verl.tasks.presets import parse_mix
 
     settings = BuildSettings(
         sources=tuple(args.videos),

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
 
     from data_preprocess.calibrate import PRESETS, CalibrateSettings, as_text, calibrate
     from videossr_verl.errors import BadInput
-    from videossr_verl.pair_sheet import PairRow, draw_pair_sheet
+    from videossr_verl.prompt.pair_sheet import PairRow, draw_pair_sheet
 
     if not Path(args.out).parent.is_dir():
         raise BadInput(f"cannot write the picture '{args.out}': there is no such folder")

@@ -32,14 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the table; returns the exit code."""
-    from videossr_verl.doctor.checks import Asked, check_machine
-    from videossr_verl.doctor.findings import as_text, worst
+    from videossr_verl.preflight.doctor.checks import Asked, check_machine
+    from videossr_verl.preflight.doctor.findings import as_text, worst
 
     if args.data and not args.data_root:
         raise BadInput("--data needs --data-root, the folder that its video paths are relative to")
     asked = Asked(args.data_root, args.data, args.folder)
     if args.cluster:
-        from videossr_verl.doctor.cluster import check_cluster
+        from videossr_verl.preflight.doctor.cluster import check_cluster
 
         nodes = check_cluster(args.cluster, asked)
         tell(f"{len(nodes)} nodes: {', '.join(nodes)}")

@@ -37,8 +37,8 @@ def run(args: argparse.Namespace) -> None:
     """Asks and scores."""
     from pathlib import Path
 
-    from videossr_verl.dataset_folder import stored_data_root
-    from videossr_verl.evaluation.evaluate import EvalSettings, evaluate
+    from videossr_verl.evaluate.run import EvalSettings, evaluate
+    from videossr_verl.rows.dataset_folder import stored_data_root
 
     settings = EvalSettings(
         model=args.model,

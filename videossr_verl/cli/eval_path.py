@@ -21,6 +21,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Prints the folder."""
-    from videossr_verl.lmms.benchmarks import task_folder
+    from videossr_verl.evaluate.lmms.benchmarks import task_folder
 
     print(task_folder())

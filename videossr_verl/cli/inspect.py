@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Draws."""
-    from videossr_verl.contact_sheet import draw_contact_sheet
+    from videossr_verl.prompt.contact_sheet import draw_contact_sheet
 
     drawn = draw_contact_sheet(args.dataset, args.out, rows=args.rows, split=args.split, data_root=args.data_root)
     tell(f"{args.out}: {drawn} samples")

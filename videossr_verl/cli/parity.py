@@ -35,11 +35,11 @@ def run(args: argparse.Namespace) -> int:
 
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")  # it writes to standard output
 
-    from videossr_verl.cpu.missing_platform import check_torchvision
-    from videossr_verl.dataset_folder import stored_data_root
+    from videossr_verl.rows.dataset_folder import stored_data_root
+    from videossr_verl.video.missing_platform import check_torchvision
 
     check_torchvision()
-    from videossr_verl.parity import NoRollout, compare
+    from videossr_verl.preflight.parity import NoRollout, compare
 
     data, root = args.data, args.data_root
     if data:

@@ -37,15 +37,15 @@ def run(args: argparse.Namespace) -> None:
     """Prints the plan. BadInput, after the table, if the run does not fit."""
     from pathlib import Path
 
-    from videossr_verl.plan.estimate import make_plan
-    from videossr_verl.plan.gpus import DEFAULT, find_gpu, gpu_here
-    from videossr_verl.plan.host import node_memory
-    from videossr_verl.plan.prompts import prompts_of_preset, prompts_of_rows
-    from videossr_verl.plan.remedies import find_remedy
-    from videossr_verl.plan.report import machines, report, summary
-    from videossr_verl.plan.run_settings import compose_config, read_settings
-    from videossr_verl.plan.shapes import model_shape
-    from videossr_verl.plan.verdict import problems
+    from videossr_verl.preflight.memory.estimate import make_plan
+    from videossr_verl.preflight.memory.gpus import DEFAULT, find_gpu, gpu_here
+    from videossr_verl.preflight.memory.host import node_memory
+    from videossr_verl.preflight.memory.prompts import prompts_of_preset, prompts_of_rows
+    from videossr_verl.preflight.memory.remedies import find_remedy
+    from videossr_verl.preflight.memory.report import machines, report, summary
+    from videossr_verl.preflight.memory.run_settings import compose_config, read_settings
+    from videossr_verl.preflight.memory.shapes import model_shape
+    from videossr_verl.preflight.memory.verdict import problems
 
     here = None if args.gpu else gpu_here()
     gpu, memory = here or find_gpu(args.gpu or DEFAULT), node_memory(args.host_memory, here=here is not None)

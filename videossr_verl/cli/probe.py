@@ -21,7 +21,7 @@ groups whose answers all earn the same have no advantage and teach nothing.
 A question whose video cannot be shown, or that got no K answers, is left out, and told. What ends the sampling early
 ends the command after the figures of what was sampled.
 
-To compare difficulties, build a data set whose preset has several subsets of a task (see data_preprocess/presets.py).
+To compare difficulties, build a data set whose preset has several subsets of a task (videossr_verl/tasks/presets.py).
 """
 
 
@@ -35,10 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Samples, and prints what fits."""
-    from videossr_verl.dataset_folder import stored_data_root
-    from videossr_verl.evaluation import probe
-    from videossr_verl.evaluation.engine import Sampling, check_numbers, open_engine
-    from videossr_verl.evaluation.questions import read_questions
+    from videossr_verl.evaluate import difficulty
+    from videossr_verl.evaluate.engine import Sampling, check_numbers, open_engine
+    from videossr_verl.evaluate.questions import read_questions
+    from videossr_verl.rows.dataset_folder import stored_data_root
 
     if args.group < 2:
         raise BadInput(f"-k is {args.group}, must be at least 2: one answer has no variance")
@@ -49,13 +49,13 @@ def run(args: argparse.Namespace) -> None:
         _check_writable(Path(args.out))
     engine = open_engine(args.model, args.base_url, args.timeout, rows, {"tensor_parallel_size": args.tensor_parallel})
     how = Sampling(args.group, args.temperature, args.max_tokens)
-    sampled = probe.sample_groups(rows, root, engine, how)
+    sampled = difficulty.sample_groups(rows, root, engine, how)
     if sampled.left_out:
         tell(f"note: {sampled.left_out}; left out", file=sys.stderr)
-    found = probe.fits(rows, sampled.groups)
-    tell(probe.as_text(found))
+    found = difficulty.fits(rows, sampled.groups)
+    tell(difficulty.as_text(found))
     if args.out:
-        probe.write_probe(found, args.out)
+        difficulty.write_probe(found, args.out)
     if sampled.ended:
         raise sampled.ended
 

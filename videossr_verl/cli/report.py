@@ -26,6 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Prints and draws."""
-    from videossr_verl.report import compare_seeds, write_report
+    from videossr_verl.run.learning_curves import compare_seeds, write_report
 
     tell(write_report(args.runs[0]) if len(args.runs) == 1 else compare_seeds(args.runs, args.picture))

@@ -97,6 +97,6 @@ def _build(args: argparse.Namespace) -> None:
 
 
 def _score(args: argparse.Namespace) -> None:
-    from videossr_verl.evaluation.viubench_report import write_scores
+    from videossr_verl.evaluate.viubench.report import write_scores
 
     tell(write_scores(args.benchmark, args.answers, args.name, args.out, args.mvp_answers))

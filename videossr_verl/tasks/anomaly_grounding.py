@@ -2,7 +2,7 @@
 
 Game        One segment of the clip is changed, for example mirrored. The question names the change; the model
             says when the segment starts and ends.
-Prompt      One video, then a question that contains the change's description from `video.perturbations`.
+Prompt      One video, then a question that contains the change's description from `frames.perturbations`.
 Label       "a-b": seconds on the clip's clock with one decimal. a is the time of the segment's first frame, b
             that of the first frame after it; after the last frame of the clip, the last interval is added
             once more.
@@ -12,7 +12,7 @@ Knobs       perturbations: the changes to draw from, evenly; min_length, max_len
             uniform over the multiples of stride; stride: both borders are multiples of it. It is 2 because
             the vision tower merges frames two by two: an odd border lies inside such a pair, unseen.
 
-A change that does not show in the segment (`video.visibility`) is replaced: four segments are tried for each
+A change that does not show in the segment (`frames.visibility`) is replaced: four segments are tried for each
 change, in random order of the changes. Slow and fast keep the evenly spaced clock and show other source
 times, so the timestamps do not tell the segment; they need motion, and a source with enough frames. For swap
 it is only checked that the other video has other content.
@@ -26,10 +26,10 @@ from typing import Any
 
 import numpy as np
 
-from videossr_verl.sample import CannotDraw, Sample
-from videossr_verl.video.perturbations import PERTURBATIONS, check_params, fill, retime
-from videossr_verl.video.sampling import Clip
-from videossr_verl.video.visibility import MIN_MOTION, is_visible, motion, thumbnails, visibility
+from videossr_verl.tasks.clip import Clip
+from videossr_verl.tasks.contract import CannotDraw, Sample
+from videossr_verl.tasks.frames.perturbations import PERTURBATIONS, check_params, fill, retime
+from videossr_verl.tasks.frames.visibility import MIN_MOTION, is_visible, motion, thumbnails, visibility
 
 NAME = "anomaly_grounding"
 

@@ -10,7 +10,7 @@ Label       "CAFD": the K letters in temporal order.
 Reward      Half for choosing, half for ordering (reward_fns.masked_video_prediction).
 Chance      0.40 for any answer of 4 labels with K = l = 4 (preset mvp).
 Knobs       num_key_frames: N, shown and masked ones together; num_masked: K; num_distractors: l; embedding: what tells
-            whether two frames look alike (`video.embedding`), beside their pixels (`video.look_alikes`); kappa: frames
+            whether two frames look alike (`video.embedding`), beside their pixels (`frames.look_alikes`); kappa: frames
             more alike than this are one frame, None for the embedding's own value (`videossr calibrate` shows what it
             means); radius: distractors come from so many key frames beyond each edge of the gap; hardness: 0 draws them
             at random, 1 takes those most like a true frame, in between a mixture of the two ranks; min_context: frames
@@ -31,7 +31,7 @@ public on it: every number above, the prompt, and these rules, which keep the la
   gap are used nowhere.
 - Distractors are runs of K frames of the sequence, as the true ones are (what is left over of l / K is a shorter run):
   else the true frames are those that are most like each other, and no context is needed to find them.
-- A candidate with a view of its own (`video.views`: a part of the picture, mirrored or not, all in the same light)
+- A candidate with a view of its own (`frames.views`: a part of the picture, mirrored or not, all in the same light)
   looks like no other frame of the sequence in this view either.
 - What is left is N frames, de-duplicated still: neighbours that would look alike without a distractor rule it out.
 - Both parts have an even number of frames, because the vision tower merges frames two by two. So N - K is even.
@@ -50,13 +50,14 @@ from typing import Any
 
 import numpy as np
 
-from videossr_verl.sample import CannotDraw, ImageSpec, Sample, VideoSpec
+from videossr_verl.tasks.clip import Clip
+from videossr_verl.tasks.contract import CannotDraw, Sample
+from videossr_verl.tasks.frames.key_frames import key_frames
+from videossr_verl.tasks.frames.look_alikes import likeness
+from videossr_verl.tasks.frames.views import draw_view, light_of, through
 from videossr_verl.video.embedding import BUILT_IN, default_kappa
-from videossr_verl.video.key_frames import key_frames
-from videossr_verl.video.look_alikes import likeness
 from videossr_verl.video.rejected import RejectReason
-from videossr_verl.video.sampling import Clip
-from videossr_verl.video.views import draw_view, light_of, through
+from videossr_verl.video.specs import ImageSpec, VideoSpec
 
 NAME = "masked_video_prediction"
 # What the task asks of a clip, whatever the preset's other tasks show: the paper's rate, at most the first 4 minutes.

@@ -13,7 +13,7 @@ Knobs       min_frames, max_frames: frames that carry a shape, uniform, drawn fo
 
 As in the paper a shape is drawn on a single frame. The vision tower merges frames two by two, so two
 different shapes never share such a pair. Instances are apart from each other, wholly inside the picture, and
-in contrast to what is behind them (`video.shapes`): what is counted can be seen.
+in contrast to what is behind them (`frames.shapes`): what is counted can be seen.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from videossr_verl.sample import CannotDraw, Sample
-from videossr_verl.video.sampling import Clip
-from videossr_verl.video.shapes import SHAPES, draw_shapes, place_shapes
+from videossr_verl.tasks.clip import Clip
+from videossr_verl.tasks.contract import CannotDraw, Sample
+from videossr_verl.tasks.frames.shapes import SHAPES, draw_shapes, place_shapes
 
 NAME = "object_counting"
 
@@ -100,7 +100,7 @@ def render(transform: Mapping[str, Any], frames: np.ndarray, other_frames: np.nd
     """Frames (T, H, W, 3) uint8 with the shapes drawn, as a new array.
 
     Args:
-        transform: {"drawn": [{"frame", "shape", "places"}, ...]}, places as in `video.shapes`.
+        transform: {"drawn": [{"frame", "shape", "places"}, ...]}, places as in `frames.shapes`.
         other_frames: not used.
     """
     out = np.array(frames, order="C")

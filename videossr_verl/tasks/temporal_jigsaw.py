@@ -17,9 +17,9 @@ Every order but the right one is equally likely. A clip with two pieces that loo
 scene again) is refused: swapping them would make a second right answer.
 
 In the paper's setting a rule without learning orders clips of a few seconds: the last frame of a piece is nearly the
-first of the next (`videossr_verl.attacks`; `videossr attack` tells what each rule earns). A margin alone does not help
+first of the next (`videossr attack` tells what each rule earns). A margin alone does not help
 where a scene changes slowly, since likeness still falls with time. So in the preset hard each piece is seen through a
-view of its own (`video.views`): a part of the picture, mirrored or not, all pieces in the same light. What tells a
+view of its own (`frames.views`): a part of the picture, mirrored or not, all pieces in the same light. What tells a
 piece from the others lies within its view, or the clip is refused.
 """
 
@@ -32,10 +32,10 @@ from typing import Any
 
 import numpy as np
 
-from videossr_verl.sample import CannotDraw, Sample
-from videossr_verl.video.sampling import Clip
-from videossr_verl.video.views import draw_view, light_of, through
-from videossr_verl.video.visibility import MIN_MOTION, motion, thumbnails
+from videossr_verl.tasks.clip import Clip
+from videossr_verl.tasks.contract import CannotDraw, Sample
+from videossr_verl.tasks.frames.views import draw_view, light_of, through
+from videossr_verl.tasks.frames.visibility import MIN_MOTION, motion, thumbnails
 
 NAME = "temporal_jigsaw"
 

@@ -21,8 +21,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from videossr_verl.cpu.missing_platform import check_torchvision
 from videossr_verl.errors import BadInput
+from videossr_verl.video.missing_platform import check_torchvision
 
 BUILT_IN = "built_in"
 # Frames at most this alike are two different ones. built_in: measured, examples/deduplication. CLIP: our guess, since

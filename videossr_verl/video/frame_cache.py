@@ -29,10 +29,10 @@ from pathlib import Path
 import av
 import numpy as np
 
+from videossr_verl.files.writable_folder import make_writable
 from videossr_verl.video.container import check_file
 from videossr_verl.video.decode import DEFAULT_DECODER, decode
 from videossr_verl.video.probe import content_id
-from videossr_verl.writable_folder import make_writable
 
 logger = logging.getLogger(__name__)
 

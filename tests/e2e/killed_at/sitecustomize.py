@@ -151,13 +151,13 @@ PLACES = {
     "update": {RANK: _update},
     "trainer": {TRAINER: _note_the_trainer, RANK: _trainer},
     "checkpoint": {"verl.utils.checkpoint.fsdp_checkpoint_manager": _checkpoint},
-    "publish": {"videossr_verl.failures.checkpoints": _publish},
+    "publish": {"videossr_verl.patches.survival.checkpoints": _publish},
 }
 if os.environ.get("KILL_AT"):
-    from videossr_verl.patching import after_import, replace_method
+    from videossr_verl.patches.hooks import after_import, replace_method
 
     if "verl.trainer.main_ppo" in sys.orig_argv:
         _note("driver")
-    after_import("videossr_verl.failures.dead_workers", _impatient)
+    after_import("videossr_verl.patches.survival.dead_workers", _impatient)
     for module, change in PLACES[os.environ["KILL_AT"]].items():
         after_import(module, change)

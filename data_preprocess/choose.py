@@ -1,0 +1,101 @@
+"""Who gives what: which videos train and which test, how many samples each draws, and which are taken.
+
+Pure functions of names and numbers, so that every run of a build, from the start or resumed, decides alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from videossr_verl.tasks.partners import ranked_groups
+from videossr_verl.tasks.seeds import digest
+
+SPARE = 2  # draws for each sample wanted: some clips cannot carry some subsets, and a second decode would cost more
+
+
+@dataclass(frozen=True, order=True)
+class Pick:
+    """Sample number `index` of a subset from the video `content_id`."""
+
+    content_id: str
+    subset: str
+    index: int
+
+
+def split_videos(look_alikes: Mapping[str, str], test_share: float) -> tuple[list[str], list[str]]:
+    """(train, test): disjoint videos, no look-alikes across. At least one for each split that is wanted, if it can be.
+
+    The order is a hash of the content alone, so the seed, file names and other videos do not move a video
+    across, and a grown corpus keeps almost every video where it was. Look-alikes go where the one goes that stands
+    for them, or to train where more of them are than the test set lacks.
+
+    Args:
+        look_alikes: content id -> the one that stands for its look-alikes (see `look_alikes.group_look_alikes`).
+    """
+    groups = ranked_groups(look_alikes, "split")
+    if not 0 < test_share < 1:
+        everything = [c for group in groups for c in group]
+        return ([], everything) if test_share else (everything, [])
+    wanted = max(1, round(test_share * len(look_alikes)))
+    if len(groups) > 1 and min(map(len, groups)) > wanted:
+        wanted = min(map(len, groups))
+    train: list[str] = []
+    test: list[str] = []
+    for place, group in enumerate(groups):
+        is_last_for_train = place == len(groups) - 1 and not train
+        (train if is_last_for_train or len(test) + len(group) > wanted else test).extend(group)
+    return train, test
+
+
+def share_out(count: int, weights: Mapping[str, float]) -> dict[str, int]:
+    """`count` samples over subsets by weight, the largest remainders rounded up: they add up to `count`."""
+    total = sum(weights.values())
+    exact = {subset: count * weight / total for subset, weight in weights.items()}
+    parts = {subset: math.floor(x) for subset, x in exact.items()}
+    rest = sorted(exact, key=lambda subset: (parts[subset] - exact[subset], subset))[: count - sum(parts.values())]
+    return {subset: n + (subset in rest) for subset, n in parts.items()}
+
+
+def rank_videos(content_ids: Iterable[str], seed: int) -> list[str]:
+    """The order in which videos are used: a small dataset from a large corpus is a fair draw of it."""
+    return sorted(content_ids, key=lambda c: digest("rank", seed, c))
+
+
+def draws_per_video(wanted: Mapping[str, int], videos: int) -> dict[str, int]:
+    """How many samples of each subset to draw from every one of `videos` clips."""
+    return {subset: math.ceil(SPARE * count / videos) for subset, count in wanted.items() if count}
+
+
+def choose(drawn: Mapping[str, Mapping[str, Sequence[str | None]]], wanted: Mapping[str, int], seed: int) -> list[Pick]:
+    """Which drawn samples enter the dataset: with as many different videos and as few repeats as possible.
+
+    Args:
+        drawn: content id -> subset -> for each index a hash of the sample, or None if it could not be drawn.
+        wanted: samples by subset.
+    Returns:
+        picks in subset order; fewer than wanted for a subset when not enough were drawn.
+    """
+    uses: Counter[str] = Counter()
+    picks: list[Pick] = []
+    for subset, count in sorted(wanted.items()):
+        candidates = []
+        for content_id, by_subset in drawn.items():
+            tie = digest("choose", seed, subset, content_id)
+            seen: set[str] = set()
+            good = [i for i, sample in enumerate(by_subset.get(subset, ())) if sample is not None]
+            for place, index in enumerate(good):
+                sample = by_subset[subset][index]
+                candidates.append((sample in seen, uses[content_id] + place, tie, Pick(content_id, subset, index)))
+                seen.add(sample)
+        chosen = [pick for *_, pick in sorted(candidates)[:count]]
+        uses.update(pick.content_id for pick in chosen)
+        picks += chosen
+    return picks
+
+
+def shuffled(picks: Iterable[Pick], seed: int) -> list[Pick]:
+    """Row order: subsets and videos mixed."""
+    return sorted(picks, key=lambda p: digest("row", seed, p.content_id, p.subset, p.index))

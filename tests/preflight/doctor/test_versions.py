@@ -1,0 +1,63 @@
+"""Versions against the constraints file."""
+
+from importlib import metadata
+
+import pytest
+
+from videossr_verl.preflight.doctor import versions
+from videossr_verl.preflight.doctor.versions import check_versions, pinned
+
+
+@pytest.fixture
+def without(monkeypatch):
+    """(package) -> None: from now on it is not installed."""
+
+    def hide(gone):
+        found = versions._installed
+        monkeypatch.setattr(versions, "_installed", lambda name: None if name == gone else found(name))
+
+    return hide
+
+
+def _found():
+    return {finding.check: finding for finding in check_versions()}
+
+
+def test_another_version_is_a_failure(monkeypatch, without):
+    real = pinned("cpu")
+    monkeypatch.setattr(versions, "pinned", lambda device: real | {"verl": "0.7.0", "tqdm": "1.0"})
+    found = _found()
+    assert found["versions"].level == "failure"
+    assert "verl 0.9.1 (tested: 0.7.0)" in found["versions"].found
+    assert found["other packages"].level == "warning"
+    assert f"tqdm {real['tqdm']} (tested: 1.0)" in found["other packages"].found
+    without("ray")
+    assert f"ray is missing (tested: {real['ray']})" in _found()["versions"].found
+
+
+@pytest.mark.parametrize("package", ["av", "pyarrow", "psutil", "torchvision"])
+def test_what_this_package_needs_must_be_there(package, without):
+    """The last two are of the extra `cpu`."""
+    without(package)
+    versions_ = _found()["versions"]
+    assert (versions_.level, versions_.remedy) == ("failure", "bash recipes/setup_cpu.sh")
+    assert versions_.found == f"{package} is missing (tested: {pinned('cpu')[package]})"
+
+
+def test_what_this_package_does_not_need_may_be_missing(without):
+    without("hypothesis")
+    assert _found()["versions"].level == "ok"
+
+
+def test_where_this_package_is_not_installed_the_others_are_looked_at(monkeypatch):
+    def unknown(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "requires", unknown)
+    assert _found()["versions"].level == "ok"
+
+
+def test_on_a_gpu_flash_attention_belongs_to_the_stack(monkeypatch):
+    monkeypatch.delenv("VERL_PLATFORM")
+    assert "flash-attn is missing" in _found()["versions"].found
+    assert _found()["versions"].remedy == "bash recipes/setup_gpu.sh"

@@ -1,0 +1,19 @@
+"""verl's Ulysses gives each of our families the logits that one GPU gives, videos included."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from videossr_verl.preflight.memory.shapes import FAMILIES
+
+SCRIPT = Path(__file__).parent / "ulysses_ranks.py"
+
+
+def test_every_family():
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(SCRIPT)]
+    environment = os.environ | {"VERL_PLATFORM": "cpu", "OMP_NUM_THREADS": "1"}
+    finished = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    for family in FAMILIES:  # two ranks may write into one line
+        assert len(re.findall(f"SAME {family}(?![a-z0-9_])", finished.stdout)) == 2, finished.stderr[-3000:]

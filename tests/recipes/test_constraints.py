@@ -1,0 +1,23 @@
+"""The pinned versions for GPUs can be installed together, and are those of the CPU's where CUDA's builds allow it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_they_are_what_a_resolver_makes_of_those_proven_on_cpu():
+    finished = subprocess.run(
+        ["bash", str(ROOT / "constraints" / "resolve.sh"), "--check"],
+        env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    if "ailed to fetch" in finished.stderr:
+        pytest.skip(f"no package index: {finished.stderr[-300:]}")
+    assert finished.returncode == 0, finished.stdout + finished.stderr

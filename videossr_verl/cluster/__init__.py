@@ -1,0 +1,1 @@
+"""The machines and actors of a Ray cluster."""

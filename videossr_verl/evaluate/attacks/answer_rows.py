@@ -1,0 +1,83 @@
+"""The answers of all rules to a data set's questions, rendered as a model is shown them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from videossr_verl.errors import BadInput
+from videossr_verl.evaluate.attacks import anomaly_grounding, masked_video_prediction, object_counting, temporal_jigsaw
+from videossr_verl.evaluate.attacks.shown import Shown
+from videossr_verl.evaluate.questions import Question, questions
+
+RULES = {
+    "anomaly_grounding": anomaly_grounding.RULES,
+    "masked_video_prediction": masked_video_prediction.RULES,
+    "object_counting": object_counting.RULES,
+    "temporal_jigsaw": temporal_jigsaw.RULES,
+}
+FACTOR = 32  # frames are of the size that Qwen3-VL is shown
+_AT_ONCE = 4  # rows a worker takes
+_WORTH = 64  # rows: fewer are done before another process has started
+
+Answers = dict[str, dict[int, str]]
+
+
+def answer_rows(rows: Sequence[Mapping[str, Any]], data_root: str | Path, workers: int) -> Answers:
+    """Rule -> row's index -> answer. Rows whose video cannot be shown have none.
+
+    Raises:
+        BadInput: a row's task has no rules.
+    """
+    without = sorted({row["extra_info"]["task"] for row in rows} - set(RULES))
+    if without:
+        raise BadInput(f"no rules are known for task '{without[0]}'; known: {', '.join(RULES)}")
+    parts = [rows[i : i + _AT_ONCE] for i in range(0, len(rows), _AT_ONCE)]
+    found: Answers = {}
+    with ExitStack() as stack, tqdm(total=len(rows), desc="attack", unit="question") as bar:
+        work = partial(_answer_part, data_root=str(data_root))
+        run = map(work, parts)
+        if workers > 1 and len(rows) > _WORTH:
+            # A fork of a process with threads may hang; OpenCV's own threads would only be in each other's way.
+            how = {"mp_context": get_context("spawn"), "initializer": cv2.setNumThreads, "initargs": (1,)}
+            run = stack.enter_context(ProcessPoolExecutor(workers, **how)).map(work, parts)
+        for part, answers in zip(parts, run, strict=True):
+            for index, rule, text in answers:
+                found.setdefault(rule, {})[index] = text
+            bar.update(len(part))
+    return found
+
+
+def _answer_part(rows: Sequence[dict[str, Any]], data_root: str) -> list[tuple[int, str, str]]:
+    """Runs in a worker: (index, rule, answer) of each row and rule."""
+    return [answer for row, shown in _shown(rows, data_root) for answer in _answers(row, shown)]
+
+
+def _answers(row: Mapping[str, Any], shown: Shown) -> Iterator[tuple[int, str, str]]:
+    for name, rule in RULES[row["extra_info"]["task"]].items():
+        yield row["extra_info"]["index"], name, rule(shown)
+
+
+def _shown(rows: Sequence[dict[str, Any]], data_root: str) -> Iterator[tuple[dict[str, Any], Shown]]:
+    for row, (_, question) in zip(rows, questions(rows, data_root, FACTOR), strict=True):
+        if isinstance(question, Question):
+            yield row, as_shown(question)
+
+
+def as_shown(question: Question) -> Shown:
+    """What a model sees and reads of a question."""
+    return Shown(
+        question=question.messages[-1]["content"],
+        videos=tuple(frames.permute(0, 2, 3, 1).numpy() for frames, _ in question.videos),
+        clocks=tuple(np.array(told["frames_indices"]) / told["fps"] for _, told in question.videos),
+        images=tuple(np.asarray(image) for image in question.images),
+    )

@@ -1,0 +1,42 @@
+"""What each rule earns beside chance, by subset: a table and JSON data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from videossr_verl.evaluate.attacks.answer_rows import Answers
+from videossr_verl.evaluate.scores import SubsetScore, score_rows
+
+Earnings = dict[str, dict[str, SubsetScore]]
+
+
+def earnings(rows: Sequence[Mapping[str, Any]], answers: Answers) -> Earnings:
+    """Subset -> rule -> its score by the training's rewards, the best first; of the questions that it answers."""
+    found: Earnings = {}
+    for rule, texts in answers.items():
+        for score in score_rows([row for row in rows if row["extra_info"]["index"] in texts], texts):
+            found.setdefault(score.subset, {})[rule] = score
+    return {
+        subset: dict(sorted(rules.items(), key=lambda item: -item[1].reward)) for subset, rules in sorted(found.items())
+    }
+
+
+def as_text(found: Earnings) -> str:
+    """A table; the best rule of a subset leads it, with its lead over chance."""
+    lines = [f"{'subset':<40}{'rule':<36}{'questions':>10}{'reward':>8}{'exact':>7}{'chance':>8}{'lead':>8}"]
+    for subset, rules in found.items():
+        for place, (rule, score) in enumerate(rules.items()):
+            line = f"{subset if not place else '':<40}{rule:<36}{score.questions:>10}{score.reward:>8.3f}"
+            line += f"{score.exact:>7.2f}{score.chance:>8.3f}{score.reward - score.chance:>+8.3f}"
+            lines.append(line + ("  best" if not place else ""))
+    return "\n".join(lines)
+
+
+def write_earnings(found: Earnings, out: str | Path) -> None:
+    """JSON data into the file `out`."""
+    data = {subset: {rule: asdict(score) for rule, score in rules.items()} for subset, rules in found.items()}
+    Path(out).write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,75 @@
+"""The questions of a data set, ready to be asked: messages, and media rendered as in training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from videossr_verl.errors import BadInput
+from videossr_verl.prompt.render import Video, render
+from videossr_verl.rows.dataset_folder import read_rows
+from videossr_verl.video.rejected import VideoRejected
+from videossr_verl.video.specs import ImageSpec, VideoSpec
+
+THREADS = 4  # decoding leaves Python's lock
+
+
+@dataclass(frozen=True)
+class Question:
+    """One row as a model is asked it.
+
+    Attributes:
+        id: the row's index.
+        messages: role and text; each `<video>` and `<image>` stands for the next of the media.
+        videos: N pairs of uint8 frames (T, C, H, W) and metadata.
+        images: in RGB.
+    """
+
+    id: int
+    messages: list[dict[str, str]]
+    videos: list[Video]
+    images: list[Image.Image]
+
+
+def read_questions(file: str | Path) -> list[dict[str, Any]]:
+    """The rows of a parquet file, each to be asked; BadInput if there are none, or ids stand there twice."""
+    rows = read_rows(file)
+    if not rows:
+        raise BadInput(f"'{file}' has no rows")
+    if len({row["extra_info"]["index"] for row in rows}) < len(rows):
+        raise BadInput(f"'{file}' has rows with the same index, so answers could not be told apart")
+    return rows
+
+
+def questions(
+    rows: Sequence[dict[str, Any]], data_root: str | Path, factor: int
+) -> Iterator[tuple[int, Question | VideoRejected]]:
+    """(id, question) of each row in order, a few rendered ahead; the rejection where its video cannot be shown.
+
+    Args:
+        factor: frame sizes are multiples of it, see `patch_factor`.
+    """
+    pool = ThreadPoolExecutor(THREADS)
+    try:
+        ahead = [pool.submit(_question, row, data_root, factor) for row in rows[: 2 * THREADS]]
+        for number, row in enumerate(rows):
+            made = ahead.pop(0).result()
+            if (following := number + 2 * THREADS) < len(rows):
+                ahead.append(pool.submit(_question, rows[following], data_root, factor))
+            yield row["extra_info"]["index"], made
+    finally:
+        pool.shutdown(cancel_futures=True)  # who stops does not wait for what nobody will ask
+
+
+def _question(row: dict[str, Any], data_root: str | Path, factor: int) -> Question | VideoRejected:
+    try:
+        videos, images = [VideoSpec.from_row(v) for v in row["videos"]], [ImageSpec.from_row(i) for i in row["images"]]
+        shown, stills = render(videos, images, data_root, factor)
+    except VideoRejected as error:
+        return error
+    return Question(row["extra_info"]["index"], row["prompt"], shown, stills)

@@ -1,0 +1,1 @@
+"""VIUBench: its published metric, its baselines and its table."""

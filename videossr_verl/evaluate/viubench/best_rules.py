@@ -1,0 +1,61 @@
+"""What rules without learning score on a benchmark: of each subset the rule that does best by the published metric.
+
+They need the videos, and time, so their answers are written once, when the benchmark is built, beside its questions.
+"""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from pathlib import Path
+
+from videossr_verl.evaluate.attacks.answer_rows import Answers, answer_rows
+from videossr_verl.evaluate.questions import read_questions
+from videossr_verl.evaluate.viubench.score import score
+from videossr_verl.files.json_text import read_object
+
+NAME = "best rule without learning"
+MAX_ANSWERS = 2**28  # characters
+_FILE = "best_rules.json"  # {"questions": SHA-256 of test.parquet, "rules": {subset: rule}, "answers": {index: text}}
+
+
+def write_best_rules(folder: Path, data_root: str | Path, workers: int) -> None:
+    """Writes the best rules' answers to `folder`/test.parquet beside it, unless they are there.
+
+    Raises:
+        BadInput: no questions there, or of a task without rules.
+    """
+    if read_best_rules(folder) is not None:
+        return
+    rows = read_questions(folder / "test.parquet")
+    subsets = {row["extra_info"]["index"]: row["data_source"] for row in rows}
+    answers = answer_rows(rows, data_root, workers)
+    best = {subset: _best_rule([r for r in rows if r["data_source"] == subset], answers) for subset in subsets.values()}
+    texts = {index: answers[best[subset]][index] for index, subset in subsets.items() if index in answers[best[subset]]}
+    data = {"questions": _digest(folder), "rules": best, "answers": texts}
+    (folder / _FILE).write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+
+
+def read_best_rules(folder: Path) -> dict[int, str] | None:
+    """Answers by the row's index; None if there are none to these questions."""
+    try:
+        found = read_object((folder / _FILE).read_text(encoding="utf-8"), MAX_ANSWERS)
+        if found["questions"] != _digest(folder):
+            return None
+        return {int(index): str(text) for index, text in found["answers"].items()}
+    except (FileNotFoundError, ValueError, KeyError, AttributeError):
+        return None
+
+
+def _best_rule(rows: list, answers: Answers) -> str:
+    asked = {row["extra_info"]["index"] for row in rows}
+    values = {}
+    for rule, texts in answers.items():
+        if own := {index: text for index, text in texts.items() if index in asked}:
+            (column,) = score(rows, own)
+            values[rule] = column.value
+    return max(values, key=values.__getitem__)
+
+
+def _digest(folder: Path) -> str:
+    return sha256((folder / "test.parquet").read_bytes()).hexdigest()

@@ -1,7 +1,0 @@
-"""Entry point of group `lmms_eval.models`: `--model videossr`."""
-
-from __future__ import annotations
-
-from lmms_eval.models.registry_v2 import ModelManifest
-
-manifest = ModelManifest(model_id="videossr", chat_class_path="videossr_verl.lmms.model.VideoModel")

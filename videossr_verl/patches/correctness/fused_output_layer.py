@@ -1,0 +1,38 @@
+"""verl 0.9.1: under FSDP2 a fused kernel reads the output layer's weights past FSDP.
+
+Where the output layer is not the embedding (Qwen2.5-VL 7B and larger, Qwen3-VL 8B and larger), FSDP2 shards it by
+itself, and verl's fused forward, which never calls that layer, takes its shards and joins them. They are fp32 where the
+hidden states are bf16, so the first backward pass ends with an error; and in fp32 throughout each rank would keep its
+own gradient in place of the mean of all. Here FSDP gathers the layer, in bf16, and reduces its gradient as any other's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch.distributed.fsdp import FSDPModule
+
+from videossr_verl.patches.hooks import replace_function
+
+
+def apply(model_module: ModuleType) -> None:
+    """Makes the fused forward of a module of verl.models.transformers gather the output layer through FSDP2."""
+    replace_function(model_module, "forward_with_torch_backend", _gathered)
+
+
+def _gathered(stock: Callable[..., Any]) -> Callable[..., Any]:
+    def forward_with_torch_backend(self: Any, *args: Any, **kwargs: Any) -> Any:
+        layer = self.lm_head
+        if not isinstance(layer, FSDPModule):
+            return stock(self, *args, **kwargs)
+        layer.unshard()
+        output = stock(self, *args, **kwargs)
+        # With a backward pass to come, FSDP frees it after the pass, when the gradient is reduced.
+        if not torch.is_grad_enabled():
+            layer.reshard()
+        return output
+
+    return forward_with_torch_backend

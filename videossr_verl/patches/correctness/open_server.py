@@ -1,0 +1,32 @@
+"""verl 0.9.1 lets each rollout server listen on its node's address, without a key, for whoever can reach the node.
+
+The run itself asks its servers through Ray. On one node all who may ask by HTTP (reward models, a router, Prometheus)
+are there too, so the server listens on the loopback device and is known by that address. With several nodes it stays
+reachable for the others: keep them in a network of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from videossr_verl.patches.hooks import replace_method
+
+LOOPBACK = "127.0.0.1"
+
+
+def apply(module: ModuleType) -> None:
+    """Repairs `verl.workers.rollout.vllm_rollout.vllm_async_server`."""
+    replace_method(module.vLLMHttpServer, "run_server", _wrap_run_server)
+
+
+def _wrap_run_server(stock: Callable[..., Any]) -> Callable[..., Any]:
+    async def run_server(self: Any, args: Any) -> None:
+        from videossr_verl.cluster.nodes import alive_nodes
+
+        if len(alive_nodes()) == 1:
+            self._server_address = LOOPBACK
+        await stock(self, args)
+
+    return run_server

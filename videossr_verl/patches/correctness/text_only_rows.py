@@ -1,0 +1,49 @@
+"""verl 0.9.1 with transformers 5.10: a Qwen2.5-VL micro batch without any picture ends the run.
+
+verl then shows the vision tower an empty picture, so that all FSDP ranks call it, but takes what it returns for a
+tensor. Rows of text alone are such batches, and so is what verl puts in the place of a group that was lost: without
+this repair one broken video costs the run.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import torch
+
+from videossr_verl.patches.hooks import replace_function
+
+Embeds = tuple[torch.Tensor, torch.Tensor | None]
+
+
+def apply(qwen2_vl: ModuleType) -> None:
+    """Gives verl's text-only branch the tensor it takes the vision tower's answer for."""
+
+    def wrap(stock: Callable[..., Embeds]) -> Callable[..., Embeds]:
+        @functools.wraps(stock)
+        def _get_input_embeds(
+            model: Any,
+            input_ids: torch.Tensor,
+            attention_mask: torch.Tensor | None = None,
+            pixel_values: torch.Tensor | None = None,
+            pixel_values_videos: torch.Tensor | None = None,
+            *grids: Any,
+            **named_grids: Any,
+        ) -> Embeds:
+            if pixel_values is None and pixel_values_videos is None:
+                model = _with_plain_vision(model, qwen2_vl.unpack_visual_output)
+            return stock(model, input_ids, attention_mask, pixel_values, pixel_values_videos, *grids, **named_grids)
+
+        return _get_input_embeds
+
+    replace_function(qwen2_vl, "_get_input_embeds", wrap)
+
+
+def _with_plain_vision(model: Any, unpack: Callable[[Any], tuple[torch.Tensor, Any]]) -> SimpleNamespace:
+    def visual(*args: Any, **kwargs: Any) -> torch.Tensor:
+        return unpack(model.visual(*args, **kwargs))[0]
+
+    return SimpleNamespace(config=model.config, get_input_embeddings=model.get_input_embeddings, visual=visual)

@@ -1,0 +1,97 @@
+"""verl 0.9.1: each rollout of a prompt runs the processor three times on the same videos, two times on the event loop.
+
+Once to build the prompt and, when the answer is there, once each for the reward and for the trainer's inputs.
+The videos and images are the same each time, and so is everything but the token ids.
+`prompt.shared_media` holds those of a prompt, and what the processor makes of them, for all rollouts of the prompt.
+Their frames travel to the rollout server once, through Ray's object store, and not once per rollout.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from videossr_verl.patches.hooks import replace_function, replace_method
+from videossr_verl.prompt.pixels import PromptPixels, raw_pixels
+from videossr_verl.prompt.shared_media import SharedVideos
+
+# These belong to the text, and the rest to the media.
+_OF_THE_TEXT = ("input_ids", "attention_mask")
+
+
+def apply_to_tokenizer(tokenizer_module: ModuleType) -> None:
+    """Makes `build_multimodal_processor_inputs` process shared videos once for each text, pixels left as bytes."""
+
+    def wrap(stock: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(stock)
+        def build_multimodal_processor_inputs(processor: Any, **inputs: Any) -> Any:
+            videos = inputs.get("videos")
+            alone = isinstance(videos, SharedVideos) and videos.are_all(inputs.get("images"))
+            if not alone or inputs.get("audio"):
+                return stock(processor, **inputs)
+            settings = inputs.get("mm_processor_kwargs")
+
+            def process() -> Any:
+                if settings:  # they may change the normalisation
+                    return stock(processor, **inputs)
+                return raw_pixels(processor, lambda flags: stock(processor, **inputs | {"mm_processor_kwargs": flags}))
+
+            others = {name: value for name, value in inputs.items() if name not in ("videos", "images")}
+            output = videos.processed(repr(sorted(others.items())), process)
+            return type(output)(dict(output))  # callers take keys out of theirs
+
+        return build_multimodal_processor_inputs
+
+    replace_function(tokenizer_module, "build_multimodal_processor_inputs", wrap)
+
+
+def apply_to_agent_loop(agent_loop: ModuleType) -> None:
+    """Makes the worker take the trainer's inputs from the prompt's processor call."""
+    replace_method(agent_loop.AgentLoopWorker, "_compute_multi_modal_inputs", _take_processed)
+
+
+def apply_to_llm_server(llm_server: ModuleType) -> None:
+    """Makes the client send shared videos by reference, which Ray resolves on the way."""
+    replace_method(llm_server.LLMServerClient, "generate", _send_reference)
+
+
+def _take_processed(stock: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    def _compute_multi_modal_inputs(self: Any, output: Any, input_ids: torch.Tensor) -> dict[str, Any]:
+        data = output.multi_modal_data or {}
+        videos = data.get("videos")
+        alone = isinstance(videos, SharedVideos) and videos.are_all(data.get("images")) and not data.get("audios")
+        processed = videos.any_processed() if alone else None
+        if processed is None:
+            return stock(self, output, input_ids)
+        inputs = {name: value for name, value in processed.items() if name not in _OF_THE_TEXT}
+        if (grids := inputs.get("image_grid_thw")) is not None:  # as stock does
+            inputs["images_seqlens"] = torch.repeat_interleave(grids[:, 1] * grids[:, 2], grids[:, 0])
+        return inputs
+
+    return _compute_multi_modal_inputs
+
+
+def _send_reference(stock: Callable[..., Any]) -> Callable[..., Any]:
+    async def generate(
+        self: Any, request_id: str, *, video_data: Any = None, image_data: Any = None, **kwargs: Any
+    ) -> Any:
+        if isinstance(video_data, SharedVideos) and video_data.are_all(image_data):
+            if self.config.actor_rollout_ref.rollout.name == "sglang":  # it takes the processor's output, not frames
+                kwargs["mm_processor_output"] = _normalised(kwargs.get("mm_processor_output"))
+            else:
+                video_data, image_data = await asyncio.to_thread(video_data.references)
+        return await stock(self, request_id, video_data=video_data, image_data=image_data, **kwargs)
+
+    return generate
+
+
+def _normalised(payloads: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+    def plain(value: Any) -> Any:
+        return value.normalised(value.patches) if isinstance(value, PromptPixels) else value
+
+    return payloads and [{name: plain(value) for name, value in payload.items()} for payload in payloads]

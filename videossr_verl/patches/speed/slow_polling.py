@@ -1,0 +1,31 @@
+"""verl 0.9.1: the trainer asks every 2 s whether all rollouts are there, so each step waits a second for nothing.
+
+The interval stands in the code and in no setting. Asking costs one small request to TransferQueue's controller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from videossr_verl.patches.hooks import replace_method
+
+POLL_INTERVAL = 0.2  # seconds
+
+
+def apply(replay_buffer: ModuleType) -> None:
+    """Makes the replay buffer sleep `POLL_INTERVAL` between two looks; what it tells others of its interval stays."""
+    replace_method(replay_buffer.ReplayBuffer, "_wait_for_next_poll", _sooner)
+
+
+def _sooner(stock: Callable[..., float]) -> Callable[..., float]:
+    def _wait_for_next_poll(self: Any, *args: Any) -> float:
+        interval = self.poll_interval
+        self.poll_interval = min(interval, POLL_INTERVAL)
+        try:
+            return stock(self, *args)
+        finally:
+            self.poll_interval = interval
+
+    return _wait_for_next_poll

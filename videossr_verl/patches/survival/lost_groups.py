@@ -1,0 +1,163 @@
+"""A video that vanishes or breaks costs its group of rollouts, which is counted; too many of them end the run.
+
+verl 0.9.1 leaves a group whose rollouts failed out of the update, and says so in the workers' logs only. Here each
+lost group comes with its videos and reason to the trainer: into the metrics, into `lost_groups.jsonl` in the run's
+folder, and into the message that a run ends with.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from videossr_verl.cluster.mailbox import open_mailbox
+from videossr_verl.errors import BadInput, MachineError
+from videossr_verl.patches.survival.causes import cause
+from videossr_verl.patches.survival.reward_errors import RewardError
+
+MAILBOX = "videossr_lost_groups"
+FILE = "lost_groups.jsonl"
+WINDOW = 10  # batches over which the share is taken
+SHOWN = 10  # groups in an error message
+
+
+class TooManyLostGroupsError(RuntimeError):
+    """The run cannot go on, because too few of its groups can be answered."""
+
+
+def reporting(stock: Callable[..., Any]) -> Callable[..., Any]:
+    """Of a rollout worker's `_run_agent_loop`: tells the trainer what could not be answered."""
+
+    async def _run_agent_loop(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await stock(self, *args, **kwargs)
+        except RewardError:  # no video is to blame
+            raise
+        except Exception as error:
+            await open_mailbox(MAILBOX).post.remote(_report(kwargs, error))
+            raise
+
+    return _run_agent_loop
+
+
+def _report(prompt: Mapping[str, Any], error: Exception) -> dict[str, Any]:
+    return {
+        "group": str(prompt["uid"]),
+        "validation": bool(prompt["trajectory"]["validate"]),
+        "videos": media_of(prompt["raw_prompt"]),
+        "reason": cause(error),
+    }
+
+
+def media_of(messages: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The files that a prompt names."""
+    contents = [message.get("content") for message in messages]
+    items = [item for content in contents if isinstance(content, list) for item in content if isinstance(item, dict)]
+    named = [item.get("video") or item.get("image") for item in items]
+    return sorted({name for name in named if isinstance(name, str)})
+
+
+class Ledger:
+    """The lost groups of one run.
+
+    Args:
+        folder: where `lost_groups.jsonl` is kept; a resumed run adds to it.
+        groups: of a batch.
+        max_share: of the groups of WINDOW batches that may be lost.
+    """
+
+    def __init__(self, folder: Path, groups: int, max_share: float) -> None:
+        self._file, self._groups, self._max_share = folder / FILE, groups, max_share
+        self._recent: deque[list[dict[str, Any]]] = deque(maxlen=WINDOW)
+        self._so_far = 0
+
+    def after_step(self, step: int, reports: list[dict[str, Any]]) -> dict[str, float]:
+        """Writes the step's losses down and returns its metrics; TooManyLostGroupsError above the limit."""
+        lost = self.write(step, reports)
+        training = [group for group in lost if not group["validation"]]
+        self._recent.append(training)
+        self._so_far += len(training)
+        recent = [group for batch in self._recent for group in batch]
+        share = len(recent) / (WINDOW * self._groups)
+        if share > self._max_share:
+            raise TooManyLostGroupsError(
+                f"{len(recent)} groups were lost within {len(self._recent)} steps, more than data.max_lost_share="
+                f"{self._max_share:g} of {WINDOW} batches: {self.told(recent)}"
+            )
+        return {
+            "training/lost_groups": len(training),
+            "training/lost_groups_so_far": self._so_far,
+            "training/lost_share": share,
+            "validation/lost_groups": len(lost) - len(training),
+        }
+
+    def write(self, step: int, reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """One line a group; its first rollout that failed tells why."""
+        lost = {report["group"]: report for report in reversed(reports)}
+        if lost:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            with self._file.open("a", encoding="utf-8") as file:
+                for group in lost.values():
+                    file.write(json.dumps({"step": step} | group, ensure_ascii=False) + "\n")
+        return list(lost.values())
+
+    def told(self, lost: list[dict[str, Any]]) -> str:
+        """The distinct reasons, shortened, and where all are."""
+        reasons = list(dict.fromkeys(group["reason"] for group in lost))
+        more = f" and {len(reasons) - SHOWN} more" if len(reasons) > SHOWN else ""
+        return f"{'; '.join(reasons[:SHOWN])}{more} (all in {self._file})"
+
+
+def max_lost_share(data: Mapping[str, Any]) -> float:
+    """`data.max_lost_share`; BadInput outside [0, 1]."""
+    share = data.get("max_lost_share", 0.05)
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise BadInput(f"data.max_lost_share is {share}, must be between 0 (none may be lost) and 1 (all may)")
+    return float(share)
+
+
+def _ledger(trainer: Any) -> Ledger:
+    if not hasattr(trainer, "_videossr_lost_groups"):
+        data, folder = trainer.config.data, Path(trainer.config.trainer.default_local_dir)
+        trainer._videossr_lost_groups = Ledger(folder, data.train_batch_size, max_lost_share(data))
+    return trainer._videossr_lost_groups
+
+
+def _take() -> list[dict[str, Any]]:
+    return ray.get(open_mailbox(MAILBOX).take.remote())
+
+
+def counting(stock: Callable[..., Any]) -> Callable[..., Any]:
+    """Of the trainer's `step`: the lost groups, counted and judged."""
+
+    def step(self: Any, metrics: dict[str, Any], timing_raw: dict[str, float]) -> Any:
+        batch = stock(self, metrics, timing_raw)
+        metrics.update(_ledger(self).after_step(self.global_steps, _take()))
+        return batch
+
+    return step
+
+
+def explaining(stock: Callable[..., None]) -> Callable[..., None]:
+    """Of the trainer's `fit`: what verl says of a batch without answers is only that there are none."""
+
+    def fit(self: Any, agent_loop_manager: Any) -> None:
+        box = open_mailbox(MAILBOX)  # it lives as long as the trainer
+        try:
+            stock(self, agent_loop_manager)
+        except MachineError:  # it says it all
+            raise
+        except Exception as error:
+            lost = _ledger(self).write(self.global_steps, ray.get(box.take.remote()))
+            if not lost:
+                raise
+            said = (str(error).strip() or type(error).__name__).splitlines()[-1]
+            told = _ledger(self).told(lost)
+            raise RuntimeError(f"{said} ({len(lost)} groups were lost in this step: {told})") from error
+
+    return fit

@@ -1,0 +1,73 @@
+"""The GPUs, their driver, and the CUDA and NCCL of torch."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+
+from videossr_verl.preflight.doctor.findings import Finding, failure, ok, warning
+
+ANSWER_SECONDS = 30.0
+OLDEST_DRIVER = {12: 525, 13: 580}  # CUDA's major version -> the driver's (NVIDIA's CUDA compatibility guide)
+WITHOUT = "on a machine without a GPU set VERL_PLATFORM=cpu"
+
+
+def check_gpus() -> Iterator[Finding]:
+    """None that torch can use is a failure, unequal ones are a warning."""
+    import torch
+
+    if os.environ.get("VERL_PLATFORM") == "cpu":
+        yield warning("GPU", "not used: VERL_PLATFORM=cpu", "unset it to train models of real size")
+        return
+    driver, cuda = _driver(), torch.version.cuda
+    if not torch.cuda.is_available():
+        yield _none(driver, cuda)
+        return
+    names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    memory = torch.cuda.get_device_properties(0).total_memory / 2**30
+    nccl = ".".join(map(str, torch.cuda.nccl.version()))
+    told = f"{len(names)} x {names[0]}, {memory:.0f} GiB; driver {driver or 'unknown'}"
+    told += f"; torch's CUDA {cuda}, NCCL {nccl}"
+    if len(set(names)) > 1:
+        yield warning("GPU", f"{told}; they differ", "give verl equal ones: the slowest sets the pace")
+    else:
+        yield ok("GPU", told)
+
+
+def _driver() -> str | None:
+    """Its version, as in "580.65.06"; None where nvidia-smi is missing, tells none or does not answer."""
+    ask = ("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
+    try:
+        told = subprocess.run(ask, capture_output=True, text=True, timeout=ANSWER_SECONDS).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    version = re.match(r"\d+(\.\d+)+", told)  # one line for each GPU, all the same
+    return version and version[0]
+
+
+def _none(driver: str | None, cuda: str | None) -> Finding:
+    """Why torch, built for `cuda`, can use no GPU."""
+    if cuda is None:
+        found = f"this torch is built without CUDA; driver {driver or 'unknown'}"
+        return failure("GPU", found, f"bash recipes/setup_gpu.sh; {WITHOUT}")
+    if driver is None:
+        found = f"torch (CUDA {cuda}) sees none, and nvidia-smi finds no driver"
+        return failure("GPU", found, f"install the driver, or start the container with --gpus all; {WITHOUT}")
+    oldest = OLDEST_DRIVER.get(int(cuda.split(".")[0]), 0)
+    if int(driver.split(".")[0]) < oldest:
+        found = f"driver {driver} is too old for torch's CUDA {cuda}"
+        return failure("GPU", found, f"install driver {oldest} or newer")
+    found = f"driver {driver} is there, but torch (CUDA {cuda}) cannot use it: {_reason()}"
+    return failure("GPU", found, "unset CUDA_VISIBLE_DEVICES where Ray starts, and see `nvidia-smi` and `dmesg`")
+
+
+def _reason() -> str:
+    import torch
+
+    try:
+        torch.cuda.init()
+    except Exception as error:
+        return str(error).split("\n")[0]
+    return "it shows no device"

@@ -1,0 +1,122 @@
+"""What a forward and backward pass keeps on a GPU, bytes: estimates.
+
+Counted from transformers' layers under bf16 with flash-attention: tests/preflight/memory/test_activations.py compares
+them with what torch's own accounting says of the real layers, and with what one rank took on an H200.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from videossr_verl.preflight.memory.parameters import Parameters
+from videossr_verl.preflight.memory.shapes import ModelShape
+
+_PIXEL = 4  # bytes of a patch's number: normalised on the GPU, in fp32, and there until its micro batch ends
+_FUSED_CHUNK = 512  # tokens that verl's fused kernel turns into logits at once
+_FUSED_COPIES = 5  # of a chunk's logits in fp32: softmax, one-hot, gradients
+_EAGER_ENTROPY = 12  # bytes a logit: fp32 logits, softmax and product
+
+
+@dataclass(frozen=True)
+class Load:
+    """What one GPU works on at once: tokens of the language model (its share, with Ulysses), patches of the tower."""
+
+    tokens: int
+    patches: int
+
+
+@dataclass(frozen=True)
+class Activations:
+    """Bytes: what stays during a micro batch, one layer at work, and the logits with what their loss needs."""
+
+    kept: int
+    layer: int
+    logits: int
+
+    @property
+    def peak(self) -> int:
+        """The most at any time: the loss, or the backward pass of the last layer."""
+        return self.kept + max(self.layer, self.logits)
+
+
+def saved_by_layer(shape: ModelShape) -> int:
+    """Bytes a token that one layer of the language model keeps for its backward pass, without checkpointing."""
+    text = shape.text
+    queries, keys = text.heads * text.head_dim, text.kv_heads * text.head_dim
+    norms = 2 * 8 * text.hidden  # input in fp32, and twice in bf16
+    # verl repeats Qwen2.5-VL's keys and values for every head; Qwen3-VL normalises queries and keys.
+    attention = 8 * queries if shape.family == "qwen2_5_vl" else 10 * (queries + keys)
+    if text.experts:
+        chosen = text.experts_per_token
+        mlp = 8 * chosen * text.expert_intermediate + 6 * chosen * text.hidden + 8 * text.experts
+    else:
+        mlp = 8 * text.intermediate
+    return norms + attention + mlp + 8 * text.heads + 4 * text.head_dim
+
+
+def working_in_layer(shape: ModelShape) -> int:
+    """Bytes a token of gradients that one layer's backward pass holds on top of what it kept."""
+    text = shape.text
+    if text.experts:
+        return 6 * text.experts_per_token * text.expert_intermediate + (2 + 4 * text.experts_per_token) * text.hidden
+    return 6 * text.intermediate + 2 * text.hidden
+
+
+def saved_by_block(shape: ModelShape) -> int:
+    """Bytes a patch that one block of the vision tower keeps for its backward pass."""
+    vision = shape.vision
+    return 31 * vision.hidden + (8 if shape.family == "qwen2_5_vl" else 4) * vision.intermediate
+
+
+def update_activations(
+    shape: ModelShape, parameters: Parameters, load: Load, *, checkpointing: bool, fused: bool, entropy: int
+) -> Activations:
+    """Of a forward and backward pass with a loss on log-probabilities.
+
+    Args:
+        fused: whether logits come chunk by chunk.
+        entropy: bytes a logit that its entropy needs (`entropy_bytes`).
+    """
+    text, vision = shape.text, shape.vision
+    token, patch = saved_by_layer(shape), saved_by_block(shape)
+    if checkpointing:
+        kept = load.tokens * 2 * text.hidden * text.layers + load.patches * 2 * vision.hidden * vision.depth
+        layer = max(load.tokens * (token + working_in_layer(shape)), load.patches * 2 * patch)
+    else:
+        kept = load.tokens * token * text.layers + load.patches * patch * vision.depth
+        layer = max(load.tokens * working_in_layer(shape), load.patches * patch)
+    kept += load.tokens * 8 * text.hidden  # the last norm and the loss's input
+    kept += load.tokens * 2 * text.hidden * vision.deepstack
+    kept += _pixels(shape, load)
+    return Activations(kept, layer, _logits(shape, parameters, load, fused, entropy, backward=True))
+
+
+def inference_activations(
+    shape: ModelShape, parameters: Parameters, load: Load, *, fused: bool, entropy: int
+) -> Activations:
+    """Of a forward pass alone, as for the old policy's and the reference's log-probabilities."""
+    text, vision = shape.text, shape.vision
+    kept = load.tokens * 4 * text.hidden + load.tokens * 2 * text.hidden * vision.deepstack + _pixels(shape, load)
+    wide = text.experts_per_token * (text.expert_intermediate * 3 + text.hidden) if text.experts else 0
+    layer = load.tokens * 2 * (4 * text.hidden + max(wide, 3 * text.intermediate))
+    tower = load.patches * 2 * (8 * vision.hidden + 3 * vision.intermediate)
+    return Activations(kept, max(layer, tower), _logits(shape, parameters, load, fused, entropy, backward=False))
+
+
+def entropy_bytes(*, wanted: bool, compiled: bool) -> int:
+    """Bytes a logit that an entropy needs: none where it is compiled to a sum that never writes its terms."""
+    return _EAGER_ENTROPY if wanted and not compiled else 0
+
+
+def _pixels(shape: ModelShape, load: Load) -> int:
+    return load.patches * shape.vision.patch_values * _PIXEL
+
+
+def _logits(shape: ModelShape, parameters: Parameters, load: Load, fused: bool, entropy: int, *, backward: bool) -> int:
+    if not fused:
+        # bf16; flash-attention's cross entropy writes the gradient in their place.
+        return load.tokens * shape.text.vocab * (2 + entropy)
+    chunk = min(load.tokens, _FUSED_CHUNK) * shape.text.vocab * (2 + 4 * _FUSED_COPIES)
+    # The output layer's weights in bf16, their gradient, and what a chunk adds to it.
+    weights = parameters.embedding * 2 * (3 if backward else 1)
+    return chunk + weights

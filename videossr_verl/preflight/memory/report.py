@@ -1,0 +1,121 @@
+"""A plan as a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from videossr_verl.preflight.memory.estimate import Plan
+from videossr_verl.preflight.memory.gpus import GIB
+from videossr_verl.preflight.memory.run_settings import MicroBatch
+from videossr_verl.preflight.memory.verdict import notes
+
+_CAVEAT = """\
+Weights, gradients, optimizer and cached tokens are exact; the rest are estimates. Of two models one rank of the trainer
+was measured on an H200 and came within 7 % (recipes/README.md); vLLM was not. torch's allocator reserves up to a tenth
+more than an update needs: leave a tenth free."""
+
+
+def report(plan: Plan) -> str:
+    """The whole plan: model, prompts, each GPU phase by phase, vLLM, host memory, notes."""
+    parts = [_model(plan), _batch(plan), _phases(plan), _rollout(plan), _host(plan)]
+    said = "".join(f"\nnote: {note}" for note in notes(plan))
+    return "\n\n".join(parts) + f"\n\n{_CAVEAT}{said}\n"
+
+
+def summary(plan: Plan) -> str:
+    """One line for a run that nothing is wrong with."""
+    most, memory = plan.host.most, plan.node_memory
+    on_gpu = f"it fits: at most {plan.peak.total / plan.gpu.memory:.0%} of each {plan.gpu.name}"
+    if memory is None:
+        return f"{on_gpu}, on nodes with more than {most / GIB:,.0f} GiB of memory"
+    return f"{on_gpu} and {most / memory:.0%} of a node's memory"
+
+
+def machines(plan: Plan) -> str:
+    """The nodes and GPUs that the run asks for."""
+    run, more = plan.run, plan.run.answering
+    trained_on = f"{run.nodes} x {run.gpus_per_node} {plan.gpu.name}"
+    return f"{trained_on} and {more.nodes} x {more.gpus_per_node} that only answer" if more else trained_on
+
+
+def _model(plan: Plan) -> str:
+    run, parameters = plan.run, plan.parameters
+    trained = f"{_billions(parameters.trained)} trained"
+    if run.lora:
+        trained += f" (LoRA of rank {run.lora.rank})"
+    return (
+        f"{plan.shape.name} on {machines(plan)} ({_gib(plan.gpu.memory)} GiB each)\n"
+        f"parameters   {_billions(parameters.total)}: language {_billions(parameters.language)}, "
+        f"vision {_billions(parameters.vision)}; {trained}"
+    )
+
+
+def _batch(plan: Plan) -> str:
+    run, typical, longest = plan.run, plan.prompts.typical, plan.prompts.longest
+    answers = run.prompts * run.rollouts
+    how = "counted" if plan.prompts.counted else "estimated"
+    return (
+        f"prompts      {plan.prompts.source}: {typical.tokens:,} tokens, {typical.vision_tokens:,} of them vision\n"
+        f"             longest {longest.tokens:,} ({how}) of {run.prompt_length:,} allowed\n"
+        f"a step       {run.prompts} prompts x {run.rollouts} answers of at most {run.answer_length:,}: "
+        f"{answers * (typical.tokens + run.answer_length) / 1e6:.2f} M tokens at most\n"
+        f"micro batch  update {_micro(run.update)}, log-probs {_micro(run.log_prob)}; worst case "
+        f"{plan.longest_sample:,} tokens a sample, {'packed' if run.remove_padding else 'padded'}"
+    )
+
+
+def _phases(plan: Plan) -> str:
+    """Rows are parts, columns phases, GiB on one GPU."""
+    parts = list(dict.fromkeys(name for phase in plan.phases for name in phase.parts))
+    rows = [["GiB on a GPU", *(phase.name for phase in plan.phases)]]
+    for part in parts:
+        sizes = [phase.parts.get(part, 0) for phase in plan.phases]
+        if any(sizes):
+            rows.append([part, *(_gib(size) if size else "-" for size in sizes)])
+    rows.append(["total", *(_gib(phase.total) for phase in plan.phases)])
+    rows.append([f"of {_gib(plan.gpu.memory)}", *(f"{phase.total / plan.gpu.memory:.0%}" for phase in plan.phases)])
+    return _table(rows)
+
+
+def _rollout(plan: Plan) -> str:
+    rollout, run = plan.rollout, plan.run
+    whole = rollout.cache_tokens // plan.longest_sample
+    typical = rollout.cache_tokens // (plan.prompts.typical.tokens + run.answer_length)
+    return (
+        f"vLLM         TP {run.rollout.tensor_parallel}, {_gib(rollout.budget)} GiB: weights {_gib(rollout.weights)}, "
+        f"working {_gib(rollout.working)}, KV cache {_gib(rollout.cache)}\n"
+        f"             {rollout.cache_tokens:,} tokens of {rollout.token_bytes / 1024:.0f} KiB: {whole:,} of the "
+        f"longest samples at once, {typical:,} typical ones"
+    )
+
+
+def _host(plan: Plan) -> str:
+    host = plan.host
+    said = ", ".join(f"{name} {_gib(size)}" for name, size in host.parts.items() if size)
+    has = f" of {_gib(plan.node_memory)}" if plan.node_memory else ""
+    return (
+        f"host memory  {_gib(host.lasting)} GiB{has} a node: {said}\n"
+        f"             {_gib(host.loading)} GiB on the first one while the checkpoint is read"
+    )
+
+
+def _micro(micro: MicroBatch) -> str:
+    return f"{micro.samples} samples" if micro.samples is not None else f"{micro.tokens:,} tokens"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if cell is row[0] else cell.rjust(width) for cell, width in zip(row, widths, strict=True)
+        )
+        for row in rows
+    )
+
+
+def _gib(size: int) -> str:
+    return f"{size / GIB:.1f}"
+
+
+def _billions(count: int) -> str:
+    return f"{count / 1e9:.2f} B" if count >= 1e7 else f"{count / 1e6:.2f} M"

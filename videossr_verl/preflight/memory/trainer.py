@@ -1,0 +1,119 @@
+"""What the trainer keeps on each GPU under FSDP2: exact for weights, gradients and optimizer, else estimates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from videossr_verl.preflight.memory.activations import (
+    Activations,
+    Load,
+    entropy_bytes,
+    inference_activations,
+    update_activations,
+)
+from videossr_verl.preflight.memory.gpus import GIB
+from videossr_verl.preflight.memory.parameters import Parameters
+from videossr_verl.preflight.memory.prompts import Prompt
+from videossr_verl.preflight.memory.run_settings import Engine, MicroBatch, Run
+from videossr_verl.preflight.memory.shapes import ModelShape
+
+# A process's CUDA context, NCCL's buffers, cuBLAS's workspace and what the allocator cannot use: an estimate.
+TRAINER_OVERHEAD = 2 * GIB
+_MOMENTS = 2  # Adam's
+_REDUCED = 4  # bytes of a gradient while ranks add it up
+
+
+@dataclass(frozen=True)
+class State:
+    """Bytes of one GPU's share that last: weights, their gradients, Adam's moments."""
+
+    weights: int
+    gradients: int
+    optimizer: int
+
+    @property
+    def total(self) -> int:
+        """All three."""
+        return self.weights + self.gradients + self.optimizer
+
+
+def shard_count(engine: Engine, gpus: int) -> int:
+    """GPUs that share one copy of the model."""
+    return gpus if engine.fsdp_size < 1 else min(engine.fsdp_size, gpus)
+
+
+def trained_state(parameters: Parameters, engine: Engine, gpus: int) -> State:
+    """One GPU's share of a trained model, wherever it waits."""
+    shards, bytes_each = shard_count(engine, gpus), engine.stored
+    trained = -(-parameters.trained // shards) * bytes_each
+    return State(-(-parameters.total // shards) * bytes_each, trained, _MOMENTS * trained)
+
+
+def on_gpu_while_idle(state: State, engine: Engine) -> State:
+    """What of it stays on the GPU while the trainer does not train: gradients never do."""
+    if engine.always_offloaded:
+        return State(0, 0, 0)
+    return State(
+        0 if engine.param_offload else state.weights,
+        0,
+        0 if engine.optimizer_offload else state.optimizer,
+    )
+
+
+def on_gpu_in_update(state: State, engine: Engine) -> State:
+    """What of it is on the GPU in an update: all, as verl fetches what it offloaded; none under FSDP2's own policy."""
+    return State(0, 0, 0) if engine.always_offloaded else state
+
+
+def optimizer_step_bytes(state: State, engine: Engine) -> int:
+    """Adam's temporary copy: the square roots of all its second moments at once."""
+    return 0 if engine.always_offloaded else state.gradients
+
+
+def gathered(shape: ModelShape, parameters: Parameters, engine: Engine, *, training: bool) -> int:
+    """Whole parameters on each GPU: the root, and a layer with the next one; in training also the layer's gradients."""
+    text_tied = shape.text.tied
+    pair = parameters.layer + (parameters.layer if text_tied else max(parameters.layer, parameters.embedding))
+    if not engine.reshard:
+        pair = parameters.total - parameters.root
+    whole = (parameters.root + pair) * engine.gathered
+    if not training:
+        return whole
+    largest = parameters.layer if text_tied else max(parameters.layer, parameters.embedding)
+    share = parameters.trained / parameters.total
+    return whole + int(share * (largest * (engine.gathered + _REDUCED) + parameters.root * engine.gathered))
+
+
+def load(run: Run, micro: MicroBatch, prompt: Prompt) -> Load:
+    """The largest micro batch of one GPU: full of the longest prompts with answers of the longest length."""
+    longest = prompt.tokens + run.answer_length
+    if micro.samples is None:
+        # verl lets every GPU of a Ulysses group bring its limit; a sample is never cut.
+        tokens = max(micro.tokens * run.sequence_parallel, longest)
+        samples = tokens / longest
+    else:
+        samples, tokens = micro.samples, micro.samples * longest
+    return Load(-(-tokens // run.sequence_parallel), int(samples * prompt.patches))
+
+
+def update_of(run: Run, shape: ModelShape, parameters: Parameters, prompt: Prompt) -> Activations:
+    """The forward and backward pass of an update."""
+    entropy = entropy_bytes(wanted=run.entropy_in_update, compiled=run.compiled_entropy)
+    return update_activations(
+        shape,
+        parameters,
+        load(run, run.update, prompt),
+        checkpointing=run.checkpointing,
+        fused=run.fused is not None,
+        entropy=entropy,
+    )
+
+
+def log_probs_of(run: Run, shape: ModelShape, parameters: Parameters, prompt: Prompt) -> Activations:
+    """The larger of the forward passes for the old policy, which gives its entropy too, and for the reference."""
+    fused = run.fused is not None
+    entropy = entropy_bytes(wanted=True, compiled=run.compiled_entropy)
+    old = inference_activations(shape, parameters, load(run, run.log_prob, prompt), fused=fused, entropy=entropy)
+    micro = run.reference_log_prob
+    reference = inference_activations(shape, parameters, load(run, micro, prompt), fused=fused, entropy=0)
+    return max(old, reference, key=lambda activations: activations.peak) if run.reference else old

@@ -1,0 +1,167 @@
+"""How long a prompt is, in tokens, without decoding a single frame.
+
+A dataset row tells the size and the number of frames of every video, so the number of vision tokens is
+arithmetic, and the text around them (Qwen3-VL writes `<1.5 seconds>` before every frame pair) comes from the
+processor's own code. The result equals the length of the `input_ids` which the processor returns for the
+rendered frames.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from videossr_verl.errors import BadInput
+from videossr_verl.video.metadata import video_metadata
+from videossr_verl.video.missing_platform import check_torchvision
+from videossr_verl.video.size import target_size
+from videossr_verl.video.specs import ImageSpec, VideoSpec
+
+Items = Sequence[Mapping[str, Any]]  # messages, videos or images of a row
+
+
+def load_processor(model: str) -> Any:
+    """The processor of a model folder (or hub name). BadInput if it has none that handles videos."""
+    check_torchvision()
+    from transformers import AutoProcessor
+
+    try:
+        processor = AutoProcessor.from_pretrained(model)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"no processor can be loaded from model '{model}': {str(error).splitlines()[0]}") from error
+    if not hasattr(processor, "video_processor"):
+        raise BadInput(
+            f"model '{model}' has no video processor; give a Qwen2.5-VL or Qwen3-VL folder that holds "
+            "preprocessor_config.json and the tokenizer"
+        )
+    return processor
+
+
+def patch_factor(processor: Any) -> int:
+    """Height and width of a rendered frame are multiples of this: 28 for Qwen2.5-VL, 32 for Qwen3-VL."""
+    return processor.video_processor.patch_size * processor.video_processor.merge_size
+
+
+class PromptTokenCounter:
+    """Counts the tokens of prompts for one processor.
+
+    Attributes:
+        key: name of this way to count, e.g. "Qwen3VLProcessor-32-1f0c9a7e". Two processors share it only if class,
+            patch factor, pixel limits, chat template and tokenizer are the same, so a stored count is never used
+            for another model.
+    """
+
+    def __init__(self, processor: Any, chat_template_kwargs: Mapping[str, Any] | None = None) -> None:
+        """Takes a processor of Qwen2.5-VL or Qwen3-VL (transformers 5) and extra arguments for its chat
+        template.
+        """
+        self.processor = processor
+        self.chat_template_kwargs = dict(chat_template_kwargs or {})
+        limits = [
+            [media.temporal_patch_size, media.do_resize, media.size["shortest_edge"], media.size["longest_edge"]]
+            for media in (processor.video_processor, processor.image_processor)
+        ]
+        tokenizer = processor.tokenizer.backend_tokenizer.to_str()
+        state = [processor.chat_template, self.chat_template_kwargs, tokenizer, *limits]
+        digest = blake2b(json.dumps(state, sort_keys=True, default=str).encode(), digest_size=4).hexdigest()
+        self.key = f"{type(processor).__name__}-{patch_factor(processor)}-{digest}"
+
+    def row_key(self, prompt: Items, videos: Items, images: Items = ()) -> str:
+        """The key inside a row's `extra_info.num_prompt_tokens`, so that no count outlives what was counted."""
+        return f"{self.key}-{content_digest(prompt, videos, images)}"
+
+    def count(self, prompt: Items, videos: Items, images: Items = ()) -> int:
+        """Number of tokens of a row's prompt, equal to `len(processor(text, videos, ...)["input_ids"][0])`.
+
+        Args:
+            prompt: the row's messages; each `<video>` in a text stands for the next video, each `<image>` for the
+                next image.
+            videos: the row's N videos (`VideoSpec.to_row`).
+            images: the row's images (`ImageSpec.to_row`).
+
+        Raises:
+            ValueError: the numbers of places and of media differ.
+        """
+        videos, images = [VideoSpec.from_row(v) for v in videos], [ImageSpec.from_row(i) for i in images]
+        messages = [{"role": m["role"], "content": content_parts(m["content"])} for m in prompt]
+        for kind, specs in (("video", videos), ("image", images)):
+            places = sum(part["type"] == kind for m in messages for part in m["content"])
+            if places != len(specs):
+                raise ValueError(f"the prompt has {places} <{kind}> places for {len(specs)} {kind}s")
+        text = self.processor.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True, **self.chat_template_kwargs
+        )
+        hidden = sum(_image_tokens(self.processor, spec) - 1 for spec in images)
+        expanded = []
+        for spec in videos:
+            steps, tokens_per_step = _grid(self.processor, spec)
+            expanded.append(_expand_one_token_per_step(self.processor, spec, steps))
+            hidden += steps * (tokens_per_step - 1)
+        if expanded or images:
+            one_token = [self.processor.image_token] * len(images)
+            (text,), _ = self.processor.get_text_with_replacements([text], one_token, expanded, [])
+        return len(self.processor.tokenizer(text)["input_ids"]) + hidden
+
+
+def content_digest(prompt: Items, videos: Items, images: Items) -> str:
+    """8 hex digits of all that a prompt's length depends on, but for the processor."""
+    sizes = ("height", "width", "min_pixels", "max_pixels")
+    counted = [
+        [[message["role"], message["content"]] for message in prompt],
+        [[*(video[name] for name in sizes), list(video["clock"])] for video in videos],
+        [[image[name] for name in sizes] for image in images],
+    ]
+    return blake2b(json.dumps(counted).encode(), digest_size=4).hexdigest()
+
+
+def content_parts(text: str) -> list[dict[str, str]]:
+    """`<video>` and `<image>` places and the texts between them, as verl's dataset splits a message."""
+    kinds = {"<video>": "video", "<image>": "image"}
+    pieces = re.split("(<video>|<image>)", text)
+    return [{"type": kinds[piece]} if piece in kinds else {"type": "text", "text": piece} for piece in pieces if piece]
+
+
+def _image_tokens(processor: Any, image: ImageSpec) -> int:
+    """Vision tokens of a rendered image."""
+    ip = processor.image_processor
+    factor = patch_factor(processor)
+    height, width = target_size(image.height, image.width, image.min_pixels, image.max_pixels, factor)
+    if ip.do_resize:
+        limits = {"min_pixels": ip.size["shortest_edge"], "max_pixels": ip.size["longest_edge"]}
+        smart_resize = sys.modules[type(ip).__module__].smart_resize
+        height, width = smart_resize(height=height, width=width, factor=factor, **limits)
+    return height * width // factor**2
+
+
+def _grid(processor: Any, video: VideoSpec) -> tuple[int, int]:
+    """Temporal steps of a rendered video, and the vision tokens of one step."""
+    vp = processor.video_processor
+    factor, frames = patch_factor(processor), len(video.times)
+    height, width = target_size(video.height, video.width, video.min_pixels, video.max_pixels, factor)
+    if vp.do_resize:  # the processor's own limits come on top of ours
+        limits = {"min_pixels": vp.size["shortest_edge"], "max_pixels": vp.size["longest_edge"]}
+        smart_resize = sys.modules[type(vp).__module__].smart_resize
+        if type(vp).__name__ == "Qwen3VLVideoProcessor":  # its limits are for T * H * W
+            limits |= {"num_frames": frames, "temporal_factor": vp.temporal_patch_size}
+        height, width = smart_resize(height=height, width=width, factor=factor, **limits)
+    return -(-frames // vp.temporal_patch_size), height * width // factor**2
+
+
+def _expand_one_token_per_step(processor: Any, video: VideoSpec, steps: int) -> str:
+    """The processor's text for a video, with one vision token per temporal step: short, and it tokenizes
+    alike.
+    """
+    from transformers.video_utils import VideoMetadata
+
+    merge = processor.video_processor.merge_size
+    inputs = {
+        "video_grid_thw": np.array([[steps, merge, merge]]),
+        "video_metadata": [VideoMetadata(**video_metadata(video.clock))],
+    }
+    return processor.replace_video_token(inputs, 0)

@@ -1,0 +1,68 @@
+"""What the folder that `videossr build` wrote holds, and says about itself."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from videossr_verl.errors import BadInput
+from videossr_verl.files.json_text import read_object
+from videossr_verl.files.parquet_files import read_parquet
+from videossr_verl.rows.built_here import was_built
+from videossr_verl.rows.check import check_rows, is_pretext
+
+MAX_DESCRIPTION = 2**24  # bytes of a dataset.json; they are some kilobytes
+_AT_ONCE = 1000  # rows
+
+
+def stored_data_root(folder: str | Path) -> str:
+    """The folder that the rows' video paths are relative to, as dataset.json tells it.
+
+    It is believed where it lies in the dataset's own folder, or where this user built the dataset here from it: a
+    dataset from elsewhere could name any folder, and have its videos shown or sent away.
+
+    Raises:
+        BadInput: dataset.json does not tell it, or is not believed.
+    """
+    file = Path(folder) / "dataset.json"
+    try:
+        with open(file, encoding="utf-8") as text:
+            root = os.fspath(read_object(text.read(MAX_DESCRIPTION + 1), MAX_DESCRIPTION)["data_root"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"'{file}' does not tell the data root; give --data-root") from error
+    own = Path(os.path.realpath(root)).is_relative_to(os.path.realpath(folder))
+    if not own and not was_built(folder, root):
+        raise BadInput(
+            f"'{file}' names the data root '{root}', but this user did not build this dataset in this folder: "
+            "give --data-root, the folder of the videos that it may show"
+        )
+    return root
+
+
+def read_rows(file: str | Path) -> list[dict[str, Any]]:
+    """The rows of a parquet file of this package, maybe none, each looked through.
+
+    Raises:
+        BadInput: it is missing, damaged or another's, or a row is not as builds make them.
+    """
+    try:
+        table = read_parquet(file)
+    except FileNotFoundError:
+        raise BadInput(f"'{file}' does not exist; make it with videossr build or videossr viubench build") from None
+    except BadInput:
+        raise
+    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
+        raise BadInput(f"'{file}' cannot be read as parquet: {str(error).splitlines()[0]}") from error
+    rows: list[dict[str, Any]] = []
+    batches = table.to_batches(_AT_ONCE)
+    for batch in tqdm(batches, "checking rows", unit=f" x {_AT_ONCE} rows", delay=3):
+        more = [{"images": None} | row for row in batch.to_pylist()]
+        if not all(is_pretext(row.get("data_source")) for row in more):
+            raise BadInput(f"'{file}' holds rows that are not of this package: build it with videossr build")
+        start = len(rows)
+        check_rows(enumerate(more, start), lambda place: f"row {place} of '{file}'")
+        rows += [row | {"images": row["images"] or []} for row in more]
+    return rows

@@ -1,0 +1,148 @@
+"""One video -> its samples: decodes what the tasks' clips need once, then draws all samples of all tasks from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from videossr_verl.tasks import get_task
+from videossr_verl.tasks.clip import Clip, ClipSettings, sample_clip
+from videossr_verl.tasks.contract import CannotDraw
+from videossr_verl.tasks.embedding_cache import cached_embeddings
+from videossr_verl.tasks.presets import Subset
+from videossr_verl.tasks.seeds import digest, rng, sample_seed
+from videossr_verl.video.decode import decode
+from videossr_verl.video.probe import VideoInfo, VideoRejected
+from videossr_verl.video.probe_record import Failure, failure_of, load_info
+from videossr_verl.video.size import FACTORS, target_size
+
+# So many draws fail before any succeeds: this clip cannot carry the task.
+GIVE_UP_AFTER = 3
+
+
+@dataclass(frozen=True)
+class DrawSettings:
+    """All that a sample depends on beside the video and its index.
+
+    Attributes:
+        seed: of the dataset.
+        subsets: by name.
+        embeddings: what each embedding that a task asks for is (see `describe_embedding`), by name.
+        embedding_folder: where embeddings are kept, None: nowhere; no sample depends on it.
+    """
+
+    seed: int
+    subsets: Mapping[str, Subset]
+    embeddings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    embedding_folder: str | None = None
+
+
+def draw_samples(
+    path: str,
+    video: str,
+    info: dict[str, Any],
+    settings: DrawSettings,
+    counts: Mapping[str, int],
+    other: tuple[str, dict[str, Any]] | None = None,
+) -> dict[str, Any] | Failure:
+    """Runs in a worker: `counts` samples of each subset from one video.
+
+    Args:
+        path: where the file is now.
+        video: its path in the rows, relative to the data root.
+        info: what `probe_one` gave for it.
+        other: (video, info) of another video, for changes that borrow frames.
+    Returns:
+        JSON data: subset -> for each index the sample or {"cannot": why}; or why the video cannot be used.
+    """
+    whole, whole_other = load_info(info, path), load_info(other[1], other[0]) if other else None
+    wanted = {name: subset.clip for name, subset in settings.subsets.items()}
+    clips = {cut: cut_clip(whole, video, cut) for cut in dict.fromkeys(wanted.values())}
+    needed = [clips[cut] for cut in dict.fromkeys(wanted[name] for name in counts)]
+    try:
+        if not any(isinstance(clip, Clip) for clip in clips.values()):
+            raise next(iter(clips.values()))
+        frames = decode_clips(path, [clip for clip in needed if isinstance(clip, Clip)])
+    except VideoRejected as error:
+        return failure_of(error, path, video)
+    drawn = {}
+    for name, count in sorted(counts.items()):
+        clip = clips[wanted[name]]
+        if isinstance(clip, VideoRejected):
+            why = failure_of(clip, path, video)
+            drawn[name] = [{"cannot": why.detail, "reason": why.reason}] * count
+            continue
+        other_clip = cut_clip(whole_other, other[0], wanted[name]) if other else None
+        partner = other_clip if isinstance(other_clip, Clip) else None
+        drawn[name] = draw_subset(name, count, clip, partner, frames[clip], settings)
+    return drawn
+
+
+def cut_clip(info: VideoInfo, video: str, settings: ClipSettings) -> Clip | VideoRejected:
+    """The clip, of a shape that both families of models can be shown, or why there is none."""
+    try:
+        clip = sample_clip(info, video, settings)
+        for factor in FACTORS:
+            target_size(clip.height, clip.width, clip.min_pixels, clip.max_pixels, factor)
+        return clip
+    except VideoRejected as error:
+        return error
+
+
+def decode_clips(path: str, clips: Sequence[Clip]) -> dict[Clip, np.ndarray]:
+    """The frames of each clip, read-only: a task that changes them would change the next sample."""
+    by_size: dict[tuple[tuple[int, int], str], list[Clip]] = {}
+    for clip in clips:
+        # Changes are judged at the first family's size.
+        size = target_size(clip.height, clip.width, clip.min_pixels, clip.max_pixels, FACTORS[0])
+        by_size.setdefault((size, clip.decoder), []).append(clip)
+    frames = {}
+    for (size, decoder), group in by_size.items():
+        times = sorted({time for clip in group for time in clip.times})
+        decoded = decode(path, times, size, decoder)
+        for clip in group:
+            chosen = np.searchsorted(times, clip.times)
+            frames[clip] = decoded if len(chosen) == len(times) else decoded[chosen]
+            frames[clip].setflags(write=False)
+    return frames
+
+
+def draw_subset(
+    name: str, count: int, clip: Clip, other: Clip | None, frames: np.ndarray, settings: DrawSettings
+) -> list[dict[str, Any]]:
+    """`count` samples of the subset `name` from the clip and its frames, or for each why there is none."""
+    subset = settings.subsets[name]
+    module, difficulty, knobs = get_task(subset.task), subset.difficulty, asdict(subset.difficulty)
+    cut = {knob: value for knob, value in asdict(subset.clip).items() if knob != "decoder"}  # it asks nothing else
+    extras = {}
+    if (embedding := getattr(difficulty, "embedding", None)) is not None:
+        what, folder = settings.embeddings[embedding], settings.embedding_folder
+        extras["embeddings"] = cached_embeddings(folder, clip, frames, embedding, what)
+    drawn: list[dict[str, Any]] = []
+    for index in range(count):
+        if index >= GIVE_UP_AFTER and all("cannot" in sample for sample in drawn):
+            return drawn + [drawn[-1]] * (count - index)
+        seed = sample_seed(settings.seed, clip.content_id, name, knobs | {"clip": cut}, index)
+        try:
+            sample = module.draw(clip, frames, difficulty, rng(seed), other, **extras)
+        except CannotDraw as error:
+            drawn.append({"cannot": str(error), "reason": error.reason})
+            continue
+        videos, images = ([spec.to_row() for spec in specs] for specs in (sample.videos, sample.images))
+        drawn.append(
+            {
+                "task": subset.task,
+                "question": sample.question,
+                "videos": videos,
+                "images": images,
+                "answer": sample.answer,
+                "details": dict(sample.details),
+                "knobs": knobs | {"num_frames": len(clip.times)},
+                "seed": seed,
+                "hash": digest(sample.question, videos, images),
+            }
+        )
+    return drawn

@@ -1,0 +1,1 @@
+"""What tasks do to frames, and what they look for in them."""

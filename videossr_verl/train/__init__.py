@@ -1,0 +1,1 @@
+"""verl's side: the data set, the reward hook and the Hydra configs that a run names."""

@@ -1,0 +1,28 @@
+"""verl's custom reward function: `reward_fns.compute_score`, which also reports the rewards of drawn samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import reward_fns
+from videossr_verl.rows.check import DATA_SOURCE_PREFIX
+
+MAILBOX = "videossr_rewards_of_drawn_samples"  # of (number of the draw, reward, chance)
+
+
+def compute_score(
+    data_source: str,
+    solution_str: str,
+    ground_truth: Any,
+    extra_info: Mapping[str, Any] | None = None,
+    **kwargs: Any,
+) -> dict[str, Any]:
+    """As `reward_fns.compute_score`; a row with the number of its draw in `extra_info.draw` is reported."""
+    result = reward_fns.compute_score(data_source, solution_str, ground_truth, extra_info, **kwargs)
+    draw = (extra_info or {}).get("draw")
+    if draw is not None and data_source.startswith(DATA_SOURCE_PREFIX):  # the field may mean anything in other rows
+        from videossr_verl.cluster.mailbox import post
+
+        post(MAILBOX, (int(draw), result["score"], result["chance"]))
+    return result

@@ -1,0 +1,101 @@
+"""What a row of a data set may ask for. Rows may come from anywhere, so each is read through these checks first:
+a few bytes must not make training, which renders rows in its own processes, take all memory or time.
+
+All raise VideoRejected(bad_row), which names the row's video.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from numbers import Integral, Real
+from typing import Any
+
+from videossr_verl.files.json_text import read_object
+from videossr_verl.video.container import MAX_PIXELS, MAX_SIDE
+from videossr_verl.video.decode import DECODERS, DEFAULT_DECODER
+from videossr_verl.video.frame_index import MAX_DURATION
+from videossr_verl.video.rejected import RejectReason, VideoRejected
+
+MAX_NAME = 4096  # bytes of a video's path, as on Linux
+MAX_TIMES = 4096  # frames of one video in a prompt
+MAX_PROMPT_PIXELS = 2**27  # of all frames of a prompt after the resize: 512 of 512 x 512, some 65,000 tokens
+
+
+def read_name(row: Mapping[str, Any], key: str = "video") -> str:
+    """The path of a file below the data root; whether it is there is not looked at."""
+    name = row.get(key)
+    if not isinstance(name, str) or not name:
+        raise _bad_row("?", f"names its file by {name!r}, which is no path")
+    if "\0" in name or len(name.encode(errors="replace")) > MAX_NAME or name != name.encode(errors="replace").decode():
+        raise _bad_row(name, f"is no path: it has a null character, no UTF-8, or more than {MAX_NAME} bytes")
+    if "://" in name:
+        raise _bad_row(name, "is a network address; rows may only name files below the data root")
+    return name
+
+
+def read_times(row: Mapping[str, Any], key: str, video: str) -> tuple[float, ...]:
+    """T seconds, finite, from 0 to MAX_DURATION."""
+    times = row.get(key)
+    if not isinstance(times, Sequence) or isinstance(times, str) or not 1 <= len(times) <= MAX_TIMES:
+        count = len(times) if isinstance(times, Sequence) else "none"
+        raise _bad_row(video, f"must have 1 to {MAX_TIMES} values in {key}, and has {count}")
+    for time in times:
+        if not isinstance(time, Real) or not 0 <= time <= MAX_DURATION:
+            raise _bad_row(video, f"has {time!r} in {key}, which must be seconds from 0 to {MAX_DURATION:g}")
+    return tuple(map(float, times))
+
+
+def read_decoder(row: Mapping[str, Any], video: str) -> str:
+    """What the build decoded with."""
+    decoder = row.get("decoder") or DEFAULT_DECODER
+    if not isinstance(decoder, str) or decoder not in DECODERS:
+        raise _bad_row(video, f"names the decoder {decoder!r}; known ones: {', '.join(DECODERS)}")
+    return decoder
+
+
+def read_sizes(row: Mapping[str, Any], video: str) -> dict[str, int]:
+    """width, height, min_pixels, max_pixels."""
+    sizes = {name: row.get(name) for name in ("width", "height", "min_pixels", "max_pixels")}
+    for name, value in sizes.items():
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+            raise _bad_row(video, f"has {name} {value!r}, which must be a whole number above 0")
+    if max(sizes["width"], sizes["height"]) > MAX_SIDE or sizes["width"] * sizes["height"] > MAX_PIXELS:
+        told = f"has pictures of {sizes['width']}x{sizes['height']}; the limit is {MAX_PIXELS} pixels, and {MAX_SIDE} "
+        raise _bad_row(video, f"{told}for a side")
+    if sizes["min_pixels"] > sizes["max_pixels"]:
+        raise _bad_row(video, f"has min_pixels {sizes['min_pixels']} above max_pixels {sizes['max_pixels']}")
+    return {name: int(value) for name, value in sizes.items()}
+
+
+def read_transform(row: Mapping[str, Any], video: str) -> dict[str, Any]:
+    """The change as JSON data; path, times and size of a "source" in it are checked, the rest by the task."""
+    try:
+        transform = read_object(row.get("transform"))
+    except ValueError as error:
+        raise _bad_row(video, f"has a transform that is {error}") from error
+    if source := transform.get("source"):
+        if not isinstance(source, dict):
+            raise _bad_row(video, "has a transform whose source is no JSON object")
+        read_times(source, "times", read_name(source))
+        read_sizes({**row, "width": source.get("width"), "height": source.get("height")}, video)
+    return transform
+
+
+def check_clock(video: str, times: Sequence[float], clock: Sequence[float]) -> None:
+    """As many values as times, two at least, and none earlier than the one before."""
+    if len(clock) != len(times) or len(times) < 2 or any(b < a for a, b in pairwise(clock)):
+        raise _bad_row(video, f"has a clock of {len(clock)} values for {len(times)} times, or one that runs backwards")
+
+
+def check_prompt_pixels(video: str, shown: Sequence[tuple[int, int, int]]) -> None:
+    """(T, H, W) of each video of a prompt, images as T = 1: one picture and all of them together are limited."""
+    pixels = sum(math.prod(shape) for shape in shown)
+    if pixels > MAX_PROMPT_PIXELS or any(h * w > MAX_PIXELS for _, h, w in shown):
+        told = f"asks for {pixels} pixels, or more than {MAX_PIXELS} in one picture"
+        raise _bad_row(video, f"{told}; the limit of a prompt is {MAX_PROMPT_PIXELS}")
+
+
+def _bad_row(video: str, detail: str) -> VideoRejected:
+    return VideoRejected(RejectReason.BAD_ROW, f"the row's video '{video}' {detail}")
