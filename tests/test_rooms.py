@@ -11,6 +11,7 @@ FLOORS = (
     "errors",
     "endings",
     "files",
+    "families",
     "video",
     "tasks",
     "rows",

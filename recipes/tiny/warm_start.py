@@ -36,6 +36,7 @@ from transformers import (
 from verl.utils.tokenizer import build_multimodal_processor_inputs, hf_processor
 
 from videossr_verl.endings import end_well
+from videossr_verl.families import families
 from videossr_verl.prompt.tokens import content_parts
 from videossr_verl.rows.schema import SYSTEM_PROMPT
 from videossr_verl.tasks import get_task
@@ -43,7 +44,7 @@ from videossr_verl.tasks.clip import Clip, sample_clip
 from videossr_verl.tasks.contract import CannotDraw, Sample
 from videossr_verl.tasks.presets import Preset, load_preset
 from videossr_verl.tiny.generated_videos import generate_videos
-from videossr_verl.tiny.model import FAMILIES, build_model, build_processor, save_checkpoint
+from videossr_verl.tiny.model import build_model, build_processor, save_checkpoint
 from videossr_verl.tiny.tokenizer import train_tokenizer
 from videossr_verl.video.decode import decode
 from videossr_verl.video.embedding import embed
@@ -209,7 +210,7 @@ def take_over(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder
 def main() -> None:
     """Command line: an HF checkpoint folder (bf16) comes out."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--family", choices=FAMILIES, default="qwen2_5_vl")
+    parser.add_argument("--family", choices=families(), default="qwen2_5_vl")
     parser.add_argument("--preset", default="videossr_tiny")
     parser.add_argument("--tasks", nargs="+", help="only these of the preset")
     parser.add_argument("--init", type=Path, help="checkpoint to go on from")
@@ -226,7 +227,7 @@ def main() -> None:
     preset = load_preset(args.preset)
     if args.tasks:
         preset = dataclasses.replace(preset, subsets={task: preset.subsets[task] for task in args.tasks})
-    factor = 28 if args.family == "qwen2_5_vl" else 32
+    factor = families()[args.family].FACTOR
     with tempfile.TemporaryDirectory() as scratch:
         scenes = load_scenes(args.videos or Path(scratch), args.scenes, args.seed, preset, factor)
         rng = np.random.default_rng(args.seed)

@@ -13,6 +13,7 @@ import verl.workers.rollout.utils as rollout_utils
 from data_preprocess.build import BuildSettings, build
 from videossr_verl.cli import main
 from videossr_verl.errors import BadInput
+from videossr_verl.families import families
 from videossr_verl.preflight.parity import (
     RolloutSide,
     Seen,
@@ -20,8 +21,6 @@ from videossr_verl.preflight.parity import (
     built_in_prompts,
     dataset_prompts,
     differences,
-    shown_times,
-    time_resolution,
 )
 from videossr_verl.tiny.model import build_model, build_processor, save_checkpoint
 from videossr_verl.tiny.tokenizer import train_tokenizer
@@ -71,6 +70,11 @@ def see(sides, prompt):
     return ours, rollout.see(prompt, ours.ids)
 
 
+def shown_times(sides, seen):
+    family, processor = families()[sides[0]], sides[1].processor
+    return family.shown_times(seen.ids, seen.positions, seen.grids, processor)
+
+
 def test_built_in_prompts_are_the_same(sides):
     for prompt in built_in_prompts(sides[1].processor):
         assert differences(prompt, *see(sides, prompt), sides[1].processor) == []
@@ -86,7 +90,7 @@ def test_the_models_clock_is_the_videos_own(sides, uneven_dataset):
     for prompt in prompts:
         clocks = [video["clock"] for video in rows[prompt.name]["videos"]]
         for seen in see(sides, prompt):
-            times = shown_times(seen, processor)
+            times = shown_times(sides, seen)
             assert len(times) == len(clocks)
             for shown, clock in zip(times, clocks, strict=True):
                 pairs = list(zip(clock[::2], clock[1::2], strict=True))
@@ -95,7 +99,9 @@ def test_the_models_clock_is_the_videos_own(sides, uneven_dataset):
                 else:
                     presented = [(first + last) / 2 for first, last in pairs]
                 half_interval = (clock[-1] - clock[0]) / (len(clock) - 1) / 2
-                assert np.abs(np.subtract(shown, presented)).max() <= half_interval + time_resolution(processor)
+                assert np.abs(np.subtract(shown, presented)).max() <= half_interval + families()[
+                    sides[0]
+                ].time_resolution(processor)
 
 
 def test_the_clock_goes_on_after_the_gap(sides, uneven_dataset):
@@ -113,7 +119,7 @@ def test_the_clock_goes_on_after_the_gap(sides, uneven_dataset):
     assert re.search(rf"Gap from {told[0][-1]:g} to {told[1][0]:g} seconds", asked)
     if sides[0] == "qwen3_vl":
         for seen in see(sides, prompt):
-            shown = shown_times(seen, sides[1].processor)
+            shown = shown_times(sides, seen)
             assert shown[0][-1] < before[-1] < after[0] < shown[1][0]
             assert shown[1] == [
                 pytest.approx((a + b) / 2, abs=0.051) for a, b in zip(after[::2], after[1::2], strict=True)

@@ -6,8 +6,9 @@ import pytest
 import torch
 from transformers import AutoProcessor
 
+from videossr_verl.families import families
 from videossr_verl.prompt.pixels import RAW, PromptPixels, raw_pixels
-from videossr_verl.tiny.model import FAMILIES, build_processor
+from videossr_verl.tiny.model import build_processor
 from videossr_verl.tiny.tokenizer import train_tokenizer
 
 MEANS = {"clip": [0.48145466, 0.4578275, 0.40821073], "half": [0.5, 0.5, 0.5]}
@@ -56,7 +57,7 @@ def test_equal_to_the_processors_floats(processor, sizes, norm):
     assert torch.equal(sent.normalised(sent.patches), floats["pixel_values_videos"])
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", families())
 def test_one_frame_twice_is_an_image_to_the_vision_tower(family):
     """So masked video prediction may show its candidates as either."""
     processor = build_processor(family, train_tokenizer(["order"] * 4, 512))

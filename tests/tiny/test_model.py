@@ -5,13 +5,14 @@ import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 from verl.utils.tokenizer import hf_processor
 
-from videossr_verl.tiny.model import FAMILIES, build_model, build_processor, save_checkpoint
+from videossr_verl.families import families
+from videossr_verl.tiny.model import build_model, build_processor, save_checkpoint
 from videossr_verl.tiny.tokenizer import train_tokenizer
 
 CLASSES = {"qwen2_5_vl": "Qwen2_5_VLForConditionalGeneration", "qwen3_vl": "Qwen3VLForConditionalGeneration"}
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", families())
 def test_a_checkpoint_loads_as_the_real_class(family, tmp_path):
     tokenizer = train_tokenizer(["When does the segment start? 1.0-2.0"] * 4)
     model = build_model(family, tokenizer, seed=3)

@@ -7,7 +7,6 @@ M-RoPE positions must be equal, and the time that both show for each pair of fra
 
 from __future__ import annotations
 
-import re
 import tempfile
 import types
 from collections.abc import Iterator, Sequence
@@ -26,6 +25,7 @@ from verl.utils.tokenizer.continuous_token_wiring import create_continuous_token
 from verl.workers.rollout.utils import qwen2_5_vl_dedup_image_tokens
 
 from videossr_verl.errors import BadInput
+from videossr_verl.families import family_of
 from videossr_verl.patches.correctness.unexpanded_prompts import CannotUnexpand
 from videossr_verl.prompt.shared_media import SharedVideos
 from videossr_verl.rows.check import check_rows, is_pretext
@@ -138,51 +138,6 @@ class RolloutSide:
         return Seen(list(request.prompt_token_ids), grids, positions, image_grids)
 
 
-def shown_times(seen: Seen, processor: Any) -> list[list[float]] | None:
-    """Per video, the seconds at which the model is told that each pair of frames is shown; None: unknown family.
-
-    Qwen2.5-VL: the time axis of the positions, from 0. Qwen3-VL: the text before each pair of frames.
-    """
-    kind = type(processor).__name__
-    if kind == "Qwen2_5_VLProcessor":
-        rate = processor.config.vision_config.tokens_per_second
-        of_video = [token == processor.video_token_id for token in seen.ids]
-        time_axis, at, times = seen.positions[0], 0, []
-        starts = [i for i, inside in enumerate(of_video) if inside and (i == 0 or not of_video[i - 1])]
-        merge = processor.video_processor.merge_size
-        for t, h, w in seen.grids:
-            length = t * h * w // merge**2
-            start = max(at, next(s for s in [*starts, at] if s >= at))
-            axis = time_axis[start : start + length].reshape(t, -1)[:, 0]
-            times.append(((axis - axis[0]) / rate).tolist())
-            at = start + length
-        return times
-    if kind == "Qwen3VLProcessor":
-        said = [float(t) for t in re.findall(r"<(\d+(?:\.\d+)?) seconds>", processor.tokenizer.decode(seen.ids))]
-        return [[said.pop(0) for _ in range(t)] if len(said) >= t else [] for t, _, _ in seen.grids]
-    return None
-
-
-def true_times(clock: Sequence[float], processor: Any) -> list[float]:
-    """What `shown_times` should be for frames at `clock`: as near as the family's way to tell time can come to it.
-
-    Qwen3-VL: the mean of each pair of frames. Qwen2.5-VL: steps of two mean intervals from 0, since its axis is even
-    and begins anew with each video. (Prompts where that says too little tell the times in words.)
-    """
-    if type(processor).__name__ == "Qwen2_5_VLProcessor":
-        step = 2 * (clock[-1] - clock[0]) / (len(clock) - 1) if len(clock) > 1 else 0.0
-        return [i * step for i in range((len(clock) + 1) // 2)]
-    pairs = zip(clock[::2], [*clock[1::2], *clock[len(clock) - len(clock) % 2 :]], strict=True)
-    return [(first + last) / 2 for first, last in pairs]
-
-
-def time_resolution(processor: Any) -> float:
-    """Seconds by which a family's way to tell time may be off: one position (rounded down), or half a decimal."""
-    if type(processor).__name__ == "Qwen2_5_VLProcessor":
-        return 1 / processor.config.vision_config.tokens_per_second
-    return 0.05
-
-
 def differences(prompt: Prompt, trainer: Seen, rollout: Seen, processor: Any) -> list[str]:
     """One sentence for each thing that is not as it must be; empty when all is well."""
     found = []
@@ -205,12 +160,15 @@ def differences(prompt: Prompt, trainer: Seen, rollout: Seen, processor: Any) ->
             f" and at {int(rollout.positions[axis, at])} for vLLM, though ids and grids are equal: one side does not"
             " use the videos' seconds per grid (repairs qwen2_5_vl_positions, qwen2_5_vl_video_times)"
         )
+    family = family_of(processor)
     clocks = [[i / metadata["fps"] for i in metadata["frames_indices"]] for _, metadata in prompt.videos]
     for side, seen in (("the trainer", trainer), ("vLLM", rollout)):
-        for number, (shown, clock) in enumerate(zip(shown_times(seen, processor) or (), clocks, strict=False)):
-            true = true_times(clock, processor)
+        told = family.shown_times(seen.ids, seen.positions, seen.grids, processor) if family else None
+        for number, (shown, clock) in enumerate(zip(told or (), clocks, strict=False)):
+            true = family.true_times(clock)
             off = [abs(a - b) for a, b in zip(shown, true, strict=False)]
-            if len(shown) != len(true) or max(off) > time_resolution(processor) + 1e-3:  # clocks count milliseconds
+            # Clocks count milliseconds.
+            if len(shown) != len(true) or max(off) > family.time_resolution(processor) + 1e-3:
                 found.append(
                     f"video {number}: {side} places its frame pairs at {_few(shown)} s, but they are shown at"
                     f" {_few(true)} s; the video's metadata is lost or changed on the way"

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from videossr_verl.errors import BadInput
+from videossr_verl.families import qwen2_5_vl
 from videossr_verl.prompt.render import render
 from videossr_verl.prompt.sheet import (
     FAINT,
@@ -40,7 +41,6 @@ STILLS_PER_LINE = 8
 NUMBER_WIDTH = 34
 BORDER = 5
 ACCENTS = ((214, 69, 65), (38, 120, 178), (39, 142, 96), (142, 84, 165), (202, 123, 28), (70, 85, 105))
-FACTOR = 28  # shown as Qwen2.5-VL sees it
 _PLACE = re.compile(r"([^\n<>]*)<(video|image)>")  # with the label before it
 
 
@@ -115,7 +115,9 @@ def _shown(row: Mapping[str, Any], data_root: str) -> tuple[list[list[_Frame]], 
     try:
         videos, images = [VideoSpec.from_row(v) for v in row["videos"]], [ImageSpec.from_row(i) for i in row["images"]]
         clean = [VideoSpec(**{**vars(spec), "transform": {}}) for spec in videos]
-        (shown, pictures), (before, _) = (render(specs, images, data_root, FACTOR) for specs in (videos, clean))
+        (shown, pictures), (before, _) = (
+            render(specs, images, data_root, qwen2_5_vl.FACTOR) for specs in (videos, clean)
+        )
     except VideoRejected as error:
         raise BadInput(f"a video of the dataset cannot be shown: {error}") from error
     strips, stills = [], []

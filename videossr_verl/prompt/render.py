@@ -60,7 +60,7 @@ def render(
     Args:
         videos, images: as stored in a row.
         data_root: folder that the specs' paths are relative to.
-        factor: H and W become multiples of it (28 for Qwen2.5-VL, 32 for Qwen3-VL).
+        factor: H and W become multiples of it (see `families`).
         cache: where decoded frames are kept, None for nowhere; the result is the same.
         content_ids: of the source files that must be those that the rows were drawn from, by the specs' paths.
 

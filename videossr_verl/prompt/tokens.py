@@ -13,11 +13,13 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from videossr_verl.errors import BadInput
+from videossr_verl.families import families, family_of
 from videossr_verl.video.metadata import video_metadata
 from videossr_verl.video.missing_platform import check_torchvision
 from videossr_verl.video.size import target_size
@@ -37,15 +39,24 @@ def load_processor(model: str) -> Any:
         raise BadInput(f"no processor can be loaded from model '{model}': {str(error).splitlines()[0]}") from error
     if not hasattr(processor, "video_processor"):
         raise BadInput(
-            f"model '{model}' has no video processor; give a Qwen2.5-VL or Qwen3-VL folder that holds "
-            "preprocessor_config.json and the tokenizer"
+            f"model '{model}' has no video processor; give one with preprocessor_config.json and the tokenizer,"
+            f" of one of the families {', '.join(families())}"
         )
     return processor
 
 
 def patch_factor(processor: Any) -> int:
-    """Height and width of a rendered frame are multiples of this: 28 for Qwen2.5-VL, 32 for Qwen3-VL."""
+    """Height and width of a rendered frame are multiples of this."""
     return processor.video_processor.patch_size * processor.video_processor.merge_size
+
+
+def known_family(processor: Any) -> ModuleType:
+    """The processor's family. BadInput where none that is installed has it."""
+    family = family_of(processor)
+    if family is None:
+        known = ", ".join(families())
+        raise BadInput(f"no family of models has a {type(processor).__name__}; known families: {known}")
+    return family
 
 
 class PromptTokenCounter:
@@ -58,9 +69,7 @@ class PromptTokenCounter:
     """
 
     def __init__(self, processor: Any, chat_template_kwargs: Mapping[str, Any] | None = None) -> None:
-        """Takes a processor of Qwen2.5-VL or Qwen3-VL (transformers 5) and extra arguments for its chat
-        template.
-        """
+        """Takes a processor of an installed family and extra arguments for its chat template."""
         self.processor = processor
         self.chat_template_kwargs = dict(chat_template_kwargs or {})
         limits = [
@@ -145,10 +154,8 @@ def _grid(processor: Any, video: VideoSpec) -> tuple[int, int]:
     factor, frames = patch_factor(processor), len(video.times)
     height, width = target_size(video.height, video.width, video.min_pixels, video.max_pixels, factor)
     if vp.do_resize:  # the processor's own limits come on top of ours
-        limits = {"min_pixels": vp.size["shortest_edge"], "max_pixels": vp.size["longest_edge"]}
         smart_resize = sys.modules[type(vp).__module__].smart_resize
-        if type(vp).__name__ == "Qwen3VLVideoProcessor":  # its limits are for T * H * W
-            limits |= {"num_frames": frames, "temporal_factor": vp.temporal_patch_size}
+        limits = known_family(processor).resize_limits(vp, frames)
         height, width = smart_resize(height=height, width=width, factor=factor, **limits)
     return -(-frames // vp.temporal_patch_size), height * width // factor**2
 

@@ -13,11 +13,12 @@ from typing import Any
 
 import reward_fns
 from videossr_verl.errors import BadInput
+from videossr_verl.families import qwen2_5_vl
 from videossr_verl.files.json_text import read_object
 from videossr_verl.printable import shortened
 from videossr_verl.tasks import tasks
 from videossr_verl.video.rejected import VideoRejected
-from videossr_verl.video.size import FACTORS, target_size
+from videossr_verl.video.size import target_size
 from videossr_verl.video.spec_limits import check_prompt_pixels
 from videossr_verl.video.specs import ImageSpec, VideoSpec
 
@@ -180,7 +181,7 @@ def _check_pixels(videos: Sequence[VideoSpec], images: Sequence[ImageSpec]) -> N
         if source := spec.transform.get("source"):
             shown.append((len(source["times"]), source["height"], source["width"], spec))
     sizes = [
-        (count, *target_size(height, width, spec.min_pixels, spec.max_pixels, FACTORS[0]))
+        (count, *target_size(height, width, spec.min_pixels, spec.max_pixels, qwen2_5_vl.FACTOR))
         for count, height, width, spec in shown
     ]
     check_prompt_pixels(videos[0].video, sizes)

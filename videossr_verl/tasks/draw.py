@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from videossr_verl.families import factors, qwen2_5_vl
 from videossr_verl.tasks import get_task
 from videossr_verl.tasks.clip import Clip, ClipSettings, sample_clip
 from videossr_verl.tasks.contract import CannotDraw
@@ -17,7 +18,7 @@ from videossr_verl.tasks.seeds import digest, rng, sample_seed
 from videossr_verl.video.decode import decode
 from videossr_verl.video.probe import VideoInfo, VideoRejected
 from videossr_verl.video.probe_record import Failure, failure_of, load_info
-from videossr_verl.video.size import FACTORS, target_size
+from videossr_verl.video.size import target_size
 
 # So many draws fail before any succeeds: this clip cannot carry the task.
 GIVE_UP_AFTER = 3
@@ -82,10 +83,10 @@ def draw_samples(
 
 
 def cut_clip(info: VideoInfo, video: str, settings: ClipSettings) -> Clip | VideoRejected:
-    """The clip, of a shape that both families of models can be shown, or why there is none."""
+    """The clip, of a shape that all installed families of models can be shown, or why there is none."""
     try:
         clip = sample_clip(info, video, settings)
-        for factor in FACTORS:
+        for factor in factors():
             target_size(clip.height, clip.width, clip.min_pixels, clip.max_pixels, factor)
         return clip
     except VideoRejected as error:
@@ -96,8 +97,8 @@ def decode_clips(path: str, clips: Sequence[Clip]) -> dict[Clip, np.ndarray]:
     """The frames of each clip, read-only: a task that changes them would change the next sample."""
     by_size: dict[tuple[tuple[int, int], str], list[Clip]] = {}
     for clip in clips:
-        # Changes are judged at the first family's size.
-        size = target_size(clip.height, clip.width, clip.min_pixels, clip.max_pixels, FACTORS[0])
+        # Changes are judged at one size, whatever is installed.
+        size = target_size(clip.height, clip.width, clip.min_pixels, clip.max_pixels, qwen2_5_vl.FACTOR)
         by_size.setdefault((size, clip.decoder), []).append(clip)
     frames = {}
     for (size, decoder), group in by_size.items():

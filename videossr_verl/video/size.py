@@ -6,8 +6,6 @@ import math
 
 from videossr_verl.video.rejected import RejectReason, VideoRejected
 
-# Patch factors of Qwen2.5-VL and Qwen3-VL.
-FACTORS = (28, 32)
 MAX_RATIO = 200  # qwen_vl_utils' limit of long side / short side
 
 
@@ -17,7 +15,7 @@ def target_size(height: int, width: int, min_pixels: int, max_pixels: int, facto
     Args:
         height, width: source size as shown, pixels.
         min_pixels, max_pixels: limits of H * W.
-        factor: H and W are multiples of it; 28 for Qwen2.5-VL, 32 for Qwen3-VL.
+        factor: H and W are multiples of it, see `families`.
 
     Raises:
         VideoRejected: extreme_shape, when no size of this shape fits.

@@ -60,7 +60,7 @@ def language_model(shape, layers):
     words = {"hidden_size": text.hidden, "intermediate_size": text.intermediate, "num_hidden_layers": layers}
     words |= {"num_attention_heads": text.heads, "num_key_value_heads": text.kv_heads, "vocab_size": 8}
     words |= {"pad_token_id": 0, "bos_token_id": 0, "eos_token_id": 1}
-    if shape.family == "qwen2_5_vl":
+    if shape.model_type == "qwen2_5_vl":
         words["rope_parameters"] = {"mrope_section": [16, 24, 24], "rope_type": "default", "rope_theta": 1e6}
         model, config = qwen2_5.Qwen2_5_VLTextModel, qwen2_5.Qwen2_5_VLTextConfig(**words)
     else:
@@ -84,7 +84,7 @@ def held(shape, layers, *, checkpointing):
         tracker = MemTracker()
         tracker.track_external(model, embedded)
         with tracker:
-            mask = {"full_attention": None} if shape.family == "qwen2_5_vl" else None
+            mask = {"full_attention": None} if shape.model_type == "qwen2_5_vl" else None
             places = torch.zeros(3, 1, TOKENS, dtype=torch.long)
             out = model(inputs_embeds=embedded, position_ids=places, attention_mask=mask, use_cache=False)[0]
             after = tracker.get_tracker_snapshot("current")
@@ -120,7 +120,7 @@ def test_one_block_of_the_tower(name):
     shape, kept = model_shape(name), {}
     ALL_ATTENTION_FUNCTIONS["like_fa"] = attention
     vision = {"hidden_size": shape.vision.hidden, "intermediate_size": shape.vision.intermediate, "num_heads": 16}
-    if shape.family == "qwen2_5_vl":
+    if shape.model_type == "qwen2_5_vl":
         kind, config = qwen2_5.Qwen2_5_VLVisionBlock, qwen2_5.Qwen2_5_VLVisionConfig(**vision)
     else:
         kind, config = qwen3.Qwen3VLVisionBlock, qwen3.Qwen3VLVisionConfig(**vision)

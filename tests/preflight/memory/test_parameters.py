@@ -71,7 +71,7 @@ def test_a_folder_says_the_same_as_the_table(name, tmp_path):
     shape = model_shape(name)
     hf_config(shape).save_pretrained(tmp_path)
     found = model_shape(str(tmp_path))
-    assert (found.family, found.text, found.vision) == (shape.family, shape.text, shape.vision)
+    assert (found.model_type, found.text, found.vision) == (shape.model_type, shape.text, shape.vision)
 
 
 def test_the_tiny_model():

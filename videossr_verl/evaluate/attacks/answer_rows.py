@@ -18,6 +18,7 @@ from videossr_verl.errors import BadInput
 from videossr_verl.evaluate.attacks import anomaly_grounding, masked_video_prediction, object_counting, temporal_jigsaw
 from videossr_verl.evaluate.attacks.shown import Shown
 from videossr_verl.evaluate.questions import Question, questions
+from videossr_verl.families import qwen3_vl
 
 RULES = {
     "anomaly_grounding": anomaly_grounding.RULES,
@@ -25,7 +26,6 @@ RULES = {
     "object_counting": object_counting.RULES,
     "temporal_jigsaw": temporal_jigsaw.RULES,
 }
-FACTOR = 32  # frames are of the size that Qwen3-VL is shown
 _AT_ONCE = 4  # rows a worker takes
 _WORTH = 64  # rows: fewer are done before another process has started
 
@@ -68,7 +68,7 @@ def _answers(row: Mapping[str, Any], shown: Shown) -> Iterator[tuple[int, str, s
 
 
 def _shown(rows: Sequence[dict[str, Any]], data_root: str) -> Iterator[tuple[dict[str, Any], Shown]]:
-    for row, (_, question) in zip(rows, questions(rows, data_root, FACTOR), strict=True):
+    for row, (_, question) in zip(rows, questions(rows, data_root, qwen3_vl.FACTOR), strict=True):
         if isinstance(question, Question):
             yield row, as_shown(question)
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import av
 import numpy as np
 
+from videossr_verl.families import qwen2_5_vl
 from videossr_verl.prompt.render import render
 from videossr_verl.video.specs import VideoSpec
 
 CLOCK = 90_000  # ticks of a second, as usual in MP4
-FACTOR = 28  # sizes of Qwen2.5-VL; even, as the encoder needs
 ENCODING = {"crf": "6", "preset": "fast"}
 
 
@@ -34,7 +34,7 @@ def video_file(spec: VideoSpec, folder: str | os.PathLike[str]) -> str:
     path = Path(folder) / f"{name}.mp4"
     if path.exists():
         return str(path)
-    ((frames, _),), _ = render([spec], [], "/", FACTOR)
+    ((frames, _),), _ = render([spec], [], "/", qwen2_5_vl.FACTOR)  # even, as the encoder needs
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, partial = tempfile.mkstemp(dir=path.parent, suffix=".partial")
     os.close(descriptor)

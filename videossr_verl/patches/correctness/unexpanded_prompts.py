@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from videossr_verl.families import family_of
 from videossr_verl.patches.hooks import replace_function
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ def apply(rollout_utils: ModuleType) -> None:
     def wrap(stock: Callable[..., list[int]]) -> Callable[..., list[int]]:
         @functools.wraps(stock)
         def qwen2_5_vl_dedup_image_tokens(prompt_ids: Sequence[int], processor: ProcessorMixin | None) -> Sequence[int]:
-            if type(processor).__name__ == "Qwen3VLProcessor":
+            family = family_of(processor)
+            if family is not None and family.TOKENS_OF_A_TIME:
                 check(processor)
                 prompt_ids = _unexpand(prompt_ids, processor)
             return stock(prompt_ids, processor)

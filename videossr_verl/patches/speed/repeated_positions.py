@@ -1,7 +1,7 @@
 """verl 0.9.1: each rollout computes its M-RoPE positions two times on the event loop, a loop over frames each time.
 
 Rollouts of a prompt differ after its last video only, and there every token is one further than the largest
-position before it. So the positions up to the last video are computed once and remembered.
+position before it, on all axes. So the positions up to the last video are computed once and remembered.
 """
 
 from __future__ import annotations
@@ -13,16 +13,20 @@ from typing import Any
 
 import torch
 
+from videossr_verl.families import family_of
 from videossr_verl.patches.hooks import replace_method
 
-# Families whose text goes on at the largest position + 1, on all axes.
-FAMILIES = ("Qwen2_5_VLProcessor", "Qwen3VLProcessor")
 REMEMBERED = 64  # prompts; some 40 KB each
 
 
 def apply(agent_loop: ModuleType) -> None:
     """Makes the worker's `_compute_position_ids` go on from what it remembers."""
     replace_method(agent_loop.AgentLoopWorker, "_compute_position_ids", _continued)
+
+
+def _is_known(processor: Any) -> bool:
+    family = family_of(processor)
+    return family is not None and family.TEXT_GOES_ON
 
 
 def _continued(stock: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
@@ -44,7 +48,7 @@ def _continued(stock: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor
                 ) from error
 
         length = input_ids.shape[1]
-        if len(input_ids) != 1 or type(self.processor).__name__ not in FAMILIES or not attention_mask.all():
+        if len(input_ids) != 1 or not _is_known(self.processor) or not attention_mask.all():
             return compute(length)
         is_visual = (input_ids[0] == self.processor.video_token_id) | (input_ids[0] == self.processor.image_token_id)
         upto = int(is_visual.nonzero().max()) + 1 if is_visual.any() else 0

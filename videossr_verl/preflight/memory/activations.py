@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from videossr_verl.families.shape import ModelShape
 from videossr_verl.preflight.memory.parameters import Parameters
-from videossr_verl.preflight.memory.shapes import ModelShape
 
 _PIXEL = 4  # bytes of a patch's number: normalised on the GPU, in fp32, and there until its micro batch ends
 _FUSED_CHUNK = 512  # tokens that verl's fused kernel turns into logits at once
@@ -44,8 +44,8 @@ def saved_by_layer(shape: ModelShape) -> int:
     text = shape.text
     queries, keys = text.heads * text.head_dim, text.kv_heads * text.head_dim
     norms = 2 * 8 * text.hidden  # input in fp32, and twice in bf16
-    # verl repeats Qwen2.5-VL's keys and values for every head; Qwen3-VL normalises queries and keys.
-    attention = 8 * queries if shape.family == "qwen2_5_vl" else 10 * (queries + keys)
+    # Without norms on queries and keys verl repeats keys and values for every head.
+    attention = 10 * (queries + keys) if text.qk_norm else 8 * queries
     if text.experts:
         chosen = text.experts_per_token
         mlp = 8 * chosen * text.expert_intermediate + 6 * chosen * text.hidden + 8 * text.experts
@@ -65,7 +65,7 @@ def working_in_layer(shape: ModelShape) -> int:
 def saved_by_block(shape: ModelShape) -> int:
     """Bytes a patch that one block of the vision tower keeps for its backward pass."""
     vision = shape.vision
-    return 31 * vision.hidden + (8 if shape.family == "qwen2_5_vl" else 4) * vision.intermediate
+    return 31 * vision.hidden + (8 if vision.gated_mlp else 4) * vision.intermediate
 
 
 def update_activations(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from videossr_verl.families.shape import ModelShape
 from videossr_verl.preflight.memory import trainer
 from videossr_verl.preflight.memory.activations import Activations
 from videossr_verl.preflight.memory.gpus import Gpu
@@ -12,7 +13,6 @@ from videossr_verl.preflight.memory.parameters import Parameters, count_paramete
 from videossr_verl.preflight.memory.prompts import Prompts
 from videossr_verl.preflight.memory.rollout import ASLEEP, RolloutPlan, plan_rollout
 from videossr_verl.preflight.memory.run_settings import Run
-from videossr_verl.preflight.memory.shapes import ModelShape
 
 
 @dataclass(frozen=True)

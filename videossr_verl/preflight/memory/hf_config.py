@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from transformers import (
-    PreTrainedConfig,
-    Qwen2_5_VLConfig,
-    Qwen2_5_VLForConditionalGeneration,
-    Qwen3VLConfig,
-    Qwen3VLForConditionalGeneration,
-    Qwen3VLMoeConfig,
-    Qwen3VLMoeForConditionalGeneration,
-)
+from transformers import PreTrainedConfig
 
-from videossr_verl.preflight.memory.shapes import ModelShape
+from videossr_verl.families import model_types
+from videossr_verl.families.shape import ModelShape
 
-_CLASSES = {
-    "qwen2_5_vl": (Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration),
-    "qwen3_vl": (Qwen3VLConfig, Qwen3VLForConditionalGeneration),
-    "qwen3_vl_moe": (Qwen3VLMoeConfig, Qwen3VLMoeForConditionalGeneration),
-}
 _VISION_HEADS = 16  # of all released models
 
 
@@ -47,24 +35,16 @@ def hf_config(shape: ModelShape, token_ids: dict[str, int] | None = None) -> Pre
         "patch_size": vision.patch,
         "num_heads": _VISION_HEADS,
     }
-    if shape.family == "qwen2_5_vl":
-        rope = {"mrope_section": [16, 24, 24], "rope_theta": 1e6}
-        tower["tokens_per_second"] = 2  # 4 in the config's class
-    else:
-        words["head_dim"] = text.head_dim
-        rope = {"mrope_section": [24, 20, 20], "mrope_interleaved": True, "rope_theta": 5e6}
-        # The released models spread them over the first 25 blocks, which costs the same.
-        tower["deepstack_visual_indexes"] = list(range(vision.deepstack))
-        tower["num_position_embeddings"] = vision.positions
     if text.experts:
         words["num_experts"] = text.experts
         words["num_experts_per_tok"] = text.experts_per_token
         words["moe_intermediate_size"] = text.expert_intermediate
-    words["rope_parameters"] = {"rope_type": "default", **rope}
-    config, model = _CLASSES[shape.family]
+    family = model_types()[shape.model_type]
+    own_words, own_tower = family.released_config(shape)
+    config, model = family.model_classes(shape.model_type)
     return config(
-        text_config=words,
-        vision_config=tower,
+        text_config=words | own_words,
+        vision_config=tower | own_tower,
         tie_word_embeddings=text.tied,
         architectures=[model.__name__],
         **(token_ids or {}),

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from videossr_verl.errors import BadInput
+from videossr_verl.families.shape import ModelShape
 from videossr_verl.preflight.memory.gpus import GIB
 from videossr_verl.preflight.memory.parameters import Parameters
 from videossr_verl.preflight.memory.prompts import Prompt
 from videossr_verl.preflight.memory.run_settings import Run
-from videossr_verl.preflight.memory.shapes import ModelShape
 from videossr_verl.preflight.memory.trainer import shard_count, trained_state
 
 # Of a prompt's decoded bytes, in the process that prepares it while it is answered: measured, benchmarks/README.md.

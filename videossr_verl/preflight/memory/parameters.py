@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from videossr_verl.preflight.memory.shapes import ModelShape, TextShape, VisionShape
+from videossr_verl.families.shape import ModelShape, TextShape, VisionShape
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def count_parameters(shape: ModelShape, lora: Lora | None = None, *, freezes_vis
     block = _matrices(_block_linears(shape)) + _block_rest(shape)
     mergers = _matrices(_merger_linears(shape)) + _merger_rest(shape)
     positions = vision.positions * vision.hidden
-    stem = vision.patch_values * vision.hidden + (0 if shape.family == "qwen2_5_vl" else vision.hidden)
+    stem = vision.patch_values * vision.hidden + (vision.hidden if vision.stem_bias else 0)
     root = stem + mergers + text.hidden + (embedding + positions if text.tied else 0)
     tower = stem + positions + vision.depth * block + mergers
     return Parameters(
@@ -90,25 +90,22 @@ def _text_linears(shape: ModelShape) -> list[tuple[int, int]]:
 def _text_layer_rest(shape: ModelShape) -> int:
     text = shape.text
     experts = text.experts * text.hidden * (3 * text.expert_intermediate + 1)  # and the router's row
-    if shape.family == "qwen2_5_vl":
-        in_attention = (text.heads + 2 * text.kv_heads) * text.head_dim  # biases
-    else:
-        in_attention = 2 * text.head_dim  # norms of queries and keys
-    return experts + in_attention + 2 * text.hidden
+    biases = (text.heads + 2 * text.kv_heads) * text.head_dim if text.qkv_bias else 0
+    norms = 2 * text.head_dim if text.qk_norm else 0
+    return experts + biases + norms + 2 * text.hidden
 
 
 def _block_linears(shape: ModelShape) -> list[tuple[int, int]]:
     vision = shape.vision
-    up = 2 if shape.family == "qwen2_5_vl" else 1  # with a gate, or without
+    up = 2 if vision.gated_mlp else 1
     mlp = (up + 1) * [(vision.hidden, vision.intermediate)]
     return [(vision.hidden, 3 * vision.hidden), (vision.hidden, vision.hidden), *mlp]
 
 
 def _block_rest(shape: ModelShape) -> int:
     vision = shape.vision
-    gated = shape.family == "qwen2_5_vl"
-    biases = 5 * vision.hidden + (2 if gated else 1) * vision.intermediate
-    norms = (2 if gated else 4) * vision.hidden  # RMS norms have no bias
+    biases = 5 * vision.hidden + (2 if vision.gated_mlp else 1) * vision.intermediate
+    norms = (4 if vision.layer_norms else 2) * vision.hidden
     return biases + norms
 
 
@@ -121,9 +118,8 @@ def _merger_rest(shape: ModelShape) -> int:
     vision: VisionShape = shape.vision
     merged = vision.hidden * vision.merge**2
     biases = (1 + vision.deepstack) * (merged + shape.text.hidden)
-    if shape.family == "qwen2_5_vl":
-        return biases + vision.hidden
-    return biases + 2 * vision.hidden + vision.deepstack * 2 * merged
+    norm = 2 if vision.layer_norms else 1
+    return biases + norm * vision.hidden + vision.deepstack * norm * merged
 
 
 def _adapter(shape: ModelShape, lora: Lora) -> int:

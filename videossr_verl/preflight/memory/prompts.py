@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from videossr_verl.errors import BadInput
-from videossr_verl.preflight.memory.shapes import COLOURS, ModelShape
+from videossr_verl.families import model_types
+from videossr_verl.families.shape import COLOURS, ModelShape
 from videossr_verl.prompt.tokens import content_digest
 from videossr_verl.rows.dataset_folder import read_rows
 from videossr_verl.tasks.presets import load_preset
@@ -17,10 +18,7 @@ from videossr_verl.video.size import target_size
 
 # A common source, for presets: the build has not looked at the videos yet.
 SOURCE = (720, 1280)
-# The chat's frame and a question; with Qwen3-VL also `<12.5 seconds>` and two marks around the patches of each step.
-QUESTION_TOKENS = 300
-TOKENS_OF_A_TIME = 10
-_PROCESSORS = {"qwen2_5_vl": "Qwen2_5_VLProcessor", "qwen3_vl": "Qwen3VLProcessor", "qwen3_vl_moe": "Qwen3VLProcessor"}
+QUESTION_TOKENS = 300  # the chat's frame and a question
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ def _shown(subset: Any) -> tuple[int, int]:
 def _prompt(shape: ModelShape, steps: int, frames: int, pixels: int) -> Prompt:
     """`steps` times one step's vision tokens; `pixels` of a frame, H * W."""
     vision, per_step = shape.vision, pixels // shape.vision.factor**2
-    written = QUESTION_TOKENS + steps * (0 if shape.family == "qwen2_5_vl" else TOKENS_OF_A_TIME)
+    written = QUESTION_TOKENS + steps * model_types()[shape.model_type].TOKENS_OF_A_TIME
     patches = steps * per_step * vision.merge**2
     return Prompt(
         tokens=written + steps * per_step,
@@ -110,7 +108,7 @@ def _prompt(shape: ModelShape, steps: int, frames: int, pixels: int) -> Prompt:
 def _counted(row: Mapping[str, Any], shape: ModelShape) -> int | None:
     """The stored length for a processor of this family and patch size, if it is of the row as it stands."""
     stored = json.loads((row.get("extra_info") or {}).get("num_prompt_tokens") or "{}")
-    kind = f"{_PROCESSORS[shape.family]}-{shape.vision.factor}-"
+    kind = f"{model_types()[shape.model_type].PROCESSOR}-{shape.vision.factor}-"
     content = content_digest(row["prompt"], row.get("videos") or (), row.get("images") or ())
     return max((n for key, n in stored.items() if key.startswith(kind) and key.endswith(f"-{content}")), default=None)
 

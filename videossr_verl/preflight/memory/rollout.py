@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from videossr_verl.families.shape import ModelShape
 from videossr_verl.preflight.memory.gpus import GIB, Gpu
 from videossr_verl.preflight.memory.parameters import Parameters
 from videossr_verl.preflight.memory.run_settings import Rollout
-from videossr_verl.preflight.memory.shapes import ModelShape
 
 # CUDA graphs and NCCL's buffers, which vLLM counts as its own; and its process's context, asleep or not: estimates.
 _GRAPHS = 1 * GIB

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from videossr_verl.families.shape import ModelShape
 from videossr_verl.preflight.memory.activations import (
     Activations,
     Load,
@@ -15,7 +16,6 @@ from videossr_verl.preflight.memory.gpus import GIB
 from videossr_verl.preflight.memory.parameters import Parameters
 from videossr_verl.preflight.memory.prompts import Prompt
 from videossr_verl.preflight.memory.run_settings import Engine, MicroBatch, Run
-from videossr_verl.preflight.memory.shapes import ModelShape
 
 # A process's CUDA context, NCCL's buffers, cuBLAS's workspace and what the allocator cannot use: an estimate.
 TRAINER_OVERHEAD = 2 * GIB
