@@ -15,7 +15,10 @@ import hypothesis
 import numpy as np
 import pytest
 
+import reward_fns
 from data_preprocess.build import BuildSettings, build
+from reward_fns import registry
+from videossr_verl.tasks import get_task
 from videossr_verl.tiny.generated_videos import generate_videos
 
 os.environ.setdefault("VERL_PLATFORM", "cpu")
@@ -238,9 +241,27 @@ def two_free_ports():
     return find
 
 
+@pytest.fixture
+def install(monkeypatch):
+    """(folder) -> the packages in it are installed, beside all others, until the test ends."""
+    caches = (registry.entries, registry.load, reward_fns.reward_of, reward_fns.parts, reward_fns._release_names)
+
+    def forget():
+        for cached in (*caches, get_task):
+            cached.cache_clear()
+
+    def add(folder):
+        monkeypatch.syspath_prepend(folder)
+        forget()
+
+    yield add
+    monkeypatch.undo()
+    forget()
+
+
 @pytest.fixture(scope="session")
 def my_qa(tmp_path_factory):
-    """A folder for `sys.path` with an installed package that scores rows of data source my_qa, and has a task."""
+    """A folder with an installed package that scores rows of data source my_qa, and has a task."""
     folder = tmp_path_factory.mktemp("site-packages")
     (folder / "my_rewards.py").write_text(
         "def score(text, truth, extra_info):\n"
@@ -248,6 +269,10 @@ def my_qa(tmp_path_factory):
         "    return float(found), float(found), float(bool(text.strip()))\n"
         "def chance(knobs):\n"
         "    return 1 / knobs.get('options', 4)\n"
+        "exact_chance = chance\n"
+        "def metric(text, truth, knobs):\n"
+        "    return score(text, truth, knobs)[1:]\n"
+        "GUESSES = {}\n"
     )
     info = folder / "my_rewards-1.0.dist-info"
     info.mkdir()

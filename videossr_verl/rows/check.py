@@ -15,7 +15,7 @@ import reward_fns
 from videossr_verl.errors import BadInput
 from videossr_verl.files.json_text import read_object
 from videossr_verl.printable import shortened
-from videossr_verl.tasks import tasks
+from videossr_verl.tasks import get_task, task_names
 from videossr_verl.video.rejected import VideoRejected
 from videossr_verl.video.size import FACTORS, target_size
 from videossr_verl.video.spec_limits import check_prompt_pixels
@@ -124,9 +124,9 @@ def _object(extra: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def _check_difficulty(task: str, knobs: Mapping[str, Any]) -> None:
     """By the task's own class; of a task whose drawing is not installed here only its reward knows the knobs."""
-    if task not in tasks():
+    if task not in task_names():
         return
-    difficulty = tasks()[task].Difficulty
+    difficulty = get_task(task).Difficulty
     own = {field.name for field in fields(difficulty)}
     if unknown := sorted(set(knobs) - own - {"num_frames"}):
         raise ValueError(f"extra_info.difficulty has the unknown knob {_shown(unknown[0])}")
