@@ -260,7 +260,21 @@ def install(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def my_qa(tmp_path_factory):
+def write_dist_info():
+    """(folder, name, {group: {entry point: module}}): what pip writes, so that the package in `folder` is installed."""
+
+    def write(folder, name, groups):
+        info = folder / f"{name.replace('-', '_')}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        lines = [f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in own.items()) for group, own in groups.items()]
+        (info / "entry_points.txt").write_text("".join(lines))
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def my_qa(tmp_path_factory, write_dist_info):
     """A folder with an installed package that scores rows of data source my_qa, and has a task."""
     folder = tmp_path_factory.mktemp("site-packages")
     (folder / "my_rewards.py").write_text(
@@ -274,8 +288,5 @@ def my_qa(tmp_path_factory):
         "    return score(text, truth, knobs)[1:]\n"
         "GUESSES = {}\n"
     )
-    info = folder / "my_rewards-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-rewards\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[videossr_verl.rewards]\nmy_qa = my_rewards\ntheirs = my_rewards\n")
+    write_dist_info(folder, "my-rewards", {registry.REWARDS: {"my_qa": "my_rewards", "theirs": "my_rewards"}})
     return folder

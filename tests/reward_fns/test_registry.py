@@ -25,15 +25,12 @@ TASK = "NAME, Difficulty, PRESETS, draw, render = 'bad', dict, {}, 1, 2\n"
 
 
 @pytest.fixture
-def package(install, tmp_path, monkeypatch):
+def package(install, write_dist_info, tmp_path, monkeypatch):
     """(code, *groups) -> a package is installed whose one module has this code and is the task `bad` in the groups."""
 
     def add(code, *groups, name="bad"):
         (tmp_path / f"{name}.py").write_text(code)
-        info = tmp_path / f"{name}-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text("".join(f"[videossr_verl.{group}]\nbad = {name}\n" for group in groups))
+        write_dist_info(tmp_path, name, {f"videossr_verl.{group}": {"bad": name} for group in groups})
         monkeypatch.delitem(sys.modules, name, raising=False)
         install(tmp_path)
 

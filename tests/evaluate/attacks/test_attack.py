@@ -48,6 +48,15 @@ def test_wrong_input(dataset_folder, tmp_path, capsys):
         answer_rows([{"extra_info": {"task": "mine", "index": 0}}], tmp_path, 1)
 
 
+def test_tasks_without_rules_are_told_and_left_out(dataset_folder, corpus_folder, capsys):
+    row = next(row for row in read_rows(dataset_folder / "train.parquet") if "jigsaw" in row["data_source"])
+    mine = {"extra_info": {"task": "mine", "index": 10**6}}
+    answers = answer_rows([row, mine], corpus_folder, 1)
+    assert {index for texts in answers.values() for index in texts} == {row["extra_info"]["index"]}
+    told = "no rules are installed for task 'mine' (entry point group videossr_verl.attacks): its 1 questions are left"
+    assert told in capsys.readouterr().err
+
+
 def test_a_video_that_is_gone_is_told(dataset_folder, tmp_path, capsys):
     command = ["attack", str(dataset_folder), "--data-root", str(tmp_path), "--limit", "1"]
     assert main(command) == 2
