@@ -73,10 +73,9 @@ def compute_score(
     task = task_of(data_source)
     if task is None:
         return _score_by_verl(data_source, solution_str, ground_truth, extra_info, **verls_settings(kwargs))
-    is_ours = data_source != task
-    module = reward_of(task) if is_ours else load(REWARDS, task)
+    module = reward_of(task, ("score",) if data_source == task else _NEEDED)
     strict, own_knobs = run_knobs(task, getattr(module, "KNOBS", ()), kwargs)
-    knobs = {**(_row_knobs(task, data_source, ground_truth, extra_info) if is_ours else extra_info or {}), **own_knobs}
+    knobs = {**_row_knobs(task, data_source, ground_truth, extra_info), **own_knobs}
     score, acc, parsed, *own_parts = getattr(module, "score_in_parts", module.score)(solution_str, ground_truth, knobs)
     chance_of = getattr(module, "exact_chance" if strict else "chance", None)
     chance = chance_of(knobs) if chance_of else None
@@ -125,10 +124,10 @@ def task_of(data_source: str) -> str | None:
 
 
 @cache
-def reward_of(task: str) -> ModuleType:
-    """The reward module of a pretext task. RegistryError where none is installed, or something is missing in it."""
+def reward_of(task: str, needed: tuple[str, ...] = _NEEDED) -> ModuleType:
+    """The reward module of a task. RegistryError where none is installed, or something that is `needed` is missing."""
     module = load(REWARDS, task)
-    check_has(module, _NEEDED, REWARDS, task)
+    check_has(module, needed, REWARDS, task)
     return module
 
 
@@ -148,7 +147,9 @@ def _release_names() -> dict[str, tuple[str, Mapping[str, Any]]]:
 def _row_knobs(
     task: str, data_source: str, ground_truth: Any, extra_info: Mapping[str, Any] | None
 ) -> Mapping[str, Any]:
-    """The difficulty knobs of a row of ours."""
+    """The difficulty knobs of a row of ours; of another data set's row all that it tells."""
+    if data_source == task:
+        return extra_info or {}
     if not isinstance(ground_truth, str):
         raise ValueError(f"ground truth of {task} must be a string, not {ground_truth!r}")
     _, released = _release_names().get(data_source, (task, {}))

@@ -38,7 +38,8 @@ def load(group: str, name: str) -> ModuleType:
     """The module called `name`. RegistryError where none is installed, or it does not load."""
     if name not in entries(group):
         known = ", ".join(entries(group)) or "none"
-        raise RegistryError(f"unknown task '{name}': it is not installed in entry point group {group}; known: {known}")
+        where = f"no installed package has it in its entry point group {group}"
+        raise RegistryError(f"unknown task '{name}': {where}; known: {known}")
     try:
         return entries(group)[name].load()
     except Exception as error:  # another package's code

@@ -12,6 +12,7 @@ from numbers import Integral
 from typing import Any
 
 import reward_fns
+from reward_fns.registry import RegistryError
 from videossr_verl.errors import BadInput
 from videossr_verl.files.json_text import read_object
 from videossr_verl.printable import shortened
@@ -63,6 +64,8 @@ def check_rows(
         try:
             named = {"prompt": row.get(prompt_key), "videos": row.get(video_key), "images": row.get(image_key)}
             files.update(_check_row({**row, **named}))
+        except RegistryError as error:
+            raise BadInput(f"{place(number)} cannot be used here: {shortened(str(error), LONGEST)}") from error
         except Exception as error:  # a row may hold anything, and a task may be another package's
             known = isinstance(error, VideoRejected) or type(error) is ValueError
             reason = shortened(str(error) if known else f"{type(error).__name__}: {error}", LONGEST)
@@ -192,6 +195,8 @@ def _check_truth(source: str, truth: Any, extra: Mapping[str, Any]) -> None:
         raise ValueError(f"the ground truth {_shown(truth)} is no text of at most {MAX_TRUTH} characters")
     try:
         result = reward_fns.compute_score(source, truth, truth, extra)
+    except RegistryError:
+        raise
     except ValueError as error:
         raise ValueError(f"its ground truth or difficulty cannot be: {error}") from error
     if result["acc"] != 1:

@@ -179,8 +179,9 @@ def _known_task(task: str, where: str) -> Any:
     if not isinstance(task, str):
         raise BadInput(f"{where}: a task is a name, not {type(task).__name__}")
     try:
+        module = get_task(task)
         reward_of(task)
-        return get_task(task)
+        return module
     except RegistryError as error:
         raise BadInput(f"{where}: {error}") from error
 
