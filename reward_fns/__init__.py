@@ -1,48 +1,40 @@
 """Answer text -> reward. verl finds it through `reward.custom_reward_function`: `videossr_verl.train.reward_hook`,
 or `pkg://reward_fns` itself where nothing is drawn at load.
 
-A task's rewards live in one module with
-    score(text, ground_truth, knobs) -> (score, acc, parsed)
+A task's rewards live in one module, found by the task's name in the entry point group `videossr_verl.rewards`, with
+    score(text, ground_truth, knobs) -> (score, acc, parsed): what training pays
     chance(knobs) -> float: expected score of the best blind guess for these difficulty knobs
-        ({}: the paper's setting)
+        ({}: the task's default ones)
     exact_chance(knobs) -> float: expected `acc` of the best blind guess
-    KNOBS: names of the knobs that a run may set besides `strict`, if any
-and, where a reward has parts that are worth a curve of their own, some of PARTS in
-    score_in_parts(text, ground_truth, knobs) -> (score, acc, parsed, {part: float})
-Modules from other packages are found through the entry point group `videossr_verl.rewards`. The entry point's name
-is the second part of the row's `data_source` ("videossr/<name>"), or, for rows of another data set, all of it: there
-the ground truth may be of any type, the row's whole `extra_info` stands in place of the knobs, and the chances may be
-missing. Pure Python: imports neither torch nor cv2, and verl only for rows of other sources.
+    metric(text, ground_truth, knobs) -> (value, parsed): what benchmarks report, 0..1. It never calls `score`:
+        training may pay for something else tomorrow, and published figures stay
+    GUESSES: {name: guess(knobs, seconds, rng) -> answer}: blind answers that stand beside a model's, to a clip of so
+        many seconds; rng is a numpy Generator
+and may have
+    score_in_parts(text, ground_truth, knobs) -> (score, acc, parsed, {part: float}), asked in place of `score`, where
+        a reward has parts that are worth a curve of their own; PARTS: their names
+    KNOBS: names of the knobs that a run may set besides `strict`
+    best_constant(truths, seconds) -> answers: one blind answer to all of these questions, as each clip needs it;
+        without it the commonest truth
+    RELEASE_NAMES: {data_source of the reference release's parquet files: knobs that its rows were drawn with}
+A row's `data_source` is "videossr/<name>" or, for rows of another data set, the name alone: there only `score` is
+needed, the ground truth may be of any type, and the row's whole `extra_info` stands in place of the knobs. Pure
+Python: imports neither torch nor cv2, and verl only for rows of other sources.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any
 
-from reward_fns import anomaly_grounding, masked_video_prediction, object_counting, temporal_jigsaw
 from reward_fns.knobs import difficulty_knobs, run_knobs, verls_settings
+from reward_fns.registry import REWARDS, RegistryError, check_has, entries, load
 
-__all__ = ["compute_score", "other_result", "task_of"]
+__all__ = ["compute_metric", "compute_score", "other_result", "parts", "reward_of", "task_of"]
 
-GROUP = "videossr_verl.rewards"
-PARTS = ("selection", "order")
-_BUILT_IN = {
-    "anomaly_grounding": anomaly_grounding,
-    "masked_video_prediction": masked_video_prediction,
-    "object_counting": object_counting,
-    "temporal_jigsaw": temporal_jigsaw,
-}
-# data_source names of the reference release's parquet files
-_RELEASE = {
-    "grounding": "anomaly_grounding",
-    "counting": "object_counting",
-    "shuffled": "temporal_jigsaw",
-    "jigsaw": "temporal_jigsaw",
-}
+_NEEDED = ("score", "chance", "exact_chance", "metric", "GUESSES")
 
 
 def compute_score(
@@ -72,7 +64,7 @@ def compute_score(
         chance: expected `score` of the best blind guess; None where nobody tells. (verl leaves None
             out of its metrics, while NaN would spoil a mean.)
         task: the task's name; for other sources the data source.
-        selection, order: parts of the reward of tasks that choose and order; None for others.
+        and each of `parts()`, such as selection and order; None for tasks without it.
 
     Raises:
         ValueError: the ground truth, the difficulty or a knob is malformed, or the task is not installed.
@@ -81,19 +73,29 @@ def compute_score(
     task = task_of(data_source)
     if task is None:
         return _score_by_verl(data_source, solution_str, ground_truth, extra_info, **verls_settings(kwargs))
-    module = _task(task)
+    module = reward_of(task, ("score",) if data_source == task else _NEEDED)
     strict, own_knobs = run_knobs(task, getattr(module, "KNOBS", ()), kwargs)
-    knobs = extra_info or {}
-    if data_source != task:
-        if not isinstance(ground_truth, str):
-            raise ValueError(f"ground truth of {task} must be a string, not {ground_truth!r}")
-        knobs = difficulty_knobs(knobs.get("difficulty"))
-    knobs = {**knobs, **own_knobs}
-    score, acc, parsed, *parts = getattr(module, "score_in_parts", module.score)(solution_str, ground_truth, knobs)
+    knobs = {**_row_knobs(task, data_source, ground_truth, extra_info), **own_knobs}
+    score, acc, parsed, *own_parts = getattr(module, "score_in_parts", module.score)(solution_str, ground_truth, knobs)
     chance_of = getattr(module, "exact_chance" if strict else "chance", None)
     chance = chance_of(knobs) if chance_of else None
     whole = {"score": acc if strict else score, "acc": acc, "parsed": parsed, "chance": chance, "task": task}
-    return whole | dict.fromkeys(PARTS) | (parts[0] if parts else {})
+    return whole | dict.fromkeys(parts()) | (_known_parts(task, own_parts[0]) if own_parts else {})
+
+
+def compute_metric(
+    data_source: str, solution_str: str, ground_truth: str, extra_info: Mapping[str, Any] | None = None
+) -> tuple[float, bool]:
+    """What a completion earns by its task's published metric, 0..1, whatever training pays; and whether it was read.
+
+    Args and errors as of `compute_score`, for rows of our tasks.
+    """
+    task = task_of(data_source)
+    if task is None or task == data_source:
+        raise RegistryError(f"data_source '{data_source}' is no pretext task's, so it has no published metric")
+    knobs = _row_knobs(task, data_source, ground_truth, extra_info)
+    value, parsed = reward_of(task).metric(solution_str, ground_truth, knobs)
+    return value, bool(parsed)
 
 
 def other_result(data_source: str, scored: float | Mapping[str, Any]) -> dict[str, Any]:
@@ -107,7 +109,7 @@ def other_result(data_source: str, scored: float | Mapping[str, Any]) -> dict[st
     score = float(scored["score"])
     # A source without its own accuracy gets its score, as verl's reward manager does.
     acc = float(scored.get("acc", score))
-    return {"score": score, "acc": acc, "parsed": None, "chance": None, "task": data_source} | dict.fromkeys(PARTS)
+    return {"score": score, "acc": acc, "parsed": None, "chance": None, "task": data_source} | dict.fromkeys(parts())
 
 
 def task_of(data_source: str) -> str | None:
@@ -116,22 +118,48 @@ def task_of(data_source: str) -> str | None:
     prefix, *name = data_source.split("/")
     if prefix == "videossr" and name:
         return name[0]
-    return _RELEASE.get(data_source) or (data_source if data_source in _installed() else None)
+    if data_source in _release_names():
+        return _release_names()[data_source][0]
+    return data_source if data_source in entries(REWARDS) else None
 
 
 @cache
-def _installed() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
+def reward_of(task: str, needed: tuple[str, ...] = _NEEDED) -> ModuleType:
+    """The reward module of a task. RegistryError where none is installed, or something that is `needed` is missing."""
+    module = load(REWARDS, task)
+    check_has(module, needed, REWARDS, task)
+    return module
 
 
 @cache
-def _task(name: str) -> ModuleType:
-    if name in _BUILT_IN:
-        return _BUILT_IN[name]
-    if name not in _installed():
-        known = ", ".join(sorted(_BUILT_IN | _installed()))
-        raise ValueError(f"no reward for task '{name}' is installed (entry point group {GROUP}); known: {known}")
-    return _installed()[name].load()
+def parts() -> tuple[str, ...]:
+    """Names of the parts of all installed rewards: verl collects the same keys over mixed batches."""
+    return tuple(dict.fromkeys(part for task in entries(REWARDS) for part in getattr(load(REWARDS, task), "PARTS", ())))
+
+
+@cache
+def _release_names() -> dict[str, tuple[str, Mapping[str, Any]]]:
+    """data_source of the reference release -> task, knobs."""
+    named = {task: getattr(load(REWARDS, task), "RELEASE_NAMES", {}) for task in entries(REWARDS)}
+    return {name: (task, knobs) for task, names in named.items() for name, knobs in names.items()}
+
+
+def _row_knobs(
+    task: str, data_source: str, ground_truth: Any, extra_info: Mapping[str, Any] | None
+) -> Mapping[str, Any]:
+    """The difficulty knobs of a row of ours; of another data set's row all that it tells."""
+    if data_source == task:
+        return extra_info or {}
+    if not isinstance(ground_truth, str):
+        raise ValueError(f"ground truth of {task} must be a string, not {ground_truth!r}")
+    _, released = _release_names().get(data_source, (task, {}))
+    return {**released, **difficulty_knobs((extra_info or {}).get("difficulty"))}
+
+
+def _known_parts(task: str, told: Mapping[str, float]) -> Mapping[str, float]:
+    if unknown := sorted(set(told) - set(getattr(load(REWARDS, task), "PARTS", ()))):
+        raise RegistryError(f"the reward of task '{task}' tells '{unknown[0]}', which is not in its PARTS")
+    return told
 
 
 def _score_by_verl(data_source: str, *args: Any, **kwargs: Any) -> dict[str, Any]:

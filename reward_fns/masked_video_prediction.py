@@ -19,6 +19,8 @@ The ground truth is K letters in temporal order, "CAF"; the pool is the first K 
 
 Chance: the pool is shuffled, so all answers that can be read earn the same on average; a sum over the places. Strict
 (the exact answer): 1 / (pool! / l!).
+
+Metric (ours): the mean of selection and order, whatever a run weighs.
 """
 
 from __future__ import annotations
@@ -27,17 +29,22 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from math import perm
+from statistics import fmean
 from string import ascii_uppercase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reward_fns.final_answer import final_answer
 from reward_fns.item_runs import item_runs
 from reward_fns.knobs import whole_number
 from reward_fns.vocabulary import ANSWER_WORDS, LABELS, ORDER_LINKS
 
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
 ORDER_WEIGHT = 0.5
 NUM_MASKED = NUM_DISTRACTORS = 4
 KNOBS = ("order_weight",)
+PARTS = ("selection", "order")
 
 _FILLERS = LABELS | {"first"}  # "frame H first, then frame A"
 _ARTICLE = rf"(?!A (?:{'|'.join(LABELS)})\b)"
@@ -67,13 +74,15 @@ def score_in_parts(
     answer = _read(text, len(ground_truth), _pool(ground_truth, knobs))
     if answer is None:
         return 0.0, 0.0, 0.0, {"selection": 0.0, "order": 0.0}
-    count = len(ground_truth)
-    right = [label for label in ground_truth if label in answer]
-    off = sum(abs(answer.index(label) - ground_truth.index(label)) for label in right)
-    selection = len(right) / count
-    order = (len(right) - off / (count - 1)) / count if count > 1 else float(len(right))
+    selection, order = _selection_and_order(answer, ground_truth)
     reward = (1 - weight) * selection + weight * order
     return reward, float(answer == ground_truth), 1.0, {"selection": selection, "order": order}
+
+
+def metric(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float]:
+    """(mean of selection and order, parsed); errors as of `score_in_parts`."""
+    answer = _read(text, len(ground_truth), _pool(ground_truth, knobs or {}))
+    return (0.0, 0.0) if answer is None else (fmean(_selection_and_order(answer, ground_truth)), 1.0)
 
 
 def chance(knobs: Mapping[str, Any]) -> float:
@@ -94,6 +103,23 @@ def exact_chance(knobs: Mapping[str, Any]) -> float:
     """Probability of any answer that can be read; knobs as in `chance`."""
     count, pool = _sizes(knobs)
     return 1 / perm(pool, count)
+
+
+def _uniform_guess(knobs: Mapping[str, Any], seconds: float, rng: Generator) -> str:
+    """Random different labels."""
+    count, pool = _sizes(knobs)
+    return "".join(ascii_uppercase[i] for i in rng.permutation(pool)[:count])
+
+
+GUESSES = {"uniform guess": _uniform_guess}
+
+
+def _selection_and_order(answer: str, ground_truth: str) -> tuple[float, float]:
+    count = len(ground_truth)
+    right = [label for label in ground_truth if label in answer]
+    off = sum(abs(answer.index(label) - ground_truth.index(label)) for label in right)
+    order = (len(right) - off / (count - 1)) / count if count > 1 else float(len(right))
+    return len(right) / count, order
 
 
 def _sizes(knobs: Mapping[str, Any]) -> tuple[int, int]:

@@ -13,22 +13,31 @@ Chance: the best constant answer under the law: per shape, the number of frames 
 [min_frames, max_frames], the instances in each such frame are uniform in [min_instances, max_instances].
 0.583 for the easy setting (up to 3 and 3), 0.548 for the hard one (4 and 4). Strict (all three exact): the likeliest
 number for each shape; 0.0077 and 0.0018.
+
+Metric: the share of the three numbers that are exactly right, as VIUBench has it (section 3).
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, partial
-from typing import Any
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
 
+from reward_fns.commonest import commonest
 from reward_fns.final_answer import final_answer
 from reward_fns.item_runs import item_runs
 from reward_fns.knobs import whole_number
 from reward_fns.vocabulary import LIST_LINKS, NO_AMOUNT, ORDER_LINKS, SHAPES
 
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
 Counts = tuple[float, ...]
+
+RELEASE_NAMES: Mapping[str, Mapping[str, Any]] = {"counting": {}}
 
 EPS = 1e-9
 MAX_SHAPES = 400  # of one kind in a video; the paper draws up to 16
@@ -54,19 +63,19 @@ def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) 
     """(score, acc, parsed) of the completion `text`, whatever the knobs; ValueError when the ground truth is
     malformed.
     """
-    if not _TRUTH.fullmatch(ground_truth):
-        raise ValueError(f'ground truth of object_counting must be three counts "c,s,t", not {ground_truth!r}')
-    truth = tuple(map(float, ground_truth.split(",")))
-    answer = read(text)
+    truth = _truth(ground_truth)
+    answer = final_answer(text, _candidates)
     if answer is None:
         return 0.0, 0.0, 0.0
     rewards = [_shape_reward(a, b) for a, b in zip(answer, truth, strict=True)]
     return sum(rewards) / len(rewards), float(answer == truth), 1.0
 
 
-def read(text: str) -> Counts | None:
-    """Circles, squares and triangles by the completion `text`; None without an answer."""
-    return final_answer(text, _candidates)
+def metric(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float]:
+    """(share of the numbers that are exactly right, parsed); errors as of `score`."""
+    truth = _truth(ground_truth)
+    answer = final_answer(text, _candidates)
+    return (0.0, 0.0) if answer is None else (fmean(a == b for a, b in zip(answer, truth, strict=True)), 1.0)
 
 
 def chance(knobs: Mapping[str, Any]) -> float:
@@ -83,6 +92,26 @@ def chance(knobs: Mapping[str, Any]) -> float:
 def exact_chance(knobs: Mapping[str, Any]) -> float:
     """Probability of the likeliest three counts; knobs as in `chance`."""
     return max(_law(*_ranges(knobs)).values()) ** 3
+
+
+def best_constant(truths: Sequence[str], seconds: Sequence[float]) -> list[str]:
+    """Each shape's commonest number, for all."""
+    return [",".join(map(commonest, zip(*(truth.split(",") for truth in truths), strict=True)))] * len(truths)
+
+
+def _uniform_guess(knobs: Mapping[str, Any], seconds: float, rng: Generator) -> str:
+    """Each shape's number uniform over its possible ones."""
+    min_frames, max_frames, min_instances, max_instances = _ranges(knobs)
+    return ",".join(map(str, rng.integers(min_frames * min_instances, max_frames * max_instances + 1, 3)))
+
+
+GUESSES = {"uniform guess": _uniform_guess}
+
+
+def _truth(ground_truth: str) -> Counts:
+    if not _TRUTH.fullmatch(ground_truth):
+        raise ValueError(f'ground truth of object_counting must be three counts "c,s,t", not {ground_truth!r}')
+    return tuple(map(float, ground_truth.split(",")))
 
 
 def _ranges(knobs: Mapping[str, Any]) -> tuple[int, int, int, int]:

@@ -14,6 +14,8 @@ Chance: the best constant permutation when the truth is uniform over all permuta
 sum of E over all n! truths is the same for every constant, n! (n^2 - 1) / 3, so the best constant gains
 most from the identity's absence: any at distance Emax from it, e.g. the reversed sequence. For n = 6 it
 is 0.3523. (The reference release draws the identity too: 0.3519.) Strict (the exact permutation): 1 / (n! - 1).
+
+Metric: 1 for the exact permutation, else 0, as VIUBench has it (section 3).
 """
 
 from __future__ import annotations
@@ -22,13 +24,17 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from math import factorial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reward_fns.final_answer import final_answer
 from reward_fns.item_runs import item_runs
 from reward_fns.knobs import whole_number
 from reward_fns.vocabulary import CLIP_LABELS, NO_AMOUNT, ORDER_LINKS
 
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+RELEASE_NAMES: Mapping[str, Mapping[str, Any]] = {"shuffled": {}, "jigsaw": {}}
 MAX_CLIPS = 9  # one digit each
 
 _NUMBER = re.compile(r"(?<![A-Za-z\d.])[0-9]+(?![A-Za-z\d%]|\.\d)" + NO_AMOUNT)
@@ -39,16 +45,17 @@ def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) 
     """(score, acc, parsed) of the completion `text`, whatever the knobs; ValueError when the ground truth is
     malformed.
     """
-    n = len(ground_truth)
-    if not 2 <= n <= MAX_CLIPS or set(ground_truth) != _digits(n):
-        raise ValueError(
-            f"ground truth of temporal_jigsaw must be a permutation of 1..n (n = 2..9), not {ground_truth!r}"
-        )
-    answer = final_answer(text, partial(_candidates, n=n))
+    answer = _read(text, ground_truth)
     if answer is None:
         return 0.0, 0.0, 0.0
     error = sum(abs(answer.index(k) - ground_truth.index(k)) for k in ground_truth)
-    return 1.0 - error / _largest_error(n), float(answer == ground_truth), 1.0
+    return 1.0 - error / _largest_error(len(ground_truth)), float(answer == ground_truth), 1.0
+
+
+def metric(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float]:
+    """(whether the order is wholly right, parsed); errors as of `score`."""
+    answer = _read(text, ground_truth)
+    return float(answer == ground_truth), float(answer is not None)
 
 
 def chance(knobs: Mapping[str, Any]) -> float:
@@ -67,6 +74,14 @@ def exact_chance(knobs: Mapping[str, Any]) -> float:
     return 1 / (factorial(_num_clips(knobs)) - 1)
 
 
+def _uniform_guess(knobs: Mapping[str, Any], seconds: float, rng: Generator) -> str:
+    """A random permutation."""
+    return "".join(str(i + 1) for i in rng.permutation(_num_clips(knobs)))
+
+
+GUESSES = {"uniform guess": _uniform_guess}
+
+
 def _num_clips(knobs: Mapping[str, Any]) -> int:
     return whole_number(knobs, "num_clips", 6, 2, MAX_CLIPS)
 
@@ -77,6 +92,16 @@ def _largest_error(n: int) -> int:
 
 def _digits(n: int) -> set[str]:
     return set("123456789"[:n])
+
+
+def _read(text: str, ground_truth: str) -> str | None:
+    """The permutation that the completion ends up with."""
+    n = len(ground_truth)
+    if not 2 <= n <= MAX_CLIPS or set(ground_truth) != _digits(n):
+        raise ValueError(
+            f"ground truth of temporal_jigsaw must be a permutation of 1..n (n = 2..9), not {ground_truth!r}"
+        )
+    return final_answer(text, partial(_candidates, n=n))
 
 
 def _candidates(text: str, n: int) -> Iterator[str | None]:

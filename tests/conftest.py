@@ -15,7 +15,10 @@ import hypothesis
 import numpy as np
 import pytest
 
+import reward_fns
 from data_preprocess.build import BuildSettings, build
+from reward_fns import registry
+from videossr_verl.tasks import get_task
 from videossr_verl.tiny.generated_videos import generate_videos
 
 os.environ.setdefault("VERL_PLATFORM", "cpu")
@@ -238,9 +241,41 @@ def two_free_ports():
     return find
 
 
+@pytest.fixture
+def install(monkeypatch):
+    """(folder) -> the packages in it are installed, beside all others, until the test ends."""
+    caches = (registry.entries, registry.load, reward_fns.reward_of, reward_fns.parts, reward_fns._release_names)
+
+    def forget():
+        for cached in (*caches, get_task):
+            cached.cache_clear()
+
+    def add(folder):
+        monkeypatch.syspath_prepend(folder)
+        forget()
+
+    yield add
+    monkeypatch.undo()
+    forget()
+
+
 @pytest.fixture(scope="session")
-def my_qa(tmp_path_factory):
-    """A folder for `sys.path` with an installed package that scores rows of data source my_qa, and has a task."""
+def write_dist_info():
+    """(folder, name, {group: {entry point: module}}): what pip writes, so that the package in `folder` is installed."""
+
+    def write(folder, name, groups):
+        info = folder / f"{name.replace('-', '_')}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        lines = [f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in own.items()) for group, own in groups.items()]
+        (info / "entry_points.txt").write_text("".join(lines))
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def my_qa(tmp_path_factory, write_dist_info):
+    """A folder with an installed package that scores rows of data source my_qa, and has a task."""
     folder = tmp_path_factory.mktemp("site-packages")
     (folder / "my_rewards.py").write_text(
         "def score(text, truth, extra_info):\n"
@@ -248,9 +283,10 @@ def my_qa(tmp_path_factory):
         "    return float(found), float(found), float(bool(text.strip()))\n"
         "def chance(knobs):\n"
         "    return 1 / knobs.get('options', 4)\n"
+        "exact_chance = chance\n"
+        "def metric(text, truth, knobs):\n"
+        "    return score(text, truth, knobs)[1:]\n"
+        "GUESSES = {}\n"
     )
-    info = folder / "my_rewards-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-rewards\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[videossr_verl.rewards]\nmy_qa = my_rewards\ntheirs = my_rewards\n")
+    write_dist_info(folder, "my-rewards", {registry.REWARDS: {"my_qa": "my_rewards", "theirs": "my_rewards"}})
     return folder

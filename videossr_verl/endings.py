@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
+from reward_fns.registry import RegistryError
 from videossr_verl.errors import BadInput, MachineError, machine_failure
 from videossr_verl.printable import printable, tell
 
@@ -28,7 +29,7 @@ def end_well(run: Callable[[], int | None], place: object = None) -> int:
     try:
         with stopped_by_signals() as received:
             return run() or 0
-    except BadInput as error:
+    except (BadInput, RegistryError) as error:
         return _tell(error, 2)
     except MachineError as error:
         return _tell(error, 1)

@@ -13,7 +13,7 @@ from data_preprocess.build import BuildSettings, build
 from data_preprocess.viubench import BenchmarkSettings, build_viubench
 from videossr_verl.cli import main
 from videossr_verl.errors import BadInput
-from videossr_verl.evaluate.viubench.baselines import uniform_guess, whole_video
+from videossr_verl.evaluate.viubench.baselines import baselines
 from videossr_verl.evaluate.viubench.score import COLUMNS, score
 from videossr_verl.tasks.presets import load_preset
 from videossr_verl.tiny.generated_videos import generate_frames, generate_videos, write_video
@@ -96,14 +96,14 @@ def test_the_generators_have_the_papers_label_distribution(bench):
     for subset, most in (("counting_easy", 9), ("counting_hard", 16)):
         counts = [int(n) for truth in by_subset[subset] for n in truth.split(",")]
         assert 1 <= min(counts) <= max(counts) <= most
-    whole = [c.value for c in score(rows, whole_video(rows)) if c.subset.startswith("grounding")]
+    whole = [c.value for c in score(rows, baselines(rows)["whole video"]) if c.subset.startswith("grounding")]
     assert np.mean(whole) == pytest.approx(25, abs=3)
     assert {len(t) for t in by_subset["jigsaw_6"]} == {6}
     assert {len(t) for t in by_subset["jigsaw_8"]} == {8}
 
 
 def test_the_commands(bench, tmp_path, capsys):
-    answers = uniform_guess(rows_of(bench))
+    answers = baselines(rows_of(bench))["uniform guess"]
     (tmp_path / "answers.jsonl").write_text(
         "".join(json.dumps({"id": i, "answer": a}) + "\n" for i, a in answers.items())
     )

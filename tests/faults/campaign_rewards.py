@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from reward_fns import PARTS, compute_score
+from reward_fns import compute_score, parts
 
 NAME = "random completions to each task's reward"
 MEANS = "no exception, a finite reward from 0 to 1, and four times the text takes at most eight times as long"
@@ -79,7 +79,7 @@ def is_sound(task: str, text: str) -> bool:
     except Exception:  # whatever it is, a reward worker would end the run
         return False
     figures = [result[name] for name in ("score", "acc", "parsed", "chance")]
-    figures += [result[name] for name in PARTS if result[name] is not None]
+    figures += [result[name] for name in parts() if result[name] is not None]
     return all(math.isfinite(figure) and 0 <= figure <= 1 for figure in figures)
 
 

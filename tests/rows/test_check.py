@@ -103,7 +103,7 @@ def test_a_chance_that_has_no_end_is_told(stored, task, knobs, word):
 
 
 FIELDS = [
-    ({"data_source": "videossr/os"}, "no reward for task 'os'|row of task 'os'"),
+    ({"data_source": "videossr/os"}, "unknown task 'os'|row of task 'os'"),
     ({"data_source": "videossr/a/../b\n"}, "is not videossr/TASK"),
     ({"prompt": None}, "its prompt is None"),
     ({"prompt": []}, "must be a list of messages"),

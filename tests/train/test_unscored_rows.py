@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-import reward_fns
 from videossr_verl.errors import BadInput
 from videossr_verl.preflight.memory.run_settings import compose_config
 from videossr_verl.rows.mixed_rows import read_files
@@ -53,12 +52,9 @@ def test_sources_that_verl_knows_pass(rows_of, config):
 
 
 @pytest.fixture
-def installed(my_qa, monkeypatch):
+def installed(my_qa, install):
     """Another package is installed, which scores rows of my_qa."""
-    monkeypatch.syspath_prepend(my_qa)
-    reward_fns._installed.cache_clear()
-    yield
-    reward_fns._installed.cache_clear()
+    install(my_qa)
 
 
 def test_sources_that_another_package_scores_pass(rows_of, config, installed):

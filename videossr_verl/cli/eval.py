@@ -9,7 +9,8 @@ from videossr_verl.printable import tell
 
 SUMMARY = "ask a model the questions of a data set"
 HELP = """\
-Asks a model every question of a data set and scores the answers with the training's own parsers and rewards.
+Asks a model every question of a data set and scores the answers with the training's own parsers: what training would
+pay (reward), and what benchmarks report (metric), which no change of the reward moves.
 
   videossr eval --model Qwen/Qwen3-VL-8B-Instruct --data data/pretext/test.parquet --out results/base
   videossr eval --model runs/mvp/checkpoint --data viubench/viubench/test.parquet --out results/mine

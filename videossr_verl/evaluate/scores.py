@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from reward_fns import compute_score
+from reward_fns import compute_metric, compute_score
 from videossr_verl.errors import BadInput
 from videossr_verl.evaluate.bootstrap import bootstrap
 
@@ -21,6 +21,7 @@ class SubsetScore:
     Attributes:
         subset: the rows' `data_source` without "videossr/".
         reward, exact, read, chance: as `reward_fns.compute_score` has them; a missing answer earns 0.
+        metric: the task's published figure, whatever training pays.
         low, high: interval of 95 % of the reward, resampling videos.
         questions, missing: numbers.
     """
@@ -29,6 +30,7 @@ class SubsetScore:
     reward: float
     low: float
     high: float
+    metric: float
     exact: float
     read: float
     chance: float
@@ -44,7 +46,8 @@ def score_rows(rows: Iterable[Mapping[str, Any]], answers: Mapping[int, str], se
         extra, source = row["extra_info"], row["data_source"]
         known.add(extra["index"])
         answer = answers.get(extra["index"])
-        result = compute_score(source, answer or "", row["reward_model"]["ground_truth"], extra)
+        asked = (source, answer or "", row["reward_model"]["ground_truth"], extra)
+        result = compute_score(*asked) | {"metric": compute_metric(*asked)[0]}
         graded.setdefault(source.removeprefix("videossr/"), []).append((extra["video_id"], answer is None, result))
     unknown = sorted(set(answers) - known)
     if unknown:
@@ -54,13 +57,14 @@ def score_rows(rows: Iterable[Mapping[str, Any]], answers: Mapping[int, str], se
 
 def _subset(name: str, graded: Sequence[tuple[str, bool, dict[str, Any]]], seed: int) -> SubsetScore:
     videos, missing, results = zip(*graded, strict=True)
-    mean = {kind: float(np.mean([r[kind] for r in results])) for kind in ("score", "acc", "parsed", "chance")}
+    mean = {kind: float(np.mean([r[kind] for r in results])) for kind in ("score", "metric", "acc", "parsed", "chance")}
     low, high = bootstrap(videos, [r["score"] for r in results], seed)
     return SubsetScore(
         subset=name,
         reward=mean["score"],
         low=low,
         high=high,
+        metric=mean["metric"],
         exact=mean["acc"],
         read=mean["parsed"],
         chance=mean["chance"],
@@ -83,16 +87,18 @@ def scores_as_markdown(model: str, scores: Sequence[SubsetScore]) -> str:
     lines = [
         f"{model}: reward by subset, 95 % interval over resampled videos",
         "",
-        "| subset | reward | interval | exact | read | chance | questions | missing |",
-        "|" + " --- |" * 8,
+        "| subset | reward | interval | metric | exact | read | chance | questions | missing |",
+        "|" + " --- |" * 9,
     ]
     lines += [
-        f"| {s.subset} | {s.reward:.3f} | {s.low:.3f} to {s.high:.3f} | {s.exact:.3f} | {s.read:.3f} | {s.chance:.3f} "
-        f"| {s.questions} | {s.missing} |"
+        f"| {s.subset} | {s.reward:.3f} | {s.low:.3f} to {s.high:.3f} | {s.metric:.3f} | {s.exact:.3f} | {s.read:.3f} "
+        f"| {s.chance:.3f} | {s.questions} | {s.missing} |"
         for s in scores
     ]
-    mean, chance = (float(np.mean([getattr(s, kind) for s in scores])) for kind in ("reward", "chance"))
-    lines.append(f"| **mean** | {mean:.3f} | | | | {chance:.3f} | {sum(s.questions for s in scores)} | |")
+    kinds = ("reward", "metric", "chance")
+    mean, metric, chance = (float(np.mean([getattr(s, kind) for s in scores])) for kind in kinds)
+    questions = sum(s.questions for s in scores)
+    lines.append(f"| **mean** | {mean:.3f} | | {metric:.3f} | | | {chance:.3f} | {questions} | |")
     return "\n".join(lines) + "\n"
 
 

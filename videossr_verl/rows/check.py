@@ -12,11 +12,12 @@ from numbers import Integral
 from typing import Any
 
 import reward_fns
+from reward_fns.registry import RegistryError
 from videossr_verl.errors import BadInput
 from videossr_verl.families import qwen2_5_vl
 from videossr_verl.files.json_text import read_object
 from videossr_verl.printable import shortened
-from videossr_verl.tasks import tasks
+from videossr_verl.tasks import get_task, task_names
 from videossr_verl.video.rejected import VideoRejected
 from videossr_verl.video.size import target_size
 from videossr_verl.video.spec_limits import check_prompt_pixels
@@ -64,6 +65,8 @@ def check_rows(
         try:
             named = {"prompt": row.get(prompt_key), "videos": row.get(video_key), "images": row.get(image_key)}
             files.update(_check_row({**row, **named}))
+        except RegistryError as error:
+            raise BadInput(f"{place(number)} cannot be used here: {shortened(str(error), LONGEST)}") from error
         except Exception as error:  # a row may hold anything, and a task may be another package's
             known = isinstance(error, VideoRejected) or type(error) is ValueError
             reason = shortened(str(error) if known else f"{type(error).__name__}: {error}", LONGEST)
@@ -125,9 +128,9 @@ def _object(extra: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def _check_difficulty(task: str, knobs: Mapping[str, Any]) -> None:
     """By the task's own class; of a task whose drawing is not installed here only its reward knows the knobs."""
-    if task not in tasks():
+    if task not in task_names():
         return
-    difficulty = tasks()[task].Difficulty
+    difficulty = get_task(task).Difficulty
     own = {field.name for field in fields(difficulty)}
     if unknown := sorted(set(knobs) - own - {"num_frames"}):
         raise ValueError(f"extra_info.difficulty has the unknown knob {_shown(unknown[0])}")
@@ -193,6 +196,8 @@ def _check_truth(source: str, truth: Any, extra: Mapping[str, Any]) -> None:
         raise ValueError(f"the ground truth {_shown(truth)} is no text of at most {MAX_TRUTH} characters")
     try:
         result = reward_fns.compute_score(source, truth, truth, extra)
+    except RegistryError:
+        raise
     except ValueError as error:
         raise ValueError(f"its ground truth or difficulty cannot be: {error}") from error
     if result["acc"] != 1:

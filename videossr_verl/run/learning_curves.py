@@ -15,11 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reward_fns import PARTS
+from reward_fns import parts
 from videossr_verl.errors import BadInput
 
-_KINDS = "|".join(("score", "acc", "chance", *PARTS))
-_VALIDATION = re.compile(rf"val-(?:core|aux)/videossr/(\w+)(/blind)?/({_KINDS})/mean@\d+")
+_VALIDATION = re.compile(r"val-(?:core|aux)/videossr/(\w+)(/blind)?/(\w+)/mean@\d+")
 _TASK_WIDTH = 25
 _SURFACE, _INK, _MUTED = "#ffffff", "#222222", "#888888"
 _HUES = ("#3266ad", "#c2571a", "#3a7d44", "#7b4ea3", "#a33b57", "#4a7a8c")
@@ -68,7 +67,7 @@ def read_curves(run: Path) -> dict[str, TaskCurves]:
             acc=[found["acc", False][s] for s in steps],
             chance=found["chance", False][steps[0]],
             blind=[blind[s] for s in steps if s in blind],
-            parts={part: [found[part, False][s] for s in steps] for part in PARTS if found[part, False]},
+            parts={part: [found[part, False][s] for s in steps] for part in parts() if found[part, False]},
         )
     return curves
 

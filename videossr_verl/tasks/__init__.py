@@ -14,28 +14,32 @@ A task module has:
         "width": pixels, "height": pixels}), other_frames are that video's frames at those times, in their own shape.
 and may have
     CLIP: knobs of ClipSettings that its clips need, whatever the preset asks for the other tasks.
+    frames_shown(difficulty, num_frames) -> list: how many frames each video of a prompt has (1: an image), for memory
+        plans; without it the clip's `num_frames`, all in one.
+What the answer earns is told by the reward module of the same name (`reward_fns`). A page that makes a task, step by
+step: docs/add_a_task.md.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import entry_points
 from types import ModuleType
+
+from reward_fns.registry import TASKS, RegistryError, check_has, entries, load
+
+_NEEDED = ("NAME", "Difficulty", "PRESETS", "draw", "render")
+
+
+def task_names() -> list[str]:
+    """All installed tasks, built-in and from other packages, sorted."""
+    return list(entries(TASKS))
 
 
 @cache
-def tasks() -> dict[str, ModuleType]:
-    """All installed tasks by name, built-in and from other packages."""
-    found = {e.name: e.load() for e in sorted(entry_points(group="videossr_verl.tasks"), key=lambda e: e.name)}
-    for name, module in found.items():
-        if name != module.NAME:
-            raise ValueError(f"entry point videossr_verl.tasks '{name}' loads a task called '{module.NAME}'")
-    return found
-
-
 def get_task(name: str) -> ModuleType:
-    """The task module called `name`; ValueError names the known ones."""
-    known = tasks()
-    if name not in known:
-        raise ValueError(f"unknown task '{name}'; known tasks: {', '.join(known)}")
-    return known[name]
+    """The task module called `name`. RegistryError where none is installed, or something is missing in it."""
+    module = load(TASKS, name)
+    check_has(module, _NEEDED, TASKS, name)
+    if name != module.NAME:
+        raise RegistryError(f"entry point {TASKS} '{name}' loads a task called '{module.NAME}': name both alike")
+    return module

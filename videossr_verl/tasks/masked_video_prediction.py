@@ -131,6 +131,13 @@ PRESETS = {
 }
 
 
+def frames_shown(difficulty: Difficulty, num_frames: int) -> list[int]:
+    """Frames of each video of a prompt: of the context and of the candidates, each one frame twice, or an image."""
+    candidate = 2 if difficulty.candidates == "video" else 1
+    candidates = difficulty.num_masked + difficulty.num_distractors
+    return [difficulty.num_key_frames - difficulty.num_masked, *[candidate] * candidates]
+
+
 def draw(
     clip: Clip,
     frames: np.ndarray,

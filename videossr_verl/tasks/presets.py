@@ -24,6 +24,8 @@ from typing import Any
 
 import yaml
 
+from reward_fns import reward_of
+from reward_fns.registry import RegistryError
 from videossr_verl.errors import BadInput
 from videossr_verl.tasks import get_task
 from videossr_verl.tasks.clip import ClipSettings
@@ -177,8 +179,10 @@ def _known_task(task: str, where: str) -> Any:
     if not isinstance(task, str):
         raise BadInput(f"{where}: a task is a name, not {type(task).__name__}")
     try:
-        return get_task(task)
-    except ValueError as error:
+        module = get_task(task)
+        reward_of(task)
+        return module
+    except RegistryError as error:
         raise BadInput(f"{where}: {error}") from error
 
 

@@ -6,14 +6,22 @@ from itertools import product
 import numpy as np
 import pytest
 
+from reward_fns import compute_score, reward_of
 from videossr_verl.errors import BadInput
 from videossr_verl.evaluate.answers import read_answers
 from videossr_verl.evaluate.bootstrap import bootstrap
-from videossr_verl.evaluate.viubench.baselines import BASELINES, best_constant, uniform_guess, whole_video
+from videossr_verl.evaluate.scores import score_rows
+from videossr_verl.evaluate.viubench.baselines import BEST_CONSTANT, baselines, best_constant
 from videossr_verl.evaluate.viubench.score import COLUMNS, GROUPS, figure_of, overall, score
 from videossr_verl.evaluate.viubench.table import as_data, as_markdown, published
+from videossr_verl.tasks import task_names
 
-TASKS = {"counting": "object_counting", "grounding": "anomaly_grounding", "jigsaw": "temporal_jigsaw"}
+TASKS = {
+    "counting": "object_counting",
+    "grounding": "anomaly_grounding",
+    "jigsaw": "temporal_jigsaw",
+    "mvp": "masked_video_prediction",
+}
 KNOBS = {
     "counting_easy": {"min_frames": 1, "max_frames": 3, "min_instances": 1, "max_instances": 3},
     "counting_hard": {"min_frames": 1, "max_frames": 4, "min_instances": 1, "max_instances": 4},
@@ -75,6 +83,33 @@ def test_figures_by_hand(subset, truth, answer, value):
     assert figure_of(row(0, subset, truth), None) == (0, False)
 
 
+def with_bonus(score):
+    def more(*args):
+        value, *rest = score(*args)
+        return value + 0.1 * rest[1], *rest
+
+    return more
+
+
+def figures(rows, answers):
+    """All that a benchmark tells."""
+    return score(rows, answers), [s.metric for s in score_rows(rows, answers)]
+
+
+def test_what_training_pays_changes_no_figure(monkeypatch):
+    """A bonus of 0.1 for any answer that can be read changes rewards, and nothing that is published."""
+    rows = [*benchmark(5), row(45, "mvp", "CAFD")]
+    answers = baselines(rows)["uniform guess"]
+    asked = [(r["data_source"], r["reward_model"]["ground_truth"], r["extra_info"]) for r in rows]
+    before, paid = figures(rows, answers), [compute_score(s, truth, truth, extra)["score"] for s, truth, extra in asked]
+    for task in task_names():
+        name = "score_in_parts" if hasattr(reward_of(task), "score_in_parts") else "score"
+        monkeypatch.setattr(reward_of(task), name, with_bonus(getattr(reward_of(task), name)))
+    more = [compute_score(s, truth, truth, extra)["score"] for s, truth, extra in asked]
+    assert more == pytest.approx([reward + 0.1 for reward in paid])
+    assert figures(rows, answers) == before
+
+
 def test_what_is_unread_or_missing_stays_in_the_denominator():
     rows = [row(i, "jigsaw_6", "341562", video=str(i)) for i in range(4)]
     (column,) = score(rows, {0: "341562", 1: "no idea", 2: "123456"})
@@ -106,8 +141,9 @@ def test_the_published_means_follow_from_their_columns():
 def test_baselines_reproduce_the_papers_random_row():
     """Counting and jigsaw by a uniform guess; grounding by the whole video (the paper's rule is not public)."""
     rows = benchmark(300)
-    guess = {c.name: c for c in score(rows, uniform_guess(rows))}
-    whole = {c.name: c for c in score(rows, whole_video(rows))}
+    guess, whole = (
+        {c.name: c for c in score(rows, baselines(rows)[name])} for name in ("uniform guess", "whole video")
+    )
     paper = published()["random"]
     for name in ("CntE", "CntH", "JigE", "JigH"):
         p = paper[name] / 100
@@ -126,9 +162,9 @@ def test_the_best_constant_is_the_best():
     constants = (f"{a},{b},{c}" for a, b, c in product(range(1, 10), repeat=3))
     values = [score(easy, {r["extra_info"]["index"]: text for r in easy})[0].value for text in list(constants)[::7]]
     assert best["CntE"] >= max(values) - 1e-9
-    for name, baseline in BASELINES.items():
-        if name != "best constant":
-            others = {c.name: c.value for c in score(rows, baseline(rows))}
+    for name, guesses in baselines(rows).items():
+        if name != BEST_CONSTANT:
+            others = {c.name: c.value for c in score(rows, guesses)}
             assert all(best[n] >= others[n] - 1e-9 for n in GROUPS["Grd"])
 
 
@@ -144,7 +180,7 @@ def test_the_interval_resamples_whole_videos():
 
 def test_the_table_has_ones_own_model_among_the_published():
     rows = benchmark(5)
-    columns = score(rows, uniform_guess(rows))
+    columns = score(rows, baselines(rows)["uniform guess"])
     text = as_markdown({"mine": columns})
     assert "| VideoSSR-8B (published) | 29.0 | 24.6 |" in text
     assert f"| **mine** | {columns[0].value:.1f} |" in text

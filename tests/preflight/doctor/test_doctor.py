@@ -4,12 +4,14 @@ import shutil
 
 import pytest
 
+from reward_fns.registry import TASKS
 from videossr_verl.cli import main
 from videossr_verl.preflight.doctor import checks, package
 from videossr_verl.preflight.doctor.checks import Asked, check_machine
 from videossr_verl.preflight.doctor.data import check_data
 from videossr_verl.preflight.doctor.findings import as_text, failure, ok, warning, worst
-from videossr_verl.preflight.doctor.package import check_package
+from videossr_verl.preflight.doctor.package import check_package, check_tasks
+from videossr_verl.tasks import task_names
 
 
 def _of(findings, check):
@@ -30,10 +32,19 @@ def test_this_machine(train, corpus_folder):
     assert _of(findings, "versions").level == "ok"
     assert "verl 0.9.1" in _of(findings, "versions").found
     assert _of(findings, "package").level == "ok"
+    assert _of(findings, "tasks") == ok("tasks", ", ".join(task_names()))
     assert _of(findings, "decoding").level == "ok"
     assert _of(findings, "a sample's video").level == "ok"
     assert _of(findings, "GPU").level == "warning"  # VERL_PLATFORM=cpu
     assert all(f.remedy for f in findings if f.level != "ok")
+
+
+def test_a_task_that_is_not_whole_is_found(write_dist_info, install, tmp_path):
+    (tmp_path / "no_task.py").touch()
+    write_dist_info(tmp_path, "no-task", {TASKS: {"no_task": "no_task"}})
+    install(tmp_path)
+    assert _of(check_tasks(), "tasks").level == "failure"
+    assert "'no_task': module 'no_task' has no `NAME`" in _of(check_tasks(), "tasks").found
 
 
 def test_a_changed_video_is_found(train, corpus_folder, tmp_path):

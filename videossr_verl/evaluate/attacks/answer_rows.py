@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -14,33 +15,27 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from reward_fns.registry import ATTACKS, check_has, entries, load
 from videossr_verl.errors import BadInput
-from videossr_verl.evaluate.attacks import anomaly_grounding, masked_video_prediction, object_counting, temporal_jigsaw
 from videossr_verl.evaluate.attacks.shown import Shown
 from videossr_verl.evaluate.questions import Question, questions
 from videossr_verl.families import qwen3_vl
+from videossr_verl.printable import tell
 
-RULES = {
-    "anomaly_grounding": anomaly_grounding.RULES,
-    "masked_video_prediction": masked_video_prediction.RULES,
-    "object_counting": object_counting.RULES,
-    "temporal_jigsaw": temporal_jigsaw.RULES,
-}
 _AT_ONCE = 4  # rows a worker takes
 _WORTH = 64  # rows: fewer are done before another process has started
 
 Answers = dict[str, dict[int, str]]
+Rule = Callable[[Shown], str]
 
 
 def answer_rows(rows: Sequence[Mapping[str, Any]], data_root: str | Path, workers: int) -> Answers:
-    """Rule -> row's index -> answer. Rows whose video cannot be shown have none.
+    """Rule -> row's index -> answer. Rows whose video cannot be shown, or whose task has no rules, have none.
 
     Raises:
-        BadInput: a row's task has no rules.
+        BadInput: no row's task has rules.
     """
-    without = sorted({row["extra_info"]["task"] for row in rows} - set(RULES))
-    if without:
-        raise BadInput(f"no rules are known for task '{without[0]}'; known: {', '.join(RULES)}")
+    rows = _with_rules(rows)
     parts = [rows[i : i + _AT_ONCE] for i in range(0, len(rows), _AT_ONCE)]
     found: Answers = {}
     with ExitStack() as stack, tqdm(total=len(rows), desc="attack", unit="question") as bar:
@@ -57,13 +52,35 @@ def answer_rows(rows: Sequence[Mapping[str, Any]], data_root: str | Path, worker
     return found
 
 
+def rules_of(task: str) -> Mapping[str, Rule] | None:
+    """A task's rules by name; None where no package has any. RegistryError for a module that is none."""
+    if task not in entries(ATTACKS):
+        return None
+    module = load(ATTACKS, task)
+    check_has(module, ("RULES",), ATTACKS, task)
+    return module.RULES
+
+
+def _with_rules(rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Those whose task has rules; the others are told."""
+    without = sorted(task for task in {row["extra_info"]["task"] for row in rows} if rules_of(task) is None)
+    if not without:
+        return rows
+    left = [row for row in rows if row["extra_info"]["task"] not in without]
+    sentence = f"no rules are installed for task '{without[0]}' (entry point group {ATTACKS})"
+    if not left:
+        raise BadInput(f"{sentence}; known: {', '.join(entries(ATTACKS))}")
+    tell(f"note: {sentence}: its {len(rows) - len(left)} questions are left out", file=sys.stderr)
+    return left
+
+
 def _answer_part(rows: Sequence[dict[str, Any]], data_root: str) -> list[tuple[int, str, str]]:
     """Runs in a worker: (index, rule, answer) of each row and rule."""
     return [answer for row, shown in _shown(rows, data_root) for answer in _answers(row, shown)]
 
 
 def _answers(row: Mapping[str, Any], shown: Shown) -> Iterator[tuple[int, str, str]]:
-    for name, rule in RULES[row["extra_info"]["task"]].items():
+    for name, rule in (rules_of(row["extra_info"]["task"]) or {}).items():
         yield row["extra_info"]["index"], name, rule(shown)
 
 

@@ -23,7 +23,7 @@ def write_best_rules(folder: Path, data_root: str | Path, workers: int) -> None:
     """Writes the best rules' answers to `folder`/test.parquet beside it, unless they are there.
 
     Raises:
-        BadInput: no questions there, or of a task without rules.
+        BadInput: no questions there, or all of tasks without rules.
     """
     if read_best_rules(folder) is not None:
         return
@@ -31,7 +31,9 @@ def write_best_rules(folder: Path, data_root: str | Path, workers: int) -> None:
     subsets = {row["extra_info"]["index"]: row["data_source"] for row in rows}
     answers = answer_rows(rows, data_root, workers)
     best = {subset: _best_rule([r for r in rows if r["data_source"] == subset], answers) for subset in subsets.values()}
-    texts = {index: answers[best[subset]][index] for index, subset in subsets.items() if index in answers[best[subset]]}
+    best = {subset: rule for subset, rule in best.items() if rule is not None}
+    own = {index: answers[best[subset]] for index, subset in subsets.items() if subset in best}
+    texts = {index: given[index] for index, given in own.items() if index in given}
     data = {"questions": _digest(folder), "rules": best, "answers": texts}
     (folder / _FILE).write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
 
@@ -47,14 +49,15 @@ def read_best_rules(folder: Path) -> dict[int, str] | None:
         return None
 
 
-def _best_rule(rows: list, answers: Answers) -> str:
+def _best_rule(rows: list, answers: Answers) -> str | None:
+    """None where no rule answers any of the rows."""
     asked = {row["extra_info"]["index"] for row in rows}
     values = {}
     for rule, texts in answers.items():
         if own := {index: text for index, text in texts.items() if index in asked}:
             (column,) = score(rows, own)
             values[rule] = column.value
-    return max(values, key=values.__getitem__)
+    return max(values, key=values.__getitem__, default=None)
 
 
 def _digest(folder: Path) -> str:

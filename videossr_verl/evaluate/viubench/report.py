@@ -10,7 +10,7 @@ from typing import Any
 from videossr_verl.evaluate.answers import read_answers
 from videossr_verl.evaluate.questions import read_questions
 from videossr_verl.evaluate.scores import score_rows, scores_as_data, scores_as_markdown
-from videossr_verl.evaluate.viubench.baselines import BASELINES
+from videossr_verl.evaluate.viubench.baselines import baselines
 from videossr_verl.evaluate.viubench.best_rules import NAME, read_best_rules
 from videossr_verl.evaluate.viubench.score import score
 from videossr_verl.evaluate.viubench.table import as_data, as_markdown
@@ -46,7 +46,7 @@ def write_scores(
 
 def _viubench(benchmark: Path, answers: str | Path, name: str) -> tuple[Any, str]:
     rows = read_questions(benchmark / "viubench" / "test.parquet")
-    scored = {baseline: score(rows, guess(rows)) for baseline, guess in BASELINES.items()}
+    scored = {baseline: score(rows, guesses) for baseline, guesses in baselines(rows).items()}
     if (rules := read_best_rules(benchmark / "viubench")) is not None:
         scored[NAME] = score(rows, rules)
     else:

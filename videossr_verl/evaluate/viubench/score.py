@@ -5,7 +5,8 @@
     jigsaw      share of orders that are wholly right
     Overall     plain mean of the 9 columns
 An answer that cannot be read, or is missing, counts 0, and never leaves the denominator; the rates are told beside.
-Masked video prediction, where a benchmark has it, is reported apart, by its reward.
+A question's figure is its task's `metric` (`reward_fns`), never the reward that training pays. Masked video prediction,
+where a benchmark has it, is reported apart.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from reward_fns import compute_score, object_counting
+from reward_fns import compute_metric
 from videossr_verl.errors import BadInput
 from videossr_verl.evaluate.bootstrap import bootstrap
 
-# Subset of the dataset -> column of the paper's table.
+# Subset of the dataset (presets/viubench.yaml) -> column of the paper's table.
 COLUMNS = {
     "counting_easy": "CntE",
     "counting_hard": "CntH",
@@ -61,14 +62,7 @@ def figure_of(row: Mapping[str, Any], answer: str | None) -> tuple[float, bool]:
     """What an answer (None: missing) earns by the task's published metric, 0 to 1, and whether it could be read."""
     if answer is None:
         return 0.0, False
-    truth, source = row["reward_model"]["ground_truth"], row["data_source"]
-    result = compute_score(source, answer, truth, row["extra_info"])
-    if result["task"] == "object_counting":
-        counts = object_counting.read(answer)
-        right = [a == float(b) for a, b in zip(counts, truth.split(","), strict=True)] if counts else [False]
-        return float(np.mean(right)), counts is not None
-    kind = "acc" if result["task"] == "temporal_jigsaw" else "score"
-    return result[kind], bool(result["parsed"])
+    return compute_metric(row["data_source"], answer, row["reward_model"]["ground_truth"], row["extra_info"])
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ HEAD = (*COLUMNS.values(), *GROUPS, "All")
 @cache
 def published() -> dict[str, dict[str, float]]:
     """The paper's rows: model -> column -> percent."""
-    text = files("videossr_verl.evaluate").joinpath("published_viubench.yaml").read_text(encoding="utf-8")
+    text = files("videossr_verl.evaluate.viubench").joinpath("published.yaml").read_text(encoding="utf-8")
     return {model: dict(zip(HEAD, values, strict=True)) for model, values in yaml.safe_load(text).items()}
 
 

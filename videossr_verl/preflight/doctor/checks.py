@@ -9,7 +9,7 @@ from functools import partial
 from videossr_verl.preflight.doctor.data import check_data
 from videossr_verl.preflight.doctor.findings import Finding, failure
 from videossr_verl.preflight.doctor.gpus import check_gpus
-from videossr_verl.preflight.doctor.package import check_decoding, check_package
+from videossr_verl.preflight.doctor.package import check_decoding, check_package, check_tasks
 from videossr_verl.preflight.doctor.ray_here import check_ray
 from videossr_verl.preflight.doctor.room import check_room
 from videossr_verl.preflight.doctor.versions import check_versions, setup_command
@@ -36,6 +36,7 @@ def check_machine(asked: Asked) -> list[Finding]:
     checks: tuple[tuple[str, Callable[[], Iterable[Finding]]], ...] = (
         ("versions", check_versions),
         ("package", check_package),
+        ("tasks", check_tasks),
         ("decoding", check_decoding),
         ("data", partial(check_data, asked.data_root, asked.data)),
         ("memory and disk", partial(check_room, asked.run)),

@@ -7,8 +7,12 @@ import tempfile
 from collections.abc import Iterator
 from importlib import import_module, metadata
 
+from reward_fns import parts, reward_of
+from reward_fns.registry import ATTACKS, RegistryError, entries
+from videossr_verl.evaluate.attacks.answer_rows import rules_of
 from videossr_verl.preflight.doctor.findings import Finding, failure, ok
 from videossr_verl.preflight.doctor.versions import setup_command
+from videossr_verl.tasks import get_task, task_names
 
 INSTALL = "install this package: pip install --no-deps ."
 
@@ -28,6 +32,23 @@ def check_package() -> Iterator[Finding]:
             yield ok(group, "registered")
         else:
             yield failure(group, "videossr is not registered", INSTALL)
+
+
+def check_tasks() -> Iterator[Finding]:
+    """The modules of each installed task load and are whole, those of other packages too."""
+    names = sorted({*task_names(), *entries(ATTACKS)})
+    if not names:
+        yield failure("tasks", "none is registered", INSTALL)
+        return
+    try:
+        for name in names:
+            get_task(name)
+            reward_of(name)
+            rules_of(name)
+        parts()
+        yield ok("tasks", ", ".join(names))
+    except RegistryError as error:
+        yield failure("tasks", str(error), "see docs/add_a_task.md")
 
 
 def check_decoding() -> Iterator[Finding]:

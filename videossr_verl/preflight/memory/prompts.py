@@ -13,7 +13,8 @@ from videossr_verl.families import model_types
 from videossr_verl.families.shape import COLOURS, ModelShape
 from videossr_verl.prompt.tokens import content_digest
 from videossr_verl.rows.dataset_folder import read_rows
-from videossr_verl.tasks.presets import load_preset
+from videossr_verl.tasks import get_task
+from videossr_verl.tasks.presets import Subset, load_preset
 from videossr_verl.video.size import target_size
 
 # A common source, for presets: the build has not looked at the videos yet.
@@ -59,7 +60,7 @@ def prompts_of_preset(name: str, shape: ModelShape) -> Prompts:
     """Of a preset of `videossr build`. BadInput for an unknown one."""
     typical, longest = [], []
     for subset in load_preset(name).subsets.values():
-        steps, frames = _shown(subset)
+        steps, frames = _shown(subset, shape)
         limits = subset.clip.min_pixels, subset.clip.max_pixels
         height, width = target_size(*SOURCE, *limits, shape.vision.factor)
         typical.append(_prompt(shape, steps, frames, height * width))
@@ -81,14 +82,16 @@ def prompts_of_rows(files: Sequence[str], shape: ModelShape) -> Prompts:
     return Prompts(f"{len(rows)} rows of {named}", middle, last, counted=all(counts))
 
 
-def _shown(subset: Any) -> tuple[int, int]:
+def _shown(subset: Subset, shape: ModelShape) -> tuple[int, int]:
     """Temporal steps of the vision tower and decoded frames of a subset's samples."""
-    knobs = subset.difficulty
-    if subset.task != "masked_video_prediction":
-        return subset.clip.num_frames // 2, subset.clip.num_frames
-    context, candidates = knobs.num_key_frames - knobs.num_masked, knobs.num_masked + knobs.num_distractors
-    # A candidate is a video of one frame, twice, or an image, which the tower doubles.
-    return context // 2 + candidates, context + candidates * (2 if knobs.candidates == "video" else 1)
+    ask = getattr(get_task(subset.task), "frames_shown", None)
+    lengths = ask(subset.difficulty, subset.clip.num_frames) if ask else [subset.clip.num_frames]
+    return sum(_steps(length, shape) for length in lengths), sum(lengths)
+
+
+def _steps(frames: int, shape: ModelShape) -> int:
+    """Temporal steps of a video; an image is doubled."""
+    return math.ceil(frames / shape.vision.temporal_patch)
 
 
 def _prompt(shape: ModelShape, steps: int, frames: int, pixels: int) -> Prompt:
@@ -121,7 +124,7 @@ def _of_row(row: Mapping[str, Any], tokens: int | None, shape: ModelShape) -> Pr
     for one, frames in media:
         limits = one["min_pixels"], one["max_pixels"]
         height, width = target_size(one["height"], one["width"], *limits, factor)
-        parts.append(_prompt(shape, math.ceil(frames / shape.vision.temporal_patch), frames, height * width))
+        parts.append(_prompt(shape, _steps(frames, shape), frames, height * width))
     written = QUESTION_TOKENS + sum(part.tokens - QUESTION_TOKENS for part in parts)
     return Prompt(
         tokens=tokens or written,

@@ -18,7 +18,7 @@ import datasets
 import numpy as np
 from PIL import Image
 
-from reward_fns import compute_score
+from reward_fns import compute_metric, compute_score
 from videossr_verl.errors import BadInput
 from videossr_verl.evaluate.lmms.video_file import FACTOR, video_file
 from videossr_verl.evaluate.questions import read_questions
@@ -29,7 +29,7 @@ from videossr_verl.rows.dataset_folder import stored_data_root
 from videossr_verl.video.specs import ImageSpec, VideoSpec
 
 Doc = Mapping[str, Any]
-MVP_METRICS = {"reward": "score", "selection": "selection", "order": "order", "exact": "acc", "parsed": "parsed"}
+MVP_METRICS = {name: name for name in ("metric", "selection", "order", "parsed")} | {"reward": "score", "exact": "acc"}
 
 
 def load_viubench(_: datasets.Dataset) -> datasets.Dataset:
@@ -80,8 +80,9 @@ def score_viubench(doc: Doc, results: Sequence[str]) -> dict[str, dict[str, Any]
 
 
 def score_mvp(doc: Doc, results: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The parts of the reward in percent, and what the best blind guess earns."""
-    result = compute_score(doc["data_source"], results[0], doc_to_target(doc), doc["extra_info"])
+    """The published metric, the reward and its parts in percent, and what the best blind guess earns."""
+    asked = (doc["data_source"], results[0], doc_to_target(doc), doc["extra_info"])
+    result = compute_score(*asked) | {"metric": compute_metric(*asked)[0]}
     where = {"subset": doc["data_source"].split("/")[-1], "video_id": doc["extra_info"]["video_id"]}
     told = {name: result[key] for name, key in MVP_METRICS.items()} | {"chance": result["chance"]}
     return {name: {"score": 100.0 * value, **where} for name, value in told.items()}
@@ -128,7 +129,7 @@ def _load(part: str) -> datasets.Dataset:
 
 
 def _part(doc: Doc) -> str:
-    return "mvp" if doc["extra_info"]["task"] == "masked_video_prediction" else "viubench"
+    return "viubench" if doc["data_source"].split("/")[-1] in COLUMNS else "mvp"
 
 
 def _data_root(part: str) -> str:
