@@ -134,7 +134,7 @@ def print_model(name: str, args: argparse.Namespace) -> None:
 def main() -> None:
     """Prints a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", action="append", help="of recipes/config/base_model; may be given several times")
+    parser.add_argument("--model", action="append", help="of train/config/base_model; may be given several times")
     parser.add_argument("--model-folder", help="config and processor are those of this folder; no weights are read")
     parser.add_argument("--config-name", default="videossr_grpo")
     parser.add_argument("--dataset", default="videossr")

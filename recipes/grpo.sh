@@ -2,8 +2,8 @@
 # GRPO on GPUs: base model, data set and cluster by name, everything else by verl's own overrides.
 #   bash recipes/grpo.sh VIDEO_FOLDER model=NAME data=NAME cluster=NAME [option=NAME[,NAME...]] [HYDRA_OVERRIDE...]
 #   model     qwen2_5_vl_3b 7b 32b 72b, qwen3_vl_4b 8b 30b_a3b 32b       (default qwen3_vl_8b, the paper's)
-#   data      videossr, mvp, videossr_mvp: built if not there yet; or the path of a folder of `videossr build`,
-#             with a slash in it (default videossr)
+#   data      videossr, mvp, mvp_easy, mvp_hard, mvp_harder, videossr_mvp: built if not there yet; or the path of a
+#             folder of `videossr build`, with a slash in it (default videossr)
 #   cluster   1x1, 1x8, 2x8, 4x8, 8x8: nodes x GPUs; of a Ray cluster that has been started (default 1x8)
 #   option    lora, frozen_vision, dynamic_batch, filter_groups, colocate_async, separate_async (one node more), ulysses
 #   --plan    only tell what memory the run needs, and refuse one that does not fit: builds nothing, starts nothing
@@ -14,14 +14,15 @@
 #   RUN=runs/$data-$model      where data set and checkpoints go
 #   MODEL=FOLDER               the weights are there, not on the hub
 #   EMBEDDING=NAME             of masked video prediction: a CLIP folder or hub name, or built_in
+#   MIX, TEST_COUNT            samples of each task and of the test set: --mix and --test-count of `videossr build`
 #   CONFIG=videossr_grpo       Hydra config with the hyperparameters
 #   DRY_RUN=1                  only print the commands
-# Each choice is one file in recipes/config with what differs, and why. No whole step has run on GPUs yet: every combination
+# Each choice is one file in videossr_verl/train/config with what differs, and why. No whole step has run on GPUs yet: every combination
 # composes and passes verl's own checks (tests/recipes/test_grpo_recipe.py), and recipes/README.md tells what one GPU showed.
 set -euo pipefail
 
 fail() {
-    echo "grpo: $1" >&2
+    echo "${RECIPE:-grpo}: $1" >&2
     exit 2
 }
 case "${1:-}" in
@@ -35,6 +36,7 @@ videos=$(cd -- "$1" && pwd)
 shift
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+choices=$here/../videossr_verl/train/config
 # shellcheck source=recipes/override.sh
 source "$here/override.sh"
 # shellcheck source=recipes/run.sh
@@ -59,9 +61,9 @@ while (($#)); do
 done
 [ -n "$plan" ] || ((${#hardware[@]} == 0)) || fail "${hardware[0]%%=*} goes with --plan"
 choice() { # group, name: exits where there is no such file
-    [ -f "$here/config/$1/$2.yaml" ] && return
+    [ -f "$choices/$1/$2.yaml" ] && return
     local known
-    known=$(cd "$here/config/$1" && echo *.yaml)
+    known=$(cd "$choices/$1" && echo *.yaml)
     fail "unknown $1 '$2': give one of ${known//.yaml/}"
 }
 choice base_model "$model"
@@ -80,7 +82,8 @@ else
 fi
 
 run=$(realpath -m -- "${RUN:-runs/${preset:-$(basename -- "${built:-}")}-$model}")
-weights=${MODEL:-$(sed -n 's/^ *path: //p' "$here/config/base_model/$model.yaml")}
+config=${CONFIG:-videossr_grpo} embedding=${EMBEDDING:-openai/clip-vit-base-patch32}
+weights=${MODEL:-$(sed -n 's/^ *path: //p' "$choices/base_model/$model.yaml")}
 do_it() {
     if [ -n "${DRY_RUN:-}" ]; then
         printf '%q ' "$@"
@@ -92,11 +95,12 @@ do_it() {
 [ -z "$preset" ] || built=$run/data
 if [ -n "$preset" ] && [ -z "$plan" ]; then
     build=(videossr build "$videos" --out "$built" --preset "$preset" --data-root "$videos" --model "$weights")
-    [ "$preset" = videossr ] || build+=(--embedding "${EMBEDDING:-openai/clip-vit-base-patch32}" --keep-embeddings "$run/embeddings")
+    [ "$preset" = videossr ] || build+=(--embedding "$embedding" --keep-embeddings "$run/embeddings")
+    [ -z "${MIX:-}" ] || build+=(--mix "$MIX")
+    [ -z "${TEST_COUNT:-}" ] || build+=(--test-count "$TEST_COUNT")
     do_it "${build[@]}"
 fi
 
-configs=(--config-dir "$here/config" --config-name "${CONFIG:-videossr_grpo}")
 settings=(
     "+base_model=$model"
     "+dataset=$data"
@@ -109,8 +113,12 @@ settings=(
     "trainer.default_local_dir=$(quoted "$run/steps")"
     "trainer.experiment_name=$(quoted "$(basename -- "$run")")"
 )
+[ -z "$preset" ] || [ "$preset" = videossr ] || settings+=(
+    "data.adaptive.embedding=$(quoted "$embedding")"
+    "data.adaptive.keep_embeddings=$(quoted "$run/embeddings")"
+)
 if [ -n "$plan" ]; then
-    do_it videossr plan "${configs[@]}" --preset "${preset:-videossr_mvp}" "${hardware[@]}" "${settings[@]}" "${overrides[@]}"
+    do_it videossr plan --config-name "$config" --preset "${preset:-videossr_mvp}" "${hardware[@]}" "${settings[@]}" "${overrides[@]}"
 else
-    do_it python -m verl.trainer.main_ppo "${configs[@]}" "${settings[@]}" "${overrides[@]}"
+    do_it python -m verl.trainer.main_ppo --config-name "$config" "${settings[@]}" "${overrides[@]}"
 fi

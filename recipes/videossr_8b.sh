@@ -12,37 +12,9 @@ case "${1:-}" in
     exit $(($# == 0 ? 2 : 0))
     ;;
 esac
-[ -d "$1" ] || {
-    echo "videossr_8b: '$1' is not a folder: give a folder of videos" >&2
-    exit 2
-}
-videos=$(cd -- "$1" && pwd)
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=recipes/run.sh
-source "$here/run.sh"
-shift
-run=$(realpath -m -- "${RUN:-runs/videossr_8b}")
-weights=${MODEL:-Qwen/Qwen3-VL-8B-Instruct}
-
-mix=anomaly_grounding=12000,temporal_jigsaw=12000,object_counting=6000
-build=(videossr build "$videos" --out "$run/data" --preset videossr --mix "$mix" --test-count 600 --data-root "$videos"
-    --model "$weights")
-data=$run/data
-case " $* " in
-*" --plan "*) [ -f "$data/train.parquet" ] || data=videossr ;; # nothing is built for a plan
-*)
-    if [ -n "${DRY_RUN:-}" ]; then
-        printf '%q ' "${build[@]}"
-        echo
-    else
-        run "${build[@]}"
-    fi
-    ;;
-esac
-
 settings=(
     model=qwen3_vl_8b
-    "data=$data"
+    data=videossr
     cluster=1x8
     data.max_prompt_length=8192
     actor_rollout_ref.model.use_fused_kernels=true
@@ -54,4 +26,6 @@ settings=(
     # without this line, and cost less.
     +actor_rollout_ref.rollout.engine_kwargs.vllm.mm_processor_cache_gb=0
 )
-RUN=$run exec bash "$here/grpo.sh" "$videos" "${settings[@]}" "$@"
+export RECIPE=videossr_8b RUN=${RUN:-runs/videossr_8b} TEST_COUNT=600
+export MIX=anomaly_grounding=12000,temporal_jigsaw=12000,object_counting=6000
+exec bash "$(dirname "${BASH_SOURCE[0]}")/grpo.sh" "$1" "${settings[@]}" "${@:2}"

@@ -64,7 +64,11 @@ def test_from_raw_videos_to_an_update(tiny_model, environment, read_metrics, tmp
     ("folder", "changes", "sentence"),
     [
         ("nowhere", {}, "mvp: 'nowhere' is not a folder: give a folder of videos"),
-        (".", {"DATA": "mpv"}, "mvp: unknown DATA 'mpv': give mvp, mvp_easy, mvp_hard, mvp_harder or videossr_mvp"),
+        (
+            ".",
+            {"DATA": "mpv"},
+            "mvp: unknown dataset 'mpv': give one of mvp mvp_easy mvp_hard mvp_harder videossr",
+        ),
         (".", {"MODEL": "MODEL", "EMBEDDING": "built_in"}, "folder '.*' holds no video file"),
     ],
 )

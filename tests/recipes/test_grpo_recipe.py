@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
+from hydra import compose, initialize_config_module
 from verl.utils.config import validate_config
 from verl.utils.tensordict_utils import get_tensordict
 from verl.workers.engine.utils import prepare_micro_batches
@@ -23,12 +23,15 @@ from videossr_verl.preflight.memory.shapes import model_shape
 from videossr_verl.preflight.memory.verdict import problems
 
 RECIPES = Path(__file__).parent.parent.parent / "recipes"
-CONFIG = RECIPES / "config"
+CONFIG = RECIPES.parent / "videossr_verl" / "train" / "config"
 VALUES = {
     "data.train_files": "a",
     "data.val_files": "b",
     "data.data_root": "c",
 }
+
+
+LENGTHS = {"mvp": 2048, "mvp_easy": 2048, "mvp_hard": 6144, "mvp_harder": 6144}
 
 
 def names(group):
@@ -37,16 +40,15 @@ def names(group):
 
 def composed(*choices):
     values = [f"{key}={value}" for key, value in VALUES.items()]
-    with initialize_config_dir(str(CONFIG), version_base=None):
-        search = ["hydra.searchpath=[pkg://verl.trainer.config,pkg://videossr_verl.train.config]"]
-        return compose("videossr_grpo", overrides=[*search, *choices, *values])
+    with initialize_config_module("verl.trainer.config", version_base=None):
+        return compose("videossr_grpo", overrides=[*choices, *values])
 
 
 def test_the_choices_of_the_issue_are_there():
     qwen2_5 = [f"qwen2_5_vl_{size}" for size in ("3b", "7b", "32b", "72b")]
     qwen3 = [f"qwen3_vl_{size}" for size in ("4b", "8b", "30b_a3b", "32b")]
     assert names("base_model") == sorted(qwen2_5 + qwen3)
-    assert names("dataset") == ["mvp", "videossr", "videossr_mvp"]
+    assert names("dataset") == ["mvp", "mvp_easy", "mvp_hard", "mvp_harder", "videossr", "videossr_mvp"]
     assert {"1x8", "2x8", "4x8"} <= set(names("cluster"))
 
 
@@ -72,14 +74,15 @@ def cut_as_verl_does(config, gpus):
 
 @pytest.mark.parametrize("model", names("base_model"))
 def test_every_model_data_set_and_cluster_passes_verls_checks_and_is_planned(model):
-    for data, cluster in product(names("dataset"), names("cluster")):
+    alike = [("mvp_easy", "1x8"), ("mvp_hard", "1x8"), ("mvp_harder", "1x8")]  # as mvp, but for the length
+    for data, cluster in [*product(("mvp", "videossr", "videossr_mvp"), names("cluster")), *alike]:
         config = composed(f"+base_model={model}", f"+dataset={data}", f"+cluster={cluster}")
         validate_config(config, use_reference_policy=True, use_critic=False)
         nodes, gpus = map(int, cluster.split("x"))
         assert (config.trainer.nnodes, config.trainer.n_gpus_per_node) == (nodes, gpus)
         rollout = config.actor_rollout_ref.rollout
         assert rollout.tensor_model_parallel_size in (1, 4, 8)
-        assert config.data.max_prompt_length == (2048 if data == "mvp" else 8192)
+        assert config.data.max_prompt_length == LENGTHS.get(data, 8192)
         assert config.actor_rollout_ref.model.path.startswith("Qwen/Qwen")
         for gpu in ("h100", "h200"):
             plan = planned(config, data, gpu)
@@ -180,7 +183,7 @@ def test_the_papers_run(tmp_path):
         ([".", "option=separate_async,lora,colocate_async"], "are two trainers: give one of them"),
         ([".", "option=lora,separate_async"], "sends the nodes that only answer no adapter: leave out lora"),
         ([".", "data=./nothing"], "'./nothing' holds no train.parquet"),
-        ([".", "data=nothing"], "unknown dataset 'nothing': give one of mvp videossr videossr_mvp"),
+        ([".", "data=nothing"], "unknown dataset 'nothing': give one of mvp mvp_easy mvp_hard mvp_harder videossr"),
     ],
 )
 def test_wrong_arguments(arguments, message):

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
+from hydra import compose, initialize_config_module
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -55,10 +55,8 @@ def composed(command):
     """The configuration of a training command."""
     at = command.index("--config-name")
     overrides = command[at + 2 :]
-    folder = command[command.index("--config-dir") + 1] if "--config-dir" in command else str(RECIPES / "config")
-    search = "hydra.searchpath=[pkg://verl.trainer.config,pkg://videossr_verl.train.config]"
-    with initialize_config_dir(folder, version_base=None):
-        return compose(command[at + 1], overrides=[search, *overrides])
+    with initialize_config_module("verl.trainer.config", version_base=None):
+        return compose(command[at + 1], overrides=overrides)
 
 
 @pytest.mark.parametrize(

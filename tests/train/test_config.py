@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from hydra import compose, initialize_config_module
+from omegaconf import OmegaConf
 from verl.trainer.ppo.reward import get_custom_reward_fn
 from verl.utils.config import validate_config
 
@@ -67,7 +68,7 @@ def test_verl_accepts_the_config(name):
     validate_config(composed(name), use_reference_policy=True, use_critic=False)
 
 
-def test_verls_entry_point_finds_the_config_by_name(tmp_path):
+def test_verls_entry_point_finds_the_config_and_its_choices_by_name(tmp_path):
     command = [
         sys.executable,
         "-m",
@@ -77,5 +78,11 @@ def test_verls_entry_point_finds_the_config_by_name(tmp_path):
         "--cfg",
         "job",
     ]
-    shown = subprocess.run([*command, *OVERRIDES], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert "path: pkg://videossr_verl.train.dataset" in shown.stdout
+    choices = ["+base_model=qwen3_vl_4b", "+dataset=mvp_hard", "+cluster=2x8", "+option=[lora,dynamic_batch]"]
+    settings = [*choices, *OVERRIDES[1:]]
+    shown = subprocess.run([*command, *settings], cwd=tmp_path, capture_output=True, text=True, check=True)
+    config = OmegaConf.create(shown.stdout)
+    assert config.data.custom_cls.path == "pkg://videossr_verl.train.dataset"
+    assert config.actor_rollout_ref.model.path == "Qwen/Qwen3-VL-4B-Instruct"
+    assert (config.data.max_prompt_length, config.trainer.nnodes) == (6144, 2)
+    assert (config.actor_rollout_ref.model.lora_rank, config.actor_rollout_ref.actor.use_dynamic_bsz) == (64, True)

@@ -1,8 +1,7 @@
-"""A plan of recipes/config's choices, as grpo.sh would ask for it."""
+"""A plan of the choices of train/config, as grpo.sh would ask for it."""
 
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import pytest
 
@@ -12,13 +11,11 @@ from videossr_verl.preflight.memory.prompts import prompts_of_preset
 from videossr_verl.preflight.memory.run_settings import compose_config, read_settings
 from videossr_verl.preflight.memory.shapes import model_shape
 
-CONFIG = Path(__file__).parent.parent.parent.parent / "recipes" / "config"
-
 
 @cache
 def config_of(model="qwen3_vl_8b", cluster="1x8", *overrides):
     choices = (f"+base_model={model}", "+dataset=videossr", f"+cluster={cluster}")
-    return compose_config(str(CONFIG), "videossr_grpo", choices + overrides)
+    return compose_config(None, "videossr_grpo", choices + overrides)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What a plan says of known runs; tests/recipes/test_grpo_recipe.py plans every choice of recipes/config."""
+"""What a plan says of known runs; tests/recipes/test_grpo_recipe.py plans every choice of train/config."""
 
 import os
 import subprocess
