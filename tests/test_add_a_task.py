@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from reward_fns import compute_metric, compute_score
+from reward_fns.registry import ATTACKS
 from videossr_verl.cli import main
 from videossr_verl.evaluate.difficulty import fits
 from videossr_verl.evaluate.scores import score_rows
@@ -111,6 +113,18 @@ def test_the_pages_commands(package, built, commands, install, monkeypatch, caps
     assert (package / "arrow.png").stat().st_size > 10_000
     assert all(rule in told for rule in ("blind constant", "fade in", "key frames", "coming to rest"))
     assert "preset arrow_of_time.yaml" in told
+
+
+def test_without_rules_all_but_the_attack_works(package, built, install, write_dist_info, tmp_path, capsys):
+    """The third module is optional."""
+    shutil.copytree(package / "arrow_of_time", tmp_path / "arrow_of_time")
+    groups = tomllib.loads(FILES["pyproject.toml"])["project"]["entry-points"]
+    write_dist_info(tmp_path, "arrow-of-time", {group: own for group, own in groups.items() if group != ATTACKS})
+    install(tmp_path)
+    assert main(["attack", str(built)]) == 2
+    assert "no rules are installed for task 'arrow_of_time'" in capsys.readouterr().err
+    assert main(["inspect", str(built), "--out", str(tmp_path / "sheet.png")]) == 0
+    assert (tmp_path / "sheet.png").stat().st_size > 10_000
 
 
 def test_levels_are_drawn_while_a_run_trains(package, built, videos, install):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reward_fns import compute_score
+from reward_fns import compute_metric, compute_score
 from videossr_verl.evaluate.answers import append_lines, read_answers
 from videossr_verl.evaluate.lmms.video_file import FACTOR, video_file
 from videossr_verl.evaluate.run import EvalSettings, evaluate
@@ -55,17 +55,22 @@ def test_right_answers_score_100_through_the_same_functions(viubench):
     assert [figure_of(row, row["reward_model"]["ground_truth"])[0] for row in rows] == [1.0] * 18
 
 
-def test_masked_video_prediction_is_scored_by_the_training_reward(run, results, viubench):
+def test_masked_video_prediction_is_scored_by_the_published_metric_and_the_training_reward(run, results, viubench):
     found, _ = results(run)
     rows = {row["extra_info"]["index"]: row for row in read_rows(viubench / "mvp" / "test.parquet")}
     samples = _samples(run, results, "viubench_mvp")
-    graded = [
-        compute_score(
-            row["data_source"], samples[i]["filtered_resps"], row["reward_model"]["ground_truth"], row["extra_info"]
-        )
+    asked = [
+        (row["data_source"], samples[i]["filtered_resps"], row["reward_model"]["ground_truth"], row["extra_info"])
         for i, row in rows.items()
     ]
-    for name, key in (("reward", "score"), ("exact", "acc"), ("parsed", "parsed"), ("chance", "chance")):
+    graded = [compute_score(*one) | {"metric": compute_metric(*one)[0]} for one in asked]
+    for name, key in (
+        ("metric", "metric"),
+        ("reward", "score"),
+        ("exact", "acc"),
+        ("parsed", "parsed"),
+        ("chance", "chance"),
+    ):
         mean = 100 * sum(g[key] for g in graded) / len(graded)
         assert found["viubench_mvp"][f"{name},none"] == pytest.approx(mean), name
     assert 20 < found["viubench_mvp"]["chance,none"] < 60

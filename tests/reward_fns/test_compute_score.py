@@ -218,8 +218,10 @@ def test_malformed_ground_truth_raises(source, truth):
 
 @given(st.text(st.characters(), max_size=40), st.sampled_from(sorted(ROWS)))
 def test_never_raises_for_any_completion(text, source):
-    result = compute_score(source, text + "\ud800\x00", ROWS[source][1])
+    asked = (source, text + "\ud800\x00", ROWS[source][1])
+    result, (value, was_read) = compute_score(*asked), compute_metric(*asked)
     assert 0 <= result["score"] <= 1
+    assert 0 <= value <= was_read == result["parsed"]
 
 
 def test_an_unknown_task_of_ours_names_the_known_ones():
