@@ -414,7 +414,7 @@ PATCHES = (
             Place(_TRAINER, "PPOTrainer.fit", f"{_SURVIVAL}.one_training:wrap_fit"),
         ),
         versions=(_VERL,),
-        test="tests/e2e/test_killed.py",
+        test="tests/patches/survival/test_one_training.py",
     ),
     Patch(
         purpose="cpu",
