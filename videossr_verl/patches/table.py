@@ -37,7 +37,7 @@ class Patch:
         why: what goes wrong without it, one sentence.
         places: what it changes. Where patches wrap one function, later ones lie around earlier ones.
         versions: the libraries that need it, as tested; it may go when `test` says so.
-        test: with a check that stock still needs it, wherever that can be seen without a cluster.
+        test: of the repair, and mostly of the library: whether it still needs it.
         upstream: issues and pull requests on it, "owner/repository#number"; empty where none is known.
         since: the first version that needs it, None where that is not known.
         until: what makes it needless, None where nothing is known.

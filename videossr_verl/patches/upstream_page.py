@@ -12,9 +12,9 @@ HEAD = """\
 Made from `videossr_verl/patches/table.py` by `python -m videossr_verl.patches.upstream_page > docs/upstream.md`.
 
 Nobody has to configure any of it: verl and vLLM find the plugin through entry points, and each module is changed right
-after it is imported. Each row has a test on the real library that fails without the repair, mostly beside one that
-fails when the library no longer needs it: then the row and its file go. Where several rows change one function, later
-ones lie around earlier ones. Upstream lists the issues and pull requests that are known, open or not."""
+after it is imported. Each row names the test of the repair. Most tests of correctness and the CPU also fail when
+the library no longer needs it: then the row and its file go. Where several rows change one function, later ones lie
+around earlier ones. Upstream lists the issues and pull requests that are known, open or not."""
 
 PURPOSES = {
     "correctness": "Without these rollout and trainer see different prompts, a setting does nothing, or a run ends.",

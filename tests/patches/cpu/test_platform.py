@@ -133,3 +133,13 @@ def test_a_trainer_without_the_platform_ends_with_one_sentence():
     assert finished.returncode == 1
     assert finished.stderr.splitlines()[-1].endswith("CPUs only: to train with it, set VERL_PLATFORM=cpu")
     assert "Traceback" not in finished.stderr
+
+
+def test_videos_of_other_data_sets_are_read_with_decord(monkeypatch):
+    from qwen_vl_utils import vision_process
+
+    assert vision_process.get_video_reader_backend.__wrapped__() == "decord"
+    monkeypatch.setattr(vision_process, "FORCE_QWENVL_VIDEO_READER", None)
+    assert vision_process.get_video_reader_backend.__wrapped__() == "torchcodec", (
+        "qwen-vl-utils chooses another reader by itself: videossr_verl/patches/cpu/video_reader.py may go"
+    )
