@@ -11,18 +11,13 @@ import os
 from importlib.metadata import version
 from types import ModuleType
 
-from videossr_verl.patches import fixes, survival
 from videossr_verl.patches.hooks import after_import
+from videossr_verl.patches.install import install
 
 
 def _install() -> None:
-    fixes.install_in_verl()
-    survival.install_in_verl()
-    if os.environ.get("VERL_PLATFORM") == "cpu":
-        from videossr_verl.patches.cpu import platform
-
-        platform.install()
-    elif version("torch").endswith("+cpu"):
+    install("verl")
+    if os.environ.get("VERL_PLATFORM") != "cpu" and version("torch").endswith("+cpu"):
         after_import("verl.trainer.constants_ppo", _end_without_platform)
 
 
@@ -34,6 +29,6 @@ def _end_without_platform(module: ModuleType) -> None:
 try:
     _install()
 except Exception:
-    # verl hides a plugin's errors at debug level; without the fixes it trains on wrong positions, silently.
+    # verl hides a plugin's errors at debug level; without the patches it trains on wrong positions, silently.
     logging.getLogger(__name__).exception("videossr-verl could not patch this verl; do not trust this run")
     raise

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import functools
 
-from videossr_verl.patches import fixes
+from videossr_verl.patches.install import install
 
 
+@functools.cache
 def register() -> None:
     """Installs what vLLM lacks for these tasks. May be called any number of times."""
-    fixes.install_in_vllm()
-    if os.environ.get("VERL_PLATFORM") == "cpu":
-        from videossr_verl.patches.cpu import vllm_weights
-
-        vllm_weights.install()
+    install("vllm")

@@ -38,10 +38,10 @@ def _saving(steps: Path, step: int, keep: int, tag: str, swaps: bool = True) -> 
     def save() -> None:
         with patch.object(checkpoints, "on_each_node", lambda function, *arguments: function(*arguments)):
             if swaps:
-                checkpoints.whole(stock)(trainer(steps, step, keep))
+                checkpoints.wrap_save_checkpoint(stock)(trainer(steps, step, keep))
             else:
                 with patch.object(checkpoints, "_exchange", lambda one, other: False):
-                    checkpoints.whole(stock)(trainer(steps, step, keep))
+                    checkpoints.wrap_save_checkpoint(stock)(trainer(steps, step, keep))
 
     return save
 

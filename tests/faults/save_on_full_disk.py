@@ -66,7 +66,7 @@ def main() -> None:
         saver.save_checkpoint(str(folder / "actor"), global_step=self.global_steps)
         torch.save({"position": self.global_steps}, folder / "data.pt")
 
-    save = checkpoints.whole(stock)
+    save = checkpoints.wrap_save_checkpoint(stock)
     with patch.object(checkpoints, "on_each_node", lambda function, *arguments: function(*arguments)):
         save(trainer(steps, 1, keep=1))
         size = sum(file.stat().st_size for file in steps.rglob("*"))

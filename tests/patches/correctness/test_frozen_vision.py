@@ -15,9 +15,11 @@ from videossr_verl.patches.correctness import frozen_vision
 @pytest.mark.parametrize("forward_only", [True, False])
 def test_only_the_tower_of_what_is_trained(checkpoint, family, frozen, forward_only):
     config = OmegaConf.create({"actor": {"freeze_vision_tower": frozen}})
-    frozen_vision._remembering(lambda self, config: None)(None, config)
+    frozen_vision.wrap_init(lambda self, config: None)(None, config)
     engine = SimpleNamespace(engine_config=SimpleNamespace(forward_only=forward_only))
-    build = frozen_vision._freezing(lambda self: AutoModelForImageTextToText.from_pretrained(checkpoint(family)))
+    build = frozen_vision.wrap_build_module(
+        lambda self: AutoModelForImageTextToText.from_pretrained(checkpoint(family))
+    )
     model = build(engine)
     without = {name for name, weight in model.named_parameters() if not weight.requires_grad}
     tower = {name for name, _ in model.named_parameters() if name.startswith("model.visual.")}
@@ -26,7 +28,7 @@ def test_only_the_tower_of_what_is_trained(checkpoint, family, frozen, forward_o
 
 
 def test_a_config_without_the_key():
-    frozen_vision._remembering(lambda self, config: None)(None, OmegaConf.create({}))
+    frozen_vision.wrap_init(lambda self, config: None)(None, OmegaConf.create({}))
     assert frozen_vision._wanted == {"frozen": False}
 
 

@@ -7,7 +7,7 @@ from vllm.model_executor.model_loader.weight_utils import initialize_single_dumm
 from vllm.model_executor.models import vision
 
 from videossr_verl.patches.correctness import input_normalization
-from videossr_verl.patches.fixes import install_in_vllm
+from videossr_verl.vllm_plugin import register
 
 CLIP = {"image_mean": [0.48, 0.46, 0.41], "image_std": [0.27, 0.26, 0.28], "rescale_factor": 1 / 255}
 
@@ -21,17 +21,17 @@ def black_after_dummy_loading():
 
 
 def test_the_normalisation_survives_dummy_loading():
-    install_in_vllm()
+    register()
     assert black_after_dummy_loading() == pytest.approx([-0.48 / 0.27, -0.46 / 0.26, -0.41 / 0.28], rel=1e-5)
 
 
 def test_it_is_still_there_for_sleep_and_wake():
-    install_in_vllm()
+    register()
     assert {name for name, _ in vision.FusedInputNorm(**CLIP).named_buffers()} == {"weight", "bias"}
 
 
 def test_stock_still_needs_it(monkeypatch):
-    install_in_vllm()
+    register()
     monkeypatch.setattr(vision.FusedInputNorm, "__init__", vision.FusedInputNorm.__init__.stock)
     assert max(map(abs, black_after_dummy_loading())) < 0.01, (
         "upstream fixed this: remove videossr_verl/patches/correctness/input_normalization.py"
@@ -39,8 +39,8 @@ def test_stock_still_needs_it(monkeypatch):
 
 
 def test_applying_twice_changes_nothing():
-    install_in_vllm()
+    register()
     before = vision.FusedInputNorm.__init__
-    input_normalization.apply(vision)
+    input_normalization.keep_from_dummy_loading(vision)
     assert vision.FusedInputNorm.__init__ is before
     assert isinstance(vision.FusedInputNorm(**CLIP), torch.nn.Module)

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from ray.cluster_utils import Cluster
 from verl.workers.rollout.utils import run_uvicorn
 
-from videossr_verl.patches.correctness.open_server import LOOPBACK, _wrap_run_server
+from videossr_verl.patches.correctness.open_server import LOOPBACK, wrap_run_server
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_the_address_that_it_listens_on(number, nodes):
         task.cancel()
 
     server = SimpleNamespace(_server_address=own)
-    asyncio.run(_wrap_run_server(run_server)(server, SimpleNamespace()))
+    asyncio.run(wrap_run_server(run_server)(server, SimpleNamespace()))
     assert server.bound == {LOOPBACK if number == 1 else own}
 
 

@@ -77,7 +77,7 @@ def test_registering_twice_changes_nothing(bf16_processor):
     model = qwen2_5_vl.Qwen2_5_VLForConditionalGeneration
     factories = model._processor_factory
     vllm_plugin.register()
-    qwen2_5_vl_video_times.apply(qwen2_5_vl)
+    qwen2_5_vl_video_times.register_timed_processor(qwen2_5_vl)
     assert model._processor_factory is factories
     assert factories.processor is not qwen2_5_vl.Qwen2_5_VLMultiModalProcessor
 

@@ -36,5 +36,5 @@ def test_a_level_that_somebody_asked_for_stays(monkeypatch, asked, level):
         monkeypatch.delenv(name, raising=False)
     for name, value in asked.items():
         monkeypatch.setenv(name, value)
-    silenced_warnings.apply()
+    silenced_warnings.set_log_level()
     assert os.environ[silenced_warnings.LEVEL] == level

@@ -9,7 +9,8 @@ import torch
 import torch.distributed as dist
 from verl.plugin.platform.platform_base import PlatformBase
 
-from videossr_verl.patches.cpu import platform
+from videossr_verl.patches.cpu import compilation, platform
+from videossr_verl.patches.install import install
 
 pytestmark = pytest.mark.skipif(os.environ.get("VERL_PLATFORM") != "cpu", reason="needs VERL_PLATFORM=cpu")
 
@@ -77,7 +78,7 @@ def test_version_of_vllm_has_the_suffix_that_vllm_looks_for():
 
 def test_install_twice_changes_nothing():
     before = dist.init_process_group, importlib.metadata.version
-    platform.install()
+    install("verl")
     assert (dist.init_process_group, importlib.metadata.version) == before
 
 
@@ -104,7 +105,7 @@ def test_torchvision_ops_are_declared_only_where_the_extension_cannot_load():
     from videossr_verl.patches.cpu import torchvision_ops
 
     before = list(torchvision_ops._libraries)
-    torchvision_ops._declare_missing_ops(SimpleNamespace(_has_ops=lambda: True))
+    torchvision_ops.declare_missing_ops(SimpleNamespace(_has_ops=lambda: True))
     assert torchvision_ops._libraries == before
 
     import torchvision
@@ -120,7 +121,7 @@ def test_nothing_is_compiled():
         seen.append(graph)
         return graph.forward
 
-    platform.skip_torch_compile()
+    compilation.skip_torch_compile()
     assert torch.compile(lambda x: x + 1, backend=backend)(torch.ones(1)).item() == 2
     assert not seen
 
@@ -132,3 +133,13 @@ def test_a_trainer_without_the_platform_ends_with_one_sentence():
     assert finished.returncode == 1
     assert finished.stderr.splitlines()[-1].endswith("CPUs only: to train with it, set VERL_PLATFORM=cpu")
     assert "Traceback" not in finished.stderr
+
+
+def test_videos_of_other_data_sets_are_read_with_decord(monkeypatch):
+    from qwen_vl_utils import vision_process
+
+    assert vision_process.get_video_reader_backend.__wrapped__() == "decord"
+    monkeypatch.setattr(vision_process, "FORCE_QWENVL_VIDEO_READER", None)
+    assert vision_process.get_video_reader_backend.__wrapped__() == "torchcodec", (
+        "qwen-vl-utils chooses another reader by itself: videossr_verl/patches/cpu/video_reader.py may go"
+    )

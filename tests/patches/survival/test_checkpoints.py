@@ -9,7 +9,14 @@ from ray.cluster_utils import Cluster
 from verl.trainer.ppo.v1.trainer_base import PPOTrainer
 
 from videossr_verl.cluster.nodes import NodeLeftError, on_each_node
-from videossr_verl.patches.survival.checkpoints import MARKER, PARTIAL, publish, remove_older, whole, write_marker
+from videossr_verl.patches.survival.checkpoints import (
+    MARKER,
+    PARTIAL,
+    publish,
+    remove_older,
+    wrap_save_checkpoint,
+    write_marker,
+)
 
 
 def write(steps, step, content="weights"):
@@ -147,5 +154,5 @@ def test_asynchronous_saving_is_left_to_verl():
         {"trainer": trainer, "actor_rollout_ref": {"actor": {"checkpoint": {"async_save": True}}}}
     )
 
-    whole(asked.append)(type("Trainer", (), {"config": config})())
+    wrap_save_checkpoint(asked.append)(type("Trainer", (), {"config": config})())
     assert len(asked) == 1

@@ -88,7 +88,7 @@ def test_a_trainer_that_waits_for_ever_is_ended(tmp_path, where):
         "def fit(self, manager):\n"
         "    ray.kill(actor)\n"
         f"    {WAITS[where]}\n"
-        "dead_workers.watching(fit)(None, None)\n"
+        "dead_workers.wrap_fit(fit)(None, None)\n"
     )
     finished = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
     assert finished.returncode == 1
@@ -106,7 +106,7 @@ def test_the_dead_worker_is_the_reason_of_what_it_caused(worker):
         raise RuntimeError("Connection closed by peer")
 
     with pytest.raises(dead_workers.DeadWorkerError, match=r"^gone died: ") as raised:
-        dead_workers.watching(fit)(None, None)
+        dead_workers.wrap_fit(fit)(None, None)
     assert str(raised.value.__cause__) == "Connection closed by peer"
 
 
@@ -118,12 +118,12 @@ def test_any_other_error_stays_as_it_is(worker, monkeypatch):
         raise KeyError("x")
 
     with pytest.raises(KeyError):
-        dead_workers.watching(fit)(None, None)
+        dead_workers.wrap_fit(fit)(None, None)
     ray.kill(alive)
 
 
 def test_a_run_that_ends_by_itself_is_not_touched():
     ended = []
-    dead_workers.watching(lambda self, manager: ended.append(manager))(None, "manager")
+    dead_workers.wrap_fit(lambda self, manager: ended.append(manager))(None, "manager")
     assert ended == ["manager"]
     assert not [thread for thread in threading.enumerate() if thread.name == "dead workers" and thread.join(5)]

@@ -115,7 +115,7 @@ def test_a_worker_reports_and_fails_as_before():
     # Messages of other data sets and agents.
     prompt["raw_prompt"] += [{"role": "assistant", "tool_calls": []}, {"role": "tool", "content": ["text", None]}]
     with pytest.raises(VideoRejected):
-        asyncio.run(lost_groups.reporting(stock)(None, {}, **prompt))
+        asyncio.run(lost_groups.wrap_run_agent_loop(stock)(None, {}, **prompt))
     assert ray.get(open_mailbox(MAILBOX).take.remote()) == [
         {
             "group": "u",
@@ -138,7 +138,7 @@ def test_verls_error_of_an_empty_batch_is_explained(trainer, tmp_path):
         raise RuntimeError("nothing\nno materializable trajectories")
 
     with pytest.raises(RuntimeError, match=r"^no materializable trajectories \(1 groups .*a.mp4 does not"):
-        lost_groups.explaining(stock)(trainer, None)
+        lost_groups.wrap_fit(stock)(trainer, None)
     assert lines(tmp_path)[0]["step"] == 7
 
 
@@ -147,4 +147,4 @@ def test_any_other_error_stays_as_it_is(trainer):
         raise KeyError("x")
 
     with pytest.raises(KeyError):
-        lost_groups.explaining(stock)(trainer, None)
+        lost_groups.wrap_fit(stock)(trainer, None)

@@ -78,7 +78,7 @@ def test_it_is_no_lost_group(worker):
 
     box = open_mailbox(lost_groups.MAILBOX)
     with pytest.raises(RewardError):
-        asyncio.run(lost_groups.reporting(stock)(None, {}))
+        asyncio.run(lost_groups.wrap_run_agent_loop(stock)(None, {}))
     assert ray.get(box.take.remote()) == []
 
 

@@ -9,21 +9,15 @@ own gradient in place of the mean of all. Here FSDP gathers the layer, in bf16, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 import torch
 from torch.distributed.fsdp import FSDPModule
 
-from videossr_verl.patches.hooks import replace_function
 
+def wrap_forward_with_torch_backend(stock: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes the fused forward gather the output layer through FSDP2."""
 
-def apply(model_module: ModuleType) -> None:
-    """Makes the fused forward of a module of verl.models.transformers gather the output layer through FSDP2."""
-    replace_function(model_module, "forward_with_torch_backend", _gathered)
-
-
-def _gathered(stock: Callable[..., Any]) -> Callable[..., Any]:
     def forward_with_torch_backend(self: Any, *args: Any, **kwargs: Any) -> Any:
         layer = self.lm_head
         if not isinstance(layer, FSDPModule):

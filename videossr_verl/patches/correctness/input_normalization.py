@@ -8,20 +8,21 @@ no part of the state dict any more.
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Callable
 from types import ModuleType
 
+from videossr_verl.patches.hooks import replace_method
 
-def apply(vision: ModuleType) -> None:
-    """Keeps the buffers of `FusedInputNorm` out of the state dict."""
-    stock = vision.FusedInputNorm.__init__
-    if hasattr(stock, "stock"):
-        return
 
-    @functools.wraps(stock)
-    def init(self: object, *args: object, **kwargs: object) -> None:
+def keep_from_dummy_loading(vision: ModuleType) -> None:
+    """Keeps the buffers of `FusedInputNorm` out of the state dict; vLLM before 0.28 has none."""
+    if hasattr(vision, "FusedInputNorm"):
+        replace_method(vision.FusedInputNorm, "__init__", _wrap_init)
+
+
+def _wrap_init(stock: Callable[..., None]) -> Callable[..., None]:
+    def __init__(self: object, *args: object, **kwargs: object) -> None:
         stock(self, *args, **kwargs)
         self._non_persistent_buffers_set.update(self._buffers)
 
-    init.stock = stock
-    vision.FusedInputNorm.__init__ = init
+    return __init__

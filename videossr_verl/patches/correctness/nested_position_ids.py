@@ -10,14 +10,10 @@ rank, are everyday cases for these tasks.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from types import ModuleType
 
 import torch
 from tensordict import TensorDict
-
-from videossr_verl.patches.hooks import replace_function
 
 
 def rows_by_axes(values: torch.Tensor, offsets: torch.Tensor) -> list[torch.Tensor] | None:
@@ -39,20 +35,17 @@ def rows_by_axes(values: torch.Tensor, offsets: torch.Tensor) -> list[torch.Tens
     return list(values.reshape(num_rows, num_axes, -1).unbind(0))
 
 
-def apply(tensordict_utils: ModuleType) -> None:
+def wrap_fix_3d_position_ids(stock: Callable[[TensorDict], None]) -> Callable[[TensorDict], None]:
     """Makes `maybe_fix_3d_position_ids` regroup such rows before it does what it always did."""
+    from verl.utils.tensordict_utils import nested_tensor_from_tensor_list
 
-    def wrap(stock: Callable[[TensorDict], None]) -> Callable[[TensorDict], None]:
-        @functools.wraps(stock)
-        def maybe_fix_3d_position_ids(data: TensorDict) -> None:
-            positions = data["position_ids"] if "position_ids" in data.keys() else None  # noqa: SIM118
-            if positions is not None and positions.is_nested and positions.dim() == 3:
-                rows = rows_by_axes(positions.values(), positions.offsets())
-                if rows is not None:
-                    with data.unlock_():
-                        data["position_ids"] = tensordict_utils.nested_tensor_from_tensor_list(rows, ragged_idx=2)
-            stock(data)
+    def maybe_fix_3d_position_ids(data: TensorDict) -> None:
+        positions = data["position_ids"] if "position_ids" in data.keys() else None  # noqa: SIM118
+        if positions is not None and positions.is_nested and positions.dim() == 3:
+            rows = rows_by_axes(positions.values(), positions.offsets())
+            if rows is not None:
+                with data.unlock_():
+                    data["position_ids"] = nested_tensor_from_tensor_list(rows, ragged_idx=2)
+        stock(data)
 
-        return maybe_fix_3d_position_ids
-
-    replace_function(tensordict_utils, "maybe_fix_3d_position_ids", wrap)
+    return maybe_fix_3d_position_ids

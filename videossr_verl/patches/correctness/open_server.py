@@ -8,20 +8,14 @@ reachable for the others: keep them in a network of their own.
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
-
-from videossr_verl.patches.hooks import replace_method
 
 LOOPBACK = "127.0.0.1"
 
 
-def apply(module: ModuleType) -> None:
-    """Repairs `verl.workers.rollout.vllm_rollout.vllm_async_server`."""
-    replace_method(module.vLLMHttpServer, "run_server", _wrap_run_server)
+def wrap_run_server(stock: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes the server of a run on one node listen for that node alone."""
 
-
-def _wrap_run_server(stock: Callable[..., Any]) -> Callable[..., Any]:
     async def run_server(self: Any, args: Any) -> None:
         from videossr_verl.cluster.nodes import alive_nodes
 

@@ -8,15 +8,12 @@ from the processor, so they are set on each processor that its `hf_processor` ma
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from types import MethodType, ModuleType
+from types import MethodType
 from typing import TYPE_CHECKING
 
 import torch
-
-from videossr_verl.patches.hooks import replace_function
 
 if TYPE_CHECKING:  # this file is imported with verl itself
     from transformers import ProcessorMixin
@@ -123,18 +120,16 @@ def _rope_index_kwargs(multi_modal_inputs: Mapping[str, torch.Tensor]) -> dict[s
     return {"second_per_grid_ts": multi_modal_inputs.get("second_per_grid_ts")}
 
 
-def apply(tokenizer_module: ModuleType) -> None:
+def wrap_hf_processor(
+    stock: Callable[..., ProcessorMixin | None],
+) -> Callable[..., ProcessorMixin | None]:
     """Makes `hf_processor` give each Qwen2.5-VL processor the functions above."""
 
-    def wrap(stock: Callable[..., ProcessorMixin | None]) -> Callable[..., ProcessorMixin | None]:
-        @functools.wraps(stock)
-        def hf_processor(*args: object, **kwargs: object) -> ProcessorMixin | None:
-            processor = stock(*args, **kwargs)
-            if type(processor).__name__ == "Qwen2_5_VLProcessor":
-                processor.get_rope_index = MethodType(rope_index, processor)
-                processor.get_rope_index_kwargs = _rope_index_kwargs
-            return processor
+    def hf_processor(*args: object, **kwargs: object) -> ProcessorMixin | None:
+        processor = stock(*args, **kwargs)
+        if type(processor).__name__ == "Qwen2_5_VLProcessor":
+            processor.get_rope_index = MethodType(rope_index, processor)
+            processor.get_rope_index_kwargs = _rope_index_kwargs
+        return processor
 
-        return hf_processor
-
-    replace_function(tokenizer_module, "hf_processor", wrap)
+    return hf_processor

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 
-def apply(qwen2_5_vl: ModuleType) -> None:
+def register_timed_processor(qwen2_5_vl: ModuleType) -> None:
     """Registers a processor for Qwen2.5-VL that keeps the times; nothing where vLLM already does."""
     if "video_needs_metadata" in inspect.getsource(qwen2_5_vl.Qwen2_5_VLProcessingInfo.get_data_parser):
         return

@@ -7,23 +7,18 @@ put into the rows that are written down.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from types import ModuleType
 from typing import Any
 
 import torch
 import transfer_queue
 
-from videossr_verl.patches.hooks import replace_method
 from videossr_verl.patches.speed.pixel_transfer import PARTITION
 from videossr_verl.prompt.pixels import PromptPixels
 
 
-def apply(rollout_skip: ModuleType) -> None:
+def wrap_prepare_data(stock: Callable[..., None]) -> Callable[..., None]:
     """Makes `RolloutTqSkip` write down rows that need nothing else."""
-    replace_method(rollout_skip.RolloutTqSkip, "prepare_data", _wrap_prepare_data)
 
-
-def _wrap_prepare_data(stock: Callable[..., None]) -> Callable[..., None]:
     def prepare_data(self: Any, step: int, batch: Any, global_steps: int) -> None:
         part = self._find_first_missing_inner(step)
         stock(self, step=step, batch=batch, global_steps=global_steps)

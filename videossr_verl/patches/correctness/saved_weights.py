@@ -7,20 +7,14 @@ further mini batch. What it saves then changes with the update, and every ratio 
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 from torch import nn
 
-from videossr_verl.patches.hooks import replace_function
 
-
-def apply(fsdp_utils: ModuleType) -> None:
+def wrap_save_to_cpu(stock: Callable[..., Any]) -> Callable[..., Any]:
     """Makes what `fsdp2_sharded_save_to_cpu` returns a copy in any case."""
-    replace_function(fsdp_utils, "fsdp2_sharded_save_to_cpu", _copying)
 
-
-def _copying(stock: Callable[..., Any]) -> Callable[..., Any]:
     def fsdp2_sharded_save_to_cpu(model: nn.Module) -> Any:
         saved, spec = stock(model)
         on_host = {name for name, weight in model.named_parameters() if weight.device.type == "cpu"}

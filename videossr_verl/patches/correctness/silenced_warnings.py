@@ -11,6 +11,6 @@ import os
 LEVEL = "SAGEMAKER_CONTAINER_LOG_LEVEL"
 
 
-def apply() -> None:
+def set_log_level() -> None:
     """Has warnings logged, which is Python's own default; a level that somebody asked for stays."""
     os.environ.setdefault(LEVEL, os.environ.get("LOG_LEVEL", "WARNING"))

@@ -7,39 +7,33 @@ this repair one broken video costs the run.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 
-from videossr_verl.patches.hooks import replace_function
-
 Embeds = tuple[torch.Tensor, torch.Tensor | None]
 
 
-def apply(qwen2_vl: ModuleType) -> None:
+def wrap_get_input_embeds(stock: Callable[..., Embeds]) -> Callable[..., Embeds]:
     """Gives verl's text-only branch the tensor it takes the vision tower's answer for."""
+    from verl.models.transformers.qwen2_vl import unpack_visual_output
 
-    def wrap(stock: Callable[..., Embeds]) -> Callable[..., Embeds]:
-        @functools.wraps(stock)
-        def _get_input_embeds(
-            model: Any,
-            input_ids: torch.Tensor,
-            attention_mask: torch.Tensor | None = None,
-            pixel_values: torch.Tensor | None = None,
-            pixel_values_videos: torch.Tensor | None = None,
-            *grids: Any,
-            **named_grids: Any,
-        ) -> Embeds:
-            if pixel_values is None and pixel_values_videos is None:
-                model = _with_plain_vision(model, qwen2_vl.unpack_visual_output)
-            return stock(model, input_ids, attention_mask, pixel_values, pixel_values_videos, *grids, **named_grids)
+    def _get_input_embeds(
+        model: Any,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        pixel_values: torch.Tensor | None = None,
+        pixel_values_videos: torch.Tensor | None = None,
+        *grids: Any,
+        **named_grids: Any,
+    ) -> Embeds:
+        if pixel_values is None and pixel_values_videos is None:
+            model = _with_plain_vision(model, unpack_visual_output)
+        return stock(model, input_ids, attention_mask, pixel_values, pixel_values_videos, *grids, **named_grids)
 
-        return _get_input_embeds
-
-    replace_function(qwen2_vl, "_get_input_embeds", wrap)
+    return _get_input_embeds
 
 
 def _with_plain_vision(model: Any, unpack: Callable[[Any], tuple[torch.Tensor, Any]]) -> SimpleNamespace:

@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from videossr_verl.families import family_of
-from videossr_verl.patches.hooks import replace_function
 
 if TYPE_CHECKING:
     from transformers import ProcessorMixin
@@ -90,18 +88,14 @@ def _unexpand(ids: Sequence[int], processor: ProcessorMixin) -> list[int]:
     )
 
 
-def apply(rollout_utils: ModuleType) -> None:
+def wrap_dedup_image_tokens(stock: Callable[..., Sequence[int]]) -> Callable[..., Sequence[int]]:
     """Makes `qwen2_5_vl_dedup_image_tokens` undo Qwen3-VL's expansion before it shrinks runs."""
 
-    def wrap(stock: Callable[..., list[int]]) -> Callable[..., list[int]]:
-        @functools.wraps(stock)
-        def qwen2_5_vl_dedup_image_tokens(prompt_ids: Sequence[int], processor: ProcessorMixin | None) -> Sequence[int]:
-            family = family_of(processor)
-            if family is not None and family.TOKENS_OF_A_TIME:
-                check(processor)
-                prompt_ids = _unexpand(prompt_ids, processor)
-            return stock(prompt_ids, processor)
+    def qwen2_5_vl_dedup_image_tokens(prompt_ids: Sequence[int], processor: ProcessorMixin | None) -> Sequence[int]:
+        family = family_of(processor)
+        if family is not None and family.TOKENS_OF_A_TIME:
+            check(processor)
+            prompt_ids = _unexpand(prompt_ids, processor)
+        return stock(prompt_ids, processor)
 
-        return qwen2_5_vl_dedup_image_tokens
-
-    replace_function(rollout_utils, "qwen2_5_vl_dedup_image_tokens", wrap)
+    return qwen2_5_vl_dedup_image_tokens

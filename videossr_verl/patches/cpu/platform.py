@@ -1,26 +1,18 @@
 """verl's platform "cpu": FSDP actors and vLLM-CPU rollouts on a machine with no accelerator.
 
 Chosen by VERL_PLATFORM=cpu. It answers to Ray's resource GPU, because verl asks for accelerators by that
-name; start Ray with as many pretended ones as ranks (`+ray_kwargs.ray_init.num_gpus=1`). One obstacle per
-function.
+name; start Ray with as many pretended ones as ranks (`+ray_kwargs.ray_init.num_gpus=1`).
 """
 
 from __future__ import annotations
 
-import functools
-import importlib.metadata
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
 import torch
-import torch.distributed
 from verl.plugin.platform.platform_base import PlatformBase
-from verl.plugin.platform.platform_manager import PlatformRegistry
-
-from videossr_verl.patches.hooks import after_import
 
 
 class _CpuModule:
@@ -121,74 +113,6 @@ class CpuPlatform(PlatformBase):
     def cudart(self) -> None: ...
 
 
-def install() -> None:
-    """Everything verl needs in one of its processes."""
-    PlatformRegistry.register(platform="cpu")(CpuPlatform)
-    skip_torch_compile()
-    # For video rows of other data sets: qwen-vl-utils would choose torchcodec, whose wheels need CUDA libraries.
-    os.environ.setdefault("FORCE_QWENVL_VIDEO_READER", "decord")
-    merge_equal_backends()
-    answer_for_vllm_cpu()
-    after_import("verl.workers.engine.fsdp.transformer_impl", register_fsdp_engine)
-
-
-def skip_torch_compile() -> None:
-    """vLLM's sampler compiles C++ in the first generation, whatever `enforce_eager` says.
-
-    That is half a minute on two cores, longer than a small run's steps. Other processes inherit the variable;
-    in this one torch may have read it already. TORCH_COMPILE_DISABLE=0 keeps compilation.
-    """
-    if os.environ.setdefault("TORCH_COMPILE_DISABLE", "1") == "1" and "torch._dynamo.config" in sys.modules:
-        sys.modules["torch._dynamo.config"].disable = True
-
-
-def merge_equal_backends() -> None:
-    """torch refuses a device named twice: verl joins "cpu:gloo" with "<device>:<backend>"."""
-    stock = torch.distributed.init_process_group
-    if hasattr(stock, "stock"):
-        return
-
-    @functools.wraps(stock)
-    def init_process_group(backend: str | None = None, *args: object, **kwargs: object) -> None:
-        if backend is not None:
-            backend = ",".join(dict.fromkeys(backend.split(",")))
-        stock(backend, *args, **kwargs)
-
-    init_process_group.stock = stock
-    torch.distributed.init_process_group = init_process_group
-
-
-def answer_for_vllm_cpu() -> None:
-    """verl asks for the version of distribution "vllm"; here it is called "vllm-cpu".
-
-    The suffix "+cpu" matters: vLLM looks for "cpu" in this version to choose its platform.
-    """
-    stock = importlib.metadata.version
-    if hasattr(stock, "stock"):
-        return
-
-    @functools.wraps(stock)
-    def version(distribution_name: str) -> str:
-        try:
-            return stock(distribution_name)
-        except importlib.metadata.PackageNotFoundError:
-            if distribution_name != "vllm":
-                raise
-            return stock("vllm-cpu") + "+cpu"
-
-    version.stock = stock
-    importlib.metadata.version = version
-
-
-def register_fsdp_engine(transformer_impl: ModuleType) -> None:
-    """verl registers its FSDP engine for cuda and npu only, and offloads the reference policy to pinned
-    memory.
-    """
-    from torch.distributed.fsdp import OffloadPolicy
-    from verl.workers.engine.base import EngineRegistry
-
-    # Pinning needs an accelerator, and there is nowhere to offload from.
-    transformer_impl.CPUOffloadPolicy = lambda pin_memory=False: OffloadPolicy()
-    if "cpu" not in EngineRegistry._engines["language_model"]["fsdp2"]:
-        register = EngineRegistry.register(model_type="language_model", backend=["fsdp", "fsdp2"], device="cpu")
-        register(transformer_impl.FSDPEngineWithLMHead)
+def register(platform_manager: ModuleType) -> None:
+    """Tells verl of the platform; it is used where VERL_PLATFORM names it."""
+    platform_manager.PlatformRegistry.register(platform="cpu")(CpuPlatform)

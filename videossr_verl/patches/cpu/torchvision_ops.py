@@ -2,21 +2,19 @@
 
 PyPI's x86-64 torchvision is a CUDA build. Beside a torch without CUDA its `_C` does not load, and `import
 torchvision` then dies with "operator torchvision::nms does not exist". The Qwen video processors need
-torchvision, but neither operator, so declaring them is enough. `videossr_cpu.pth` imports this module at the
-start of every Python process, because vLLM and Ray start processes that load no plugin; it costs nothing
-until torchvision is imported.
+torchvision, but neither operator, so declaring them is enough. `videossr_cpu.pth` sees to it at the start of
+every Python process, because vLLM and Ray start processes that load no plugin.
 """
 
 from __future__ import annotations
 
 from types import ModuleType
 
-from videossr_verl.patches.hooks import after_import
-
 _libraries = []  # the declarations live as long as their library object
 
 
-def _declare_missing_ops(extension: ModuleType) -> None:
+def declare_missing_ops(extension: ModuleType) -> None:
+    """Declares the two operators where torchvision's extension did not load."""
     # torchvision/__init__.py imports `extension` first, and asks for the operators after that.
     if extension._has_ops() or _libraries:
         return
@@ -26,6 +24,3 @@ def _declare_missing_ops(extension: ModuleType) -> None:
     for name in ("nms", "qnms"):
         library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     _libraries.append(library)
-
-
-after_import("torchvision.extension", _declare_missing_ops)

@@ -1,24 +1,26 @@
-"""vLLM on CPU: keep linear weights as they are, so that new ones can be loaded into them after each step."""
+"""vLLM on CPU packs linear weights for oneDNN or sgl kernels and drops the originals.
+
+New ones can then not be loaded into them after each step: verl's weight sync fails with "'Parameter' object has no
+attribute 'weight_loader'". Without packing, plain `torch.nn.functional.linear` is used.
+"""
 
 from __future__ import annotations
 
-
-def install() -> None:
-    """Turns off vLLM's weight packing on CPU; plain `torch.nn.functional.linear` is used instead.
-
-    vLLM packs the weights for oneDNN or sgl kernels and drops the originals. verl's weight sync then fails
-    with "'Parameter' object has no attribute 'weight_loader'".
-    """
-    from vllm.platforms import current_platform
-
-    if not current_platform.is_cpu():
-        return
-    import vllm.model_executor.layers.utils as layer_utils
-    from vllm import _custom_ops
-
-    _custom_ops._supports_onednn = False
-    layer_utils.check_cpu_sgl_kernel = _no_kernel
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
 
 
-def _no_kernel(n: int, k: int, dtype: object) -> bool:
-    return False
+def turn_off_onednn(custom_ops: ModuleType) -> None:
+    """Has vLLM pack no weights for oneDNN."""
+    if custom_ops.current_platform.is_cpu():
+        custom_ops._supports_onednn = False
+
+
+def wrap_check_cpu_sgl_kernel(stock: Callable[..., bool]) -> Callable[..., bool]:
+    """Has vLLM pack no weights for sgl kernels, which are for CPUs only."""
+
+    def check_cpu_sgl_kernel(*args: Any, **kwargs: Any) -> bool:
+        return False
+
+    return check_cpu_sgl_kernel

@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import ModuleType
 from typing import Any
 
 import torch
 import transfer_queue
 
-from videossr_verl.patches.hooks import replace_function, replace_method
 from videossr_verl.prompt.pixels import PIXELS, PromptPixels
 from videossr_verl.prompt.shared_media import SharedVideos
 
@@ -26,18 +24,12 @@ PARTITION = "videossr_pixels"
 _SENT_AS: ContextVar[str | None] = ContextVar("sent_as", default=None)
 
 
-def apply_to_agent_loop_tq(agent_loop_tq: ModuleType) -> None:
-    """Makes the worker send the pixels of shared videos once, before the rows that name them."""
-    worker = agent_loop_tq.AgentLoopWorkerTQ
-    worker = getattr(worker, "__ray_actor_class__", worker)
-    replace_method(worker, "_agent_loop_postprocess", _wrap_postprocess)
-    replace_method(worker, "_compute_multi_modal_inputs", _wrap_compute)
+# Ray sends AgentLoopWorkerTQ to its workers by value, with whatever its methods refer to: they refer to functions here.
 
 
-# Ray sends this class to the workers by value, with whatever its methods refer to; so they refer to functions here.
+def wrap_postprocess(stock: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes a rollout worker send the pixels of shared videos once, before the rows that name them."""
 
-
-def _wrap_postprocess(stock: Callable[..., Any]) -> Callable[..., Any]:
     async def _agent_loop_postprocess(self: Any, output: Any, validate: bool, **kwargs: Any) -> None:
         key = await send_pixels(output, "" if validate else kwargs["uid"])
         with rows_name(key):
@@ -46,7 +38,9 @@ def _wrap_postprocess(stock: Callable[..., Any]) -> Callable[..., Any]:
     return _agent_loop_postprocess
 
 
-def _wrap_compute(stock: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+def wrap_compute_multi_modal_inputs(stock: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Makes rows name their pixels, where these are sent apart."""
+
     def _compute_multi_modal_inputs(self: Any, output: Any, input_ids: torch.Tensor) -> dict[str, Any]:
         return name_pixels(stock(self, output, input_ids))
 
@@ -96,19 +90,16 @@ def _patches(videos: Any) -> dict[str, torch.Tensor]:
     return {name: pixels.patches for name, pixels in found.items() if isinstance(pixels, PromptPixels)}
 
 
-def apply_to_model(model: ModuleType) -> None:
+def wrap_extract_multi_modal_inputs(stock: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
     """Makes `extract_multi_modal_inputs` put the pixels in the place of their keys."""
 
-    def wrap(stock: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-        def extract_multi_modal_inputs(batch_data: list[Any], indices: list[int] | None = None) -> dict[str, Any]:
-            rows = [getattr(row, "data", row) for row in batch_data]
-            if indices is not None:
-                rows = [rows[i] for i in indices if i < len(rows)]
-            return stock(_with_pixels(rows))
+    def extract_multi_modal_inputs(batch_data: list[Any], indices: list[int] | None = None) -> dict[str, Any]:
+        rows = [getattr(row, "data", row) for row in batch_data]
+        if indices is not None:
+            rows = [rows[i] for i in indices if i < len(rows)]
+        return stock(_with_pixels(rows))
 
-        return extract_multi_modal_inputs
-
-    replace_function(model, "extract_multi_modal_inputs", wrap)
+    return extract_multi_modal_inputs
 
 
 def _with_pixels(rows: list[Mapping[str, Any] | None]) -> list[Mapping[str, Any] | None]:
@@ -139,19 +130,16 @@ def _fetch(key: str, name: str) -> torch.Tensor:
     return transfer_queue.kv_batch_get(keys=[key], partition_id=PARTITION, select_fields=[name])[name][0]
 
 
-def apply_to_transfer_queue(queue: ModuleType) -> None:
+def wrap_kv_clear(stock: Callable[..., None]) -> Callable[..., None]:
     """Makes `kv_clear` of a prompt's rows clear its pixels too."""
 
-    def wrap(stock: Callable[..., None]) -> Callable[..., None]:
-        def kv_clear(keys: list[str] | str, partition_id: str) -> None:
-            stock(keys=keys, partition_id=partition_id)
-            # A row's key is {uid}_{rollout}_{turn}; a key that is only a uid is verl's note that a prompt waits.
-            uids = {key.split("_")[0] for key in ([keys] if isinstance(keys, str) else keys) if "_" in key}
-            if partition_id == "train" and uids:
-                kept = uids.intersection(queue.kv_list(partition_id=PARTITION).get(PARTITION, ()))
-                if kept:
-                    stock(keys=sorted(kept), partition_id=PARTITION)
+    def kv_clear(keys: list[str] | str, partition_id: str) -> None:
+        stock(keys=keys, partition_id=partition_id)
+        # A row's key is {uid}_{rollout}_{turn}; a key that is only a uid is verl's note that a prompt waits.
+        uids = {key.split("_")[0] for key in ([keys] if isinstance(keys, str) else keys) if "_" in key}
+        if partition_id == "train" and uids:
+            kept = uids.intersection(transfer_queue.kv_list(partition_id=PARTITION).get(PARTITION, ()))
+            if kept:
+                stock(keys=sorted(kept), partition_id=PARTITION)
 
-        return kv_clear
-
-    replace_function(queue, "kv_clear", wrap)
+    return kv_clear

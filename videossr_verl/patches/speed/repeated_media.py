@@ -9,14 +9,11 @@ Their frames travel to the rollout server once, through Ray's object store, and 
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 import torch
 
-from videossr_verl.patches.hooks import replace_function, replace_method
 from videossr_verl.prompt.pixels import PromptPixels, raw_pixels
 from videossr_verl.prompt.shared_media import SharedVideos
 
@@ -24,43 +21,31 @@ from videossr_verl.prompt.shared_media import SharedVideos
 _OF_THE_TEXT = ("input_ids", "attention_mask")
 
 
-def apply_to_tokenizer(tokenizer_module: ModuleType) -> None:
+def wrap_build_processor_inputs(stock: Callable[..., Any]) -> Callable[..., Any]:
     """Makes `build_multimodal_processor_inputs` process shared videos once for each text, pixels left as bytes."""
 
-    def wrap(stock: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(stock)
-        def build_multimodal_processor_inputs(processor: Any, **inputs: Any) -> Any:
-            videos = inputs.get("videos")
-            alone = isinstance(videos, SharedVideos) and videos.are_all(inputs.get("images"))
-            if not alone or inputs.get("audio"):
+    def build_multimodal_processor_inputs(processor: Any, **inputs: Any) -> Any:
+        videos = inputs.get("videos")
+        alone = isinstance(videos, SharedVideos) and videos.are_all(inputs.get("images"))
+        if not alone or inputs.get("audio"):
+            return stock(processor, **inputs)
+        settings = inputs.get("mm_processor_kwargs")
+
+        def process() -> Any:
+            if settings:  # they may change the normalisation
                 return stock(processor, **inputs)
-            settings = inputs.get("mm_processor_kwargs")
+            return raw_pixels(processor, lambda flags: stock(processor, **inputs | {"mm_processor_kwargs": flags}))
 
-            def process() -> Any:
-                if settings:  # they may change the normalisation
-                    return stock(processor, **inputs)
-                return raw_pixels(processor, lambda flags: stock(processor, **inputs | {"mm_processor_kwargs": flags}))
+        others = {name: value for name, value in inputs.items() if name not in ("videos", "images")}
+        output = videos.processed(repr(sorted(others.items())), process)
+        return type(output)(dict(output))  # callers take keys out of theirs
 
-            others = {name: value for name, value in inputs.items() if name not in ("videos", "images")}
-            output = videos.processed(repr(sorted(others.items())), process)
-            return type(output)(dict(output))  # callers take keys out of theirs
-
-        return build_multimodal_processor_inputs
-
-    replace_function(tokenizer_module, "build_multimodal_processor_inputs", wrap)
+    return build_multimodal_processor_inputs
 
 
-def apply_to_agent_loop(agent_loop: ModuleType) -> None:
-    """Makes the worker take the trainer's inputs from the prompt's processor call."""
-    replace_method(agent_loop.AgentLoopWorker, "_compute_multi_modal_inputs", _take_processed)
+def wrap_compute_multi_modal_inputs(stock: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Makes a rollout worker take the trainer's inputs from the prompt's processor call."""
 
-
-def apply_to_llm_server(llm_server: ModuleType) -> None:
-    """Makes the client send shared videos by reference, which Ray resolves on the way."""
-    replace_method(llm_server.LLMServerClient, "generate", _send_reference)
-
-
-def _take_processed(stock: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
     def _compute_multi_modal_inputs(self: Any, output: Any, input_ids: torch.Tensor) -> dict[str, Any]:
         data = output.multi_modal_data or {}
         videos = data.get("videos")
@@ -76,7 +61,9 @@ def _take_processed(stock: Callable[..., dict[str, Any]]) -> Callable[..., dict[
     return _compute_multi_modal_inputs
 
 
-def _send_reference(stock: Callable[..., Any]) -> Callable[..., Any]:
+def wrap_generate(stock: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes the server's client send shared videos by reference, which Ray resolves on the way."""
+
     async def generate(
         self: Any, request_id: str, *, video_data: Any = None, image_data: Any = None, **kwargs: Any
     ) -> Any:

@@ -8,20 +8,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from types import ModuleType
 from typing import Any
 
 import torch
 
 from videossr_verl.families import family_of
-from videossr_verl.patches.hooks import replace_method
 
 REMEMBERED = 64  # prompts; some 40 KB each
-
-
-def apply(agent_loop: ModuleType) -> None:
-    """Makes the worker's `_compute_position_ids` go on from what it remembers."""
-    replace_method(agent_loop.AgentLoopWorker, "_compute_position_ids", _continued)
 
 
 def _is_known(processor: Any) -> bool:
@@ -29,7 +22,9 @@ def _is_known(processor: Any) -> bool:
     return family is not None and family.TEXT_GOES_ON
 
 
-def _continued(stock: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+def wrap_compute_position_ids(stock: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """Makes a rollout worker's `_compute_position_ids` go on from what it remembers."""
+
     def _compute_position_ids(
         self: Any,
         input_ids: torch.Tensor,

@@ -6,20 +6,14 @@ The interval stands in the code and in no setting. Asking costs one small reques
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
-
-from videossr_verl.patches.hooks import replace_method
 
 POLL_INTERVAL = 0.2  # seconds
 
 
-def apply(replay_buffer: ModuleType) -> None:
+def wrap_wait_for_next_poll(stock: Callable[..., float]) -> Callable[..., float]:
     """Makes the replay buffer sleep `POLL_INTERVAL` between two looks; what it tells others of its interval stays."""
-    replace_method(replay_buffer.ReplayBuffer, "_wait_for_next_poll", _sooner)
 
-
-def _sooner(stock: Callable[..., float]) -> Callable[..., float]:
     def _wait_for_next_poll(self: Any, *args: Any) -> float:
         interval = self.poll_interval
         self.poll_interval = min(interval, POLL_INTERVAL)

@@ -38,8 +38,8 @@ KEEP_ALL = {"max_actor_ckpt_to_keep": None, "max_critic_ckpt_to_keep": None, "re
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of linux/fcntl.h and linux/fs.h
 
 
-def whole(stock: Callable[..., None]) -> Callable[..., None]:
-    """Of the trainer's `_save_checkpoint`."""
+def wrap_save_checkpoint(stock: Callable[..., None]) -> Callable[..., None]:
+    """Makes the trainer's `_save_checkpoint` write a checkpoint that appears whole or not at all."""
     # Here, because the nodes' tasks import this module, and verl takes seconds.
     from verl.trainer.ppo.checkpoint_callback import CheckpointCallback
 

@@ -36,8 +36,8 @@ class DeadWorkerError(RuntimeError):
     """The run cannot go on without this worker."""
 
 
-def watching(stock: Callable[..., None]) -> Callable[..., None]:
-    """Of the trainer's `fit`."""
+def wrap_fit(stock: Callable[..., None]) -> Callable[..., None]:
+    """Makes the trainer watch its workers while it trains."""
 
     def fit(self: Any, agent_loop_manager: Any) -> None:
         done, death = threading.Event(), Future()

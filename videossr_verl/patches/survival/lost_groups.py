@@ -30,8 +30,8 @@ class TooManyLostGroupsError(RuntimeError):
     """The run cannot go on, because too few of its groups can be answered."""
 
 
-def reporting(stock: Callable[..., Any]) -> Callable[..., Any]:
-    """Of a rollout worker's `_run_agent_loop`: tells the trainer what could not be answered."""
+def wrap_run_agent_loop(stock: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes a rollout worker's `_run_agent_loop` tell the trainer what could not be answered."""
 
     async def _run_agent_loop(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -132,8 +132,8 @@ def _take() -> list[dict[str, Any]]:
     return ray.get(open_mailbox(MAILBOX).take.remote())
 
 
-def counting(stock: Callable[..., Any]) -> Callable[..., Any]:
-    """Of the trainer's `step`: the lost groups, counted and judged."""
+def wrap_step(stock: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes the trainer's `step` count and judge the lost groups."""
 
     def step(self: Any, metrics: dict[str, Any], timing_raw: dict[str, float]) -> Any:
         batch = stock(self, metrics, timing_raw)
@@ -143,8 +143,8 @@ def counting(stock: Callable[..., Any]) -> Callable[..., Any]:
     return step
 
 
-def explaining(stock: Callable[..., None]) -> Callable[..., None]:
-    """Of the trainer's `fit`: what verl says of a batch without answers is only that there are none."""
+def wrap_fit(stock: Callable[..., None]) -> Callable[..., None]:
+    """Makes the trainer's `fit` name the lost groups where verl says of a batch only that it has no answers."""
 
     def fit(self: Any, agent_loop_manager: Any) -> None:
         box = open_mailbox(MAILBOX)  # it lives as long as the trainer

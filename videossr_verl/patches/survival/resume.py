@@ -19,8 +19,8 @@ from videossr_verl.patches.survival.checkpoints import MARKER, put_back
 from videossr_verl.patches.survival.fingerprint import read_fingerprint
 
 
-def looking(stock: Callable[..., None]) -> Callable[..., None]:
-    """Of the trainer's `_init_dataloader`, after which it starts its workers."""
+def wrap_init_dataloader(stock: Callable[..., None]) -> Callable[..., None]:
+    """Makes the trainer look at the checkpoint that it will go on from before it starts its workers."""
 
     def _init_dataloader(self: Any) -> None:
         stock(self)

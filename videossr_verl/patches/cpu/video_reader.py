@@ -1,0 +1,10 @@
+"""For video rows of other data sets qwen-vl-utils would choose torchcodec, whose wheels need CUDA libraries."""
+
+from __future__ import annotations
+
+import os
+
+
+def choose_decord() -> None:
+    """Has qwen-vl-utils read videos with decord; a reader that somebody asked for stays."""
+    os.environ.setdefault("FORCE_QWENVL_VIDEO_READER", "decord")
