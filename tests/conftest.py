@@ -27,6 +27,28 @@ os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="videossr-state-")  # whe
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
 
+HERE = Path(__file__).parent
+# Folders and files whose tests start neither Ray nor vLLM nor many processes: `pytest -m fast`.
+FAST = (
+    "families",
+    "files",
+    "reward_fns",
+    "rows",
+    "run",
+    "tasks",
+    "test_printable.py",
+    "test_rooms.py",
+    "video",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the fast ones."""
+    for item in items:
+        if item.path.relative_to(HERE).parts[0] in FAST:
+            item.add_marker(pytest.mark.fast)
+
+
 BITS = (3, 4)  # rows and columns of the blocks in which a generated frame shows its own number
 
 

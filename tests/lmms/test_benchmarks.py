@@ -229,8 +229,8 @@ def test_the_table(tmp_path):
         write_table({"base": tmp_path / "nothing"}, 32)
 
 
-def test_the_readme_has_the_overview():
-    assert overview() in (Path(__file__).parent.parent.parent / "README.md").read_text()
+def test_the_page_has_the_overview():
+    assert overview() in (Path(__file__).parent.parent.parent / "docs" / "evaluation.md").read_text()
 
 
 def test_a_figure_is_one_of_the_known_kinds():

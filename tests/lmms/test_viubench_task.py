@@ -8,9 +8,10 @@ import pytest
 
 from reward_fns import compute_metric, compute_score
 from videossr_verl.evaluate.answers import append_lines, read_answers
-from videossr_verl.evaluate.lmms.video_file import FACTOR, video_file
+from videossr_verl.evaluate.lmms.video_file import video_file
 from videossr_verl.evaluate.run import EvalSettings, evaluate
 from videossr_verl.evaluate.viubench.score import figure_of, overall, score
+from videossr_verl.families import qwen2_5_vl
 from videossr_verl.prompt.render import render
 from videossr_verl.rows.dataset_folder import read_rows, stored_data_root
 from videossr_verl.video.decode import decode
@@ -130,7 +131,7 @@ def test_a_rendered_file_shows_the_rendered_frames_at_their_times(viubench, tmp_
     assert video_file(spec, tmp_path) == path
     info = probe(path)
     assert info.pts == pytest.approx(spec.clock, abs=1e-3)
-    ((frames, _),), _ = render([spec], [], "/", FACTOR)
+    ((frames, _),), _ = render([spec], [], "/", qwen2_5_vl.FACTOR)
     shown = decode(path, info.pts, (info.height, info.width)).astype(float)
     assert np.abs(shown - frames.permute(0, 2, 3, 1).numpy()).mean() < 3  # of 255: chroma is stored at half size
 

@@ -20,9 +20,10 @@ from PIL import Image
 
 from reward_fns import compute_metric, compute_score
 from videossr_verl.errors import BadInput
-from videossr_verl.evaluate.lmms.video_file import FACTOR, video_file
+from videossr_verl.evaluate.lmms.video_file import video_file
 from videossr_verl.evaluate.questions import read_questions
 from videossr_verl.evaluate.viubench.score import COLUMNS, GROUPS, grade
+from videossr_verl.families import qwen2_5_vl
 from videossr_verl.prompt.render import render, resolve_path
 from videossr_verl.prompt.tokens import content_parts
 from videossr_verl.rows.dataset_folder import stored_data_root
@@ -103,9 +104,9 @@ def mean(payloads: Sequence[Mapping[str, Any]]) -> float:
 
 def _as_file(spec: VideoSpec | ImageSpec) -> dict[str, Any]:
     if isinstance(spec, ImageSpec):
-        return {"type": "image", "url": render([], [spec], "/", FACTOR)[1][0]}
+        return {"type": "image", "url": render([], [spec], "/", qwen2_5_vl.FACTOR)[1][0]}
     if spec.clock[0] == spec.clock[-1]:  # a candidate of masked video prediction is one frame, shown twice
-        ((frames, _),), _ = render([spec], [], "/", FACTOR)
+        ((frames, _),), _ = render([spec], [], "/", qwen2_5_vl.FACTOR)
         return {"type": "image", "url": Image.fromarray(frames[0].permute(1, 2, 0).numpy())}
     return {"type": "video", "url": video_file(spec, _folder() / "rendered")}
 
