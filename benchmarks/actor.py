@@ -37,7 +37,6 @@ from videossr_verl.preflight.memory.prompts import Prompt
 from videossr_verl.preflight.memory.run_settings import Run, compose_config, read_settings
 from videossr_verl.preflight.memory.shapes import ModelShape, model_shape
 
-RECIPES = str(Path(__file__).parent.parent / "recipes" / "config")
 HEADER = ("model", "pass", "micro batch", "s each", "s a step", "GiB at peak", "plan", "GiB reserved")
 
 
@@ -107,14 +106,14 @@ def planned(run: Run, shape: ModelShape, prompt: Prompt) -> dict[str, int]:
 
 def print_model(name: str, args: argparse.Namespace) -> None:
     """The lines of one base model."""
-    choices = [f"+base_model={name}", f"+dataset={args.dataset}", f"+cluster={args.cluster}", *args.overrides]
+    choices = [f"base_model={name}", f"dataset={args.dataset}", f"cluster={args.cluster}", *args.overrides]
     with tempfile.TemporaryDirectory() as scratch:
         folder = args.model_folder
         if folder is None:
-            path = compose_config(RECIPES, args.config_name, choices).actor_rollout_ref.model.path
+            path = compose_config(args.config_name, choices).actor_rollout_ref.model.path
             write_model(model_shape(path), Path(scratch))
             folder = scratch
-        config = compose_config(RECIPES, args.config_name, [*choices, f"actor_rollout_ref.model.path={folder}"])
+        config = compose_config(args.config_name, [*choices, f"actor_rollout_ref.model.path={folder}"])
         run, shape = replace(read_settings(config), answer_length=args.answer_tokens), model_shape(folder)
         size = run.update.samples
         if None in (size, run.log_prob.samples, run.reference_log_prob.samples):

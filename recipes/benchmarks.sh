@@ -10,7 +10,7 @@
 #   VIDEO_BENCHMARKS     folder of those that we read ourselves: aotbench, vinoground, qvhighlights, activitynet, tacos, cvbench
 #   VIUBENCH             folder of `videossr viubench build`
 # Results go to OUT/NAME/TASK, the table to OUT/benchmarks.md. What is finished is not run again, what was interrupted
-# goes on. `videossr benchmarks` tells what each benchmark needs. Which of them ran where is told in the README.
+# goes on. `videossr benchmarks` tells what each benchmark needs. Which of them ran where: docs/evaluation.md.
 set -euo pipefail
 
 case "${1:-}" in

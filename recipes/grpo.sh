@@ -17,8 +17,9 @@
 #   MIX, TEST_COUNT            samples of each task and of the test set: --mix and --test-count of `videossr build`
 #   CONFIG=videossr_grpo       Hydra config with the hyperparameters
 #   DRY_RUN=1                  only print the commands
-# Each choice is one file in videossr_verl/train/config with what differs, and why. No whole step has run on GPUs yet: every combination
-# composes and passes verl's own checks (tests/recipes/test_grpo_recipe.py), and recipes/README.md tells what one GPU showed.
+# Each choice is one file in videossr_verl/train/config with what differs, and why. No whole step has run on GPUs yet:
+# every combination composes and passes verl's own checks (tests/recipes/test_grpo_recipe.py), and recipes/README.md tells
+# what one GPU showed.
 set -euo pipefail
 
 fail() {
@@ -102,10 +103,10 @@ if [ -n "$preset" ] && [ -z "$plan" ]; then
 fi
 
 settings=(
-    "+base_model=$model"
-    "+dataset=$data"
-    "+cluster=$cluster"
-    "+option=[$option]"
+    "base_model=$model"
+    "dataset=$data"
+    "cluster=$cluster"
+    "option=[$option]"
     "data.train_files=$(quoted "$built/train.parquet")"
     "data.val_files=$(quoted "$built/test.parquet")"
     "data.data_root=$(quoted "$videos")"

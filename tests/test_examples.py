@@ -23,7 +23,7 @@ def make(name, out):
 def test_the_readmes_pictures_are_drawn(name, tmp_path):
     said = make(name, tmp_path / "sheet.png")
     assert (tmp_path / "sheet.png").stat().st_size > 50_000
-    if name == "deduplication":  # the README's figure
+    if name == "deduplication":  # the figure in docs/data.md
         assert (tmp_path / "pairs.png").stat().st_size > 50_000
         assert "80 pairs, 43 of them different" in said
         assert re.search(r"^0\.95 +0\.75 ", said, re.MULTILINE)

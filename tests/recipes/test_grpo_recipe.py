@@ -76,7 +76,7 @@ def cut_as_verl_does(config, gpus):
 def test_every_model_data_set_and_cluster_passes_verls_checks_and_is_planned(model):
     alike = [("mvp_easy", "1x8"), ("mvp_hard", "1x8"), ("mvp_harder", "1x8")]  # as mvp, but for the length
     for data, cluster in [*product(("mvp", "videossr", "videossr_mvp"), names("cluster")), *alike]:
-        config = composed(f"+base_model={model}", f"+dataset={data}", f"+cluster={cluster}")
+        config = composed(f"base_model={model}", f"dataset={data}", f"cluster={cluster}")
         validate_config(config, use_reference_policy=True, use_critic=False)
         nodes, gpus = map(int, cluster.split("x"))
         assert (config.trainer.nnodes, config.trainer.n_gpus_per_node) == (nodes, gpus)
@@ -96,7 +96,7 @@ def test_every_model_data_set_and_cluster_passes_verls_checks_and_is_planned(mod
 @pytest.mark.parametrize("option", names("option"))
 def test_every_option_with_every_model(option):
     for model in names("base_model"):
-        config = composed(f"+base_model={model}", "+dataset=videossr", "+cluster=2x8", f"+option=[{option}]")
+        config = composed(f"base_model={model}", "dataset=videossr", "cluster=2x8", f"option=[{option}]")
         lora = config.actor_rollout_ref.model.lora_rank > 0
         validate_config(config, use_reference_policy=not lora, use_critic=False)
         # What the separate trainer asserts when it starts.
@@ -115,7 +115,7 @@ def test_every_option_with_every_model(option):
 
 
 def test_options_go_together():
-    config = composed("+base_model=qwen3_vl_8b", "+dataset=mvp", "+cluster=1x8", "+option=[lora,frozen_vision]")
+    config = composed("base_model=qwen3_vl_8b", "dataset=mvp", "cluster=1x8", "option=[lora,frozen_vision]")
     assert config.actor_rollout_ref.model.lora_rank == 64
     assert config.actor_rollout_ref.actor.freeze_vision_tower
     assert config.reward.custom_reward_function.reward_kwargs.masked_video_prediction.order_weight == 0.5
@@ -135,8 +135,8 @@ def test_a_dry_run_prints_what_would_be_done(tmp_path):
     assert "--keep-embeddings" in build
     assert train[:3] == ["python", "-m", "verl.trainer.main_ppo"]
     assert train[-1] == "trainer.save_freq=5"
-    choices = [a for a in train if a.startswith("+")]
-    assert choices == ["+base_model=qwen2_5_vl_7b", "+dataset=mvp", "+cluster=2x8", "+option=[lora]"]
+    choices = train[train.index("videossr_grpo") + 1 :][:4]
+    assert choices == ["base_model=qwen2_5_vl_7b", "dataset=mvp", "cluster=2x8", "option=[lora]"]
     config = composed(
         *choices, *[a for a in train[train.index(choices[-1]) + 1 :] if "files" not in a and "root" not in a]
     )
@@ -150,13 +150,13 @@ def test_a_built_data_set_is_not_built_again(tmp_path, dataset_folder):
 
 
 def test_the_papers_run(tmp_path):
-    """Its values, each from the paper or the released script (PAPER section 4)."""
+    """Its values, each from the paper or the released script (VideoSSR, section 4)."""
     command = ["bash", str(RECIPES / "videossr_8b.sh"), str(tmp_path)]
     environment = os.environ | {"DRY_RUN": "1", "RUN": str(tmp_path / "run")}
     said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
     build, train = map(shlex.split, said.splitlines())
     assert build[build.index("--mix") + 1] == "anomaly_grounding=12000,temporal_jigsaw=12000,object_counting=6000"
-    first = next(i for i, a in enumerate(train) if a.startswith("+"))
+    first = train.index("videossr_grpo") + 1
     config = composed(*[a for a in train[first:] if "files" not in a and "root" not in a])
     validate_config(config, use_reference_policy=True, use_critic=False)
     actor, rollout, data = config.actor_rollout_ref.actor, config.actor_rollout_ref.rollout, config.data

@@ -45,6 +45,18 @@ def test_masked_video_prediction_changes_only_what_it_needs(name, longest):
     assert config.actor_rollout_ref.rollout.n == papers.actor_rollout_ref.rollout.n
 
 
+@pytest.mark.parametrize("name", ["mvp_grpo", "videossr_mvp_grpo"])
+def test_a_choice_takes_the_place_of_the_configs_own(name):
+    """As `CONFIG=mvp_grpo DATA=mvp_hard bash recipes/mvp.sh` asks for."""
+    assert composed(name, "dataset=mvp_hard").data.max_prompt_length == 6144
+
+
+def test_choices_leave_what_a_cpu_cannot_do():
+    """`cluster` is for GPUs: its workers would be too many for a laptop."""
+    config = composed("videossr_grpo_cpu", "cluster=1x8")
+    assert (config.trainer.n_gpus_per_node, config.actor_rollout_ref.rollout.agent.num_workers) == (1, 1)
+
+
 def test_a_strict_reward_by_one_override():
     name = "reward.custom_reward_function.reward_kwargs"
     overrides = [f"{name}.strict=true", f"+{name}.object_counting.strict=false"]
@@ -78,7 +90,7 @@ def test_verls_entry_point_finds_the_config_and_its_choices_by_name(tmp_path):
         "--cfg",
         "job",
     ]
-    choices = ["+base_model=qwen3_vl_4b", "+dataset=mvp_hard", "+cluster=2x8", "+option=[lora,dynamic_batch]"]
+    choices = ["base_model=qwen3_vl_4b", "dataset=mvp_hard", "cluster=2x8", "option=[lora,dynamic_batch]"]
     settings = [*choices, *OVERRIDES[1:]]
     shown = subprocess.run([*command, *settings], cwd=tmp_path, capture_output=True, text=True, check=True)
     config = OmegaConf.create(shown.stdout)

@@ -28,7 +28,7 @@ def rows_of(tmp_path):
 @pytest.fixture(scope="module")
 def config():
     """(override) -> the run's."""
-    return lambda *overrides: compose_config(None, "videossr_grpo_cpu", overrides)
+    return lambda *overrides: compose_config("videossr_grpo_cpu", overrides)
 
 
 KNOWN = (row("openai/gsm8k", "42"), row("searchR1_nq", {"target": ["x"]}), row("grounding", "1.0-2.0"))

@@ -30,7 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--host-memory", metavar="GIB", help=text)
     add("--preset", metavar="NAME", default="videossr", help="of the data set, before it is built (default videossr)")
     add("--config-name", metavar="NAME", default="videossr_grpo", help="Hydra config (default videossr_grpo)")
-    add("--config-dir", metavar="DIR", help="folder of more Hydra configs")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -49,8 +48,7 @@ def run(args: argparse.Namespace) -> None:
 
     here = None if args.gpu else gpu_here()
     gpu, memory = here or find_gpu(args.gpu or DEFAULT), node_memory(args.host_memory, here=here is not None)
-    config_dir = str(Path(args.config_dir).resolve()) if args.config_dir else None
-    settings = read_settings(compose_config(config_dir, args.config_name, args.overrides))
+    settings = read_settings(compose_config(args.config_name, args.overrides))
     shape = model_shape(settings.model)
     files = settings.train_files
     built = files and all(Path(file).is_file() for file in files)

@@ -29,7 +29,7 @@ LR, LOADED = "actor_rollout_ref.actor.optim.lr", "actor_rollout_ref.actor.checkp
 @pytest.fixture(scope="module")
 def settings():
     """(*overrides) -> the run's."""
-    return lambda *overrides: settings_of(compose_config(None, "videossr_grpo_cpu", overrides))
+    return lambda *overrides: settings_of(compose_config("videossr_grpo_cpu", overrides))
 
 
 def test_each_change_is_one_line_with_old_new_and_effect(settings, tmp_path, caplog):

@@ -33,7 +33,7 @@ def worker(tiny_model, tmp_path_factory):
     file = tmp_path_factory.mktemp("rewards") / "my_rewards.py"
     file.write_text(FUNCTION)
     changes = [f"actor_rollout_ref.model.path={tiny_model}", f"reward.custom_reward_function.path={file}"]
-    config = compose_config(None, "videossr_grpo_cpu", changes)
+    config = compose_config("videossr_grpo_cpu", changes)
     ray.shutdown()
     ray.init(num_cpus=2, log_to_driver=False)
     reward_errors._box.cache_clear()

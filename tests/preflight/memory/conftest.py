@@ -14,8 +14,8 @@ from videossr_verl.preflight.memory.shapes import model_shape
 
 @cache
 def config_of(model="qwen3_vl_8b", cluster="1x8", *overrides):
-    choices = (f"+base_model={model}", "+dataset=videossr", f"+cluster={cluster}")
-    return compose_config(None, "videossr_grpo", choices + overrides)
+    choices = (f"base_model={model}", "dataset=videossr", f"cluster={cluster}")
+    return compose_config("videossr_grpo", choices + overrides)
 
 
 @cache

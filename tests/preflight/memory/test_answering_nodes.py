@@ -10,7 +10,7 @@ from videossr_verl.preflight.memory.verdict import problems
 
 @pytest.fixture(scope="session")
 def plan(plan_of):
-    return plan_of("qwen3_vl_8b", "2x8", "h100", "+option=[separate_async]")
+    return plan_of("qwen3_vl_8b", "2x8", "h100", "option=[separate_async]")
 
 
 def parts(plan):

@@ -64,7 +64,7 @@ def test_prompts_that_are_too_long(plan_of):
 
 
 def test_a_frozen_tower_has_no_gradients(plan_of):
-    plan, frozen = (plan_of("qwen3_vl_8b", "1x8", "h200", *more) for more in ((), ("+option=[frozen_vision]",)))
+    plan, frozen = (plan_of("qwen3_vl_8b", "1x8", "h200", *more) for more in ((), ("option=[frozen_vision]",)))
     assert plan.parameters.trained - frozen.parameters.trained == frozen.parameters.vision
     assert plan.parameters.total == frozen.parameters.total
 

@@ -6,7 +6,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from videossr_verl.errors import BadInput
-from videossr_verl.preflight.memory.run_settings import read_settings
+from videossr_verl.preflight.memory.run_settings import compose_config, read_settings
 
 ROLLOUT, ACTOR = "actor_rollout_ref.rollout", "actor_rollout_ref.actor"
 
@@ -37,6 +37,16 @@ def test_wrong_values(config, key, value, sentence):
         read_settings(wrong)
     assert sentence in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_base_model_of_ones_own_in_another_folder(tmp_path):
+    (tmp_path / "base_model").mkdir()
+    (tmp_path / "base_model" / "own.yaml").write_text(
+        "# @package _global_\nactor_rollout_ref: {model: {path: my/model}}\n"
+    )
+    choices = [f"hydra.searchpath=[file://{tmp_path}]", "base_model=own", "cluster=2x8"]
+    run = read_settings(compose_config("videossr_grpo", choices))
+    assert (run.model, run.nodes) == ("my/model", 2)
 
 
 def test_train_files(config):

@@ -60,7 +60,7 @@ def test_offloading_moves_bytes_to_the_host(plan_of, offloads, policy):
 
 
 def test_an_adapter_has_the_only_gradients(plan_of):
-    whole, adapter = plan_of(), plan_of("qwen3_vl_8b", "1x8", "h100", "+option=[lora]")
+    whole, adapter = plan_of(), plan_of("qwen3_vl_8b", "1x8", "h100", "option=[lora]")
     assert adapter.state.gradients * 8 // 4 == adapter.parameters.adapter < 0.03 * whole.parameters.total
     assert adapter.state.weights > whole.state.weights
     assert adapter.run.reference is None
@@ -71,14 +71,14 @@ def test_an_adapter_has_the_only_gradients(plan_of):
 
 def test_separate_async_saves_versions(plan_of):
     """tests/e2e/test_grpo_recipe.py trains with two; the config's are fp32."""
-    plan = plan_of("qwen3_vl_32b", "2x8", "h200", "+option=[separate_async]")
+    plan = plan_of("qwen3_vl_32b", "2x8", "h200", "option=[separate_async]")
     assert plan.host.saved == pytest.approx(4 * plan.parameters.total / 2, rel=1e-6)
     two = plan_of(
-        "qwen3_vl_32b", "2x8", "h200", "+option=[separate_async]", "trainer.v1.separate_async.parameter_sync_step=4"
+        "qwen3_vl_32b", "2x8", "h200", "option=[separate_async]", "trainer.v1.separate_async.parameter_sync_step=4"
     )
     assert two.host.saved == 2 * plan.host.saved
     bypass = plan_of(
-        "qwen3_vl_32b", "2x8", "h200", "+option=[separate_async]", "algorithm.rollout_correction.bypass_mode=true"
+        "qwen3_vl_32b", "2x8", "h200", "option=[separate_async]", "algorithm.rollout_correction.bypass_mode=true"
     )
     assert bypass.host.saved == plan_of("qwen3_vl_32b", "2x8", "h200").host.saved == 0
 
@@ -118,5 +118,5 @@ def test_pixels_of_a_step(plan_of):
     assert plan_of("qwen3_vl_8b", "2x8").host.media == 32 * 8 * frames
     assert plan_of().host.media < 5 * GIB
     # The next batch is answered meanwhile.
-    ahead = plan_of("qwen3_vl_8b", "1x8", "h100", "+option=[colocate_async]")
+    ahead = plan_of("qwen3_vl_8b", "1x8", "h100", "option=[colocate_async]")
     assert ahead.host.media == 2 * plan_of().host.media

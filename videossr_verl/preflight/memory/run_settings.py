@@ -124,7 +124,7 @@ class Run:
         return self.answering is None or self.answering.trainers_too
 
 
-def compose_config(config_dir: str | None, config_name: str, overrides: Sequence[str]) -> Any:
+def compose_config(config_name: str, overrides: Sequence[str]) -> Any:
     """The config that `python -m verl.trainer.main_ppo --config-name NAME OVERRIDES` would get; starts nothing.
 
     Raises:
@@ -137,10 +137,9 @@ def compose_config(config_dir: str | None, config_name: str, overrides: Sequence
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    search = [f"hydra.searchpath=[file://{config_dir}]"] if config_dir else []
     try:
         with initialize_config_dir(f"{verl.submodule_search_locations[0]}/trainer/config", version_base=None):
-            return compose(config_name, overrides=[*search, *overrides])
+            return compose(config_name, overrides=list(overrides))
     except (HydraException, OmegaConfBaseException) as error:
         raise BadInput(f"Hydra refuses these settings: {' '.join(str(error).split())}") from error
 
