@@ -65,7 +65,7 @@ def measure(run: Callable[[TensorDict], Any], rows: TensorDict, micro: int, **se
 
 
 def passes(config: Any, rows: TensorDict, run: Run) -> Iterator[tuple[str, Measured]]:
-    """Of one step, in their order."""
+    """Measures the passes of one step, in their order."""
     forward = {"compute_loss": False, "calculate_entropy": False}
     if run.reference:
         reference = make_worker(config, "ref").compute_ref_log_prob

@@ -1,4 +1,4 @@
-"""Raw videos -> train.parquet, test.parquet, dataset.json and what tells of the videos.
+"""Raw videos -> train.parquet, test.parquet, dataset.json and the lists of the videos.
 
 probe every file -> keep each content once -> sign what each shows -> split, look-alikes together -> decode each needed
 video once and draw from it -> choose -> write. The stages leave small pieces in OUT/.build (see `work_folder`), so that
@@ -89,8 +89,8 @@ def build(settings: BuildSettings) -> dict[str, Any]:
         if not videos:
             remove_work_folder(out)
             reasons = Counter(line["reason"] for line in rejected).most_common()
-            told = ", ".join(f"{n} {reason}" for reason, n in reasons)
-            raise BadInput(f"none of the {len(rejected)} videos is usable: {told}")
+            counts = ", ".join(f"{n} {reason}" for reason, n in reasons)
+            raise BadInput(f"none of the {len(rejected)} videos is usable: {counts}")
         warn_of_bugs(rejected)
         write_videos(states, identify_corpus(corpus, states, work, run), work.folder)
         signatures = sign_corpus(corpus, states, videos, work, run)
@@ -139,8 +139,8 @@ def _try_to_keep(embedding_folder: str | None) -> None:
     try:
         make_writable(embedding_folder)
     except OSError as error:
-        told = f"cannot write to --keep-embeddings '{embedding_folder}': {error.strerror}"
-        raise BadInput(f"{told}; give another folder") from error
+        message = f"cannot write to --keep-embeddings '{embedding_folder}': {error.strerror}"
+        raise BadInput(f"{message}; give another folder") from error
 
 
 def _token_counters(models: tuple[str, ...]) -> list[Any]:
@@ -153,7 +153,7 @@ def _token_counters(models: tuple[str, ...]) -> list[Any]:
 
 
 def _embeddings(preset: Preset) -> dict[str, dict[str, str]]:
-    """What each embedding is that the tasks ask for. One that cannot be loaded is told before the videos are read."""
+    """Describes each embedding that the tasks ask for. It runs before the videos are read: one may not load."""
     knobs = [subset.difficulty for subset in preset.subsets.values()]
     return {name: describe_embedding(name) for name in sorted({k.embedding for k in knobs if hasattr(k, "embedding")})}
 

@@ -28,7 +28,7 @@ from videossr_verl.video.probe_record import Failure
 PRESETS = ("mvp_easy", "mvp", "mvp_hard", "mvp_harder")
 PAIRS_A_ROW = 6
 TIMEOUT = 600.0  # seconds for one video
-# What a kappa leaves to 1, times these: finer near it and towards 1, at any scale that an embedding has.
+# The kappas that are shown: 1 - step * (1 - kappa). They lie closer near kappa and near 1, whatever kappa is.
 _STEPS = (3, 2.5, 2, 1.5, 1.25, 1, 0.8, 0.6, 0.4, 0.2)
 
 
@@ -109,8 +109,8 @@ def calibrate(settings: CalibrateSettings) -> Calibration:
         draw = DrawSettings(0, {subset_key(*key): one for key, one in subsets.items()}, described, folder)
         found, unusable = _compare(corpus, settings, (kappas, subsets, draw))
     if not found:
-        told = ", ".join(f"{n} {reason}" for reason, n in unusable.most_common())
-        raise BadInput(f"none of the videos can be used: {told}")
+        reasons = ", ".join(f"{n} {reason}" for reason, n in unusable.most_common())
+        raise BadInput(f"none of the videos can be used: {reasons}")
     frames = sum(one.frames for one in found)
     return Calibration(
         embedding=embedding,
@@ -182,5 +182,5 @@ def _compare(
 
 
 def _row(pairs: list[Pair | None]) -> tuple[Pair, ...]:
-    """Of the first videos that have one, by rising similarity."""
+    """The pairs of the first videos that have one, by rising similarity."""
     return tuple(sorted([pair for pair in pairs if pair][:PAIRS_A_ROW], key=lambda pair: (pair.similarity, pair.video)))

@@ -34,7 +34,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Compared:
-    """Of one video.
+    """What was found in one video.
 
     Attributes:
         frames: T, at the rate of the first subset.
@@ -105,7 +105,7 @@ def subset_key(name: str, kappa: float) -> str:
 
 
 def _pairs(clip: Clip, frames: np.ndarray, alike: np.ndarray, kappas: Sequence[float]) -> list[Pair | None]:
-    """Near the middle of each span. Frames that are one picture by their pixels (1) are not for the eye to judge."""
+    """The pair nearest to the middle of each span. Pairs of similarity 1 are left out: the eye cannot judge them."""
     early, late = np.triu_indices(len(alike), 1)
     near = (late - early <= NEAR) & (alike[early, late] < 1)
     early, late = early[near], late[near]

@@ -51,7 +51,7 @@ class Corpus:
             (self.not_utf8, "name_not_utf8", _NOT_UTF8),
             (self.forbidden, "unreadable", _FORBIDDEN),
         )
-        return [{"video": v, "reason": reason, "detail": told} for names, reason, told in reasons for v in names]
+        return [{"video": v, "reason": reason, "detail": detail} for names, reason, detail in reasons for v in names]
 
     def path(self, video: str) -> str:
         """Where the file is on this machine, absolute: workers elsewhere have another working folder."""
@@ -176,8 +176,8 @@ def _is_forbidden(folder: str) -> bool:
 def _forbids(error: OSError) -> bool:
     if error.errno in (errno.EACCES, errno.EPERM):
         return True
-    told = f"folder '{readable(os.fspath(error.filename))}' cannot be listed now: {error.strerror}"
-    raise MachineError(told) from error
+    message = f"folder '{readable(os.fspath(error.filename))}' cannot be listed now: {error.strerror}"
+    raise MachineError(message) from error
 
 
 def _read_list(name: str) -> list[str]:

@@ -31,6 +31,6 @@ def find_known(signatures: Mapping[str, Signature], known: Mapping[str, tuple[st
 
 
 def _name(dataset: str) -> str:
-    """Without the folders above, which are elsewhere on other machines."""
+    """The dataset's name without the folders above it, which differ between machines."""
     path = Path(dataset).absolute()
     return path.name if path.is_dir() else f"{path.parent.name}/{path.name}"

@@ -71,7 +71,7 @@ def rejection(piece: dict[str, Any]) -> tuple[str, str] | None:
 
 
 def _unusable(piece: dict[str, Any], video: str, settings: Collection[ClipSettings]) -> tuple[str, str] | None:
-    """Why no clip can be cut by any of the settings, told for the first; None if one can."""
+    """Why no clip can be cut: the reason of the first of the settings; None if one of them can cut one."""
     info, why = load_info(piece, video), []
     for one in settings:
         try:
@@ -88,7 +88,7 @@ def probe_key(video: str, state: FileState) -> tuple:
 
 
 def warn_of_bugs(rejected: list[Rejected]) -> None:
-    """Tells of videos that an error of ours costs."""
+    """Warns of videos that are lost to an error of this package."""
     bugs = [line for line in rejected if line["reason"] == "internal_error"]
     if bugs:
         tell(

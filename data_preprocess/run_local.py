@@ -169,6 +169,6 @@ def outcome(function: Callable[..., Any], job: tuple) -> Any:
     except OSError as error:
         return MachineError(str(error))
     except Exception as error:
-        told = f"{type(error).__name__}: {error}"
+        message = f"{type(error).__name__}: {error}"
         out_of_memory = isinstance(error, MemoryError) and not memory_is_left()
-        return MachineError(told) if out_of_memory else Failure("internal_error", told)
+        return MachineError(message) if out_of_memory else Failure("internal_error", message)

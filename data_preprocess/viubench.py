@@ -54,7 +54,8 @@ def build_viubench(settings: BenchmarkSettings) -> dict[str, Any]:
     out = Path(settings.build.out)
     training = tuple(map(_rows_trained_on, settings.training))
     checked = len(known_videos(training))
-    told: dict[str, Any] = {"seed": settings.build.seed, "training_videos_checked": checked, "files": {}, "parts": {}}
+    seed = settings.build.seed
+    content: dict[str, Any] = {"seed": seed, "training_videos_checked": checked, "files": {}, "parts": {}}
     for name, preset in (("viubench", "viubench"), ("mvp", "viubench_mvp")):
         if name == "mvp" and not settings.mvp:
             continue
@@ -67,13 +68,13 @@ def build_viubench(settings: BenchmarkSettings) -> dict[str, Any]:
             with suppress(OSError):  # it holds what was built before
                 out.rmdir()
             raise
-        told["parts"][name] = {subset: numbers["samples"]["test"] for subset, numbers in made["tasks"].items()}
+        content["parts"][name] = {subset: numbers["samples"]["test"] for subset, numbers in made["tasks"].items()}
         file = out / name / "test.parquet"
         if name == "viubench":
             write_best_rules(file.parent, made["data_root"], part.workers or len(os.sched_getaffinity(0)))
-        told["files"][f"{name}/test.parquet"] = sha256(file.read_bytes()).hexdigest()
-    write_text(json.dumps(told, indent=2) + "\n", out / "viubench.json")
-    return told
+        content["files"][f"{name}/test.parquet"] = sha256(file.read_bytes()).hexdigest()
+    write_text(json.dumps(content, indent=2) + "\n", out / "viubench.json")
+    return content
 
 
 def _rows_trained_on(dataset: str) -> str:

@@ -30,7 +30,7 @@ def test_the_readmes_pictures_are_drawn(name, tmp_path):
 
 
 def test_the_comparison_of_fixed_and_adaptive_difficulty(tmp_path):
-    """Of verl's dumps: with the fixed preset one group of two is useful, with levels both are."""
+    """Reads verl's dumps: with the fixed preset one group of two is useful, with levels both are."""
     for arm, second in (("fixed", [0.5, 0.5]), ("adaptive", [0.5, 1.0])):
         folder = tmp_path / arm / "qwen2_5_vl-seed1"
         (folder / "rollouts").mkdir(parents=True)

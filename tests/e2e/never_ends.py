@@ -8,7 +8,7 @@ from verl.experimental.agent_loop.agent_loop import AgentLoopBase
 
 
 class NeverEnds(AgentLoopBase):
-    """Of the rows whose agent_name is never_ends."""
+    """Answers the rows whose agent_name is never_ends."""
 
     async def run(self, sampling_params, **kwargs):
         await asyncio.Event().wait()

@@ -23,7 +23,7 @@ STEPS, BATCH = 3, 4
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Of all the runs."""
+    """The folder of all the runs."""
     return tmp_path_factory.mktemp("killed")
 
 

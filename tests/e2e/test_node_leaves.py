@@ -19,7 +19,7 @@ STEPS = 3
 
 
 def processes(mark):
-    """Of all processes with `mark` in their environment."""
+    """Ids of all processes with `mark` in their environment."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -40,7 +40,7 @@ def until(condition, process):
 
 @pytest.fixture(scope="module")
 def variables(two_free_ports, tmp_path_factory):
-    """Of a cluster of its own on this machine."""
+    """The environment of a cluster of its own on this machine."""
     port, client = two_free_ports()
     sockets = tempfile.mkdtemp(prefix="ray")  # short: Ray keeps sockets there
     kept = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS" and not k.startswith(("VLLM_", "RAY_"))}

@@ -252,7 +252,7 @@ def test_the_same_text_earns_the_same_on_either_node(two):
 
 
 def test_the_same_trajectories_give_the_same_update_on_one_node(two, one, tiny_model):
-    """Of all weights and of each tensor.
+    """Compares the change of all weights, and of each tensor.
 
     Measured: 1e-5 and 4e-4 at most. A rank too few or a factor 2 would be about 1, and a mean over each rank's own
     tokens, in place of all tokens, was 0.014.

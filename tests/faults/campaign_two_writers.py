@@ -56,7 +56,7 @@ def _right(ends: list[tuple[int, str]], kill: bool) -> bool:
 
 
 def two_builds(folder: Path, tries: int, seed: int) -> Iterator[tuple[str, bool]]:
-    """Of the same videos; the dataset is that of one build."""
+    """Two builds of the same videos; the dataset is that of one build."""
     videos, wanted = make_reference(folder, seed)
     out, chosen = folder / "out", random.Random(seed)
     for number in range(tries):

@@ -37,7 +37,7 @@ and campaigns are in `tests/faults/`; the tests there run each campaign with few
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one campaign: how many tries it made, and what was done in those that were not survived."""
+    """What one campaign gave: how many tries it made, and what was done in those that were not survived."""
 
     name: str
     means: str

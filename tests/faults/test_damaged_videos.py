@@ -53,7 +53,7 @@ def test_where_the_fast_path_meets_damage_the_whole_file_decides(make_video, tmp
 
 
 def test_clips_of_damaged_videos(tmp_path):
-    """Of flipped bits in H.264 some decode into other pictures without an error; nothing tells of them."""
+    """Some flipped bits in H.264 decode into other pictures without an error; nothing tells of them."""
     told = list(campaign_damaged_videos.run(tmp_path, 100, seed=1))
     wrong = [what for what, survived in told if not survived]
     assert len(told) == 100

@@ -1,4 +1,4 @@
-"""Of two writers one is refused, with the other's name; a dead one is in nobody's way."""
+"""One of two writers is refused, with the other's name; a dead one is in nobody's way."""
 
 import json
 import multiprocessing

@@ -63,7 +63,7 @@ def test_a_change_is_made_in_its_segment_only(kinds):
 
 
 def test_borrowed_frames_keep_their_shape_and_fill_the_frame(tmp_path):
-    """Of a picture twice as wide as high the middle is seen in a square; pressed into it, the red sides would be."""
+    """A square shows the middle of a picture twice as wide as high; pressed into it, the red sides would be seen."""
     wide = np.full((8, 48, 96, 3), 255, np.uint8)
     wide[:, :, :22] = wide[:, :, 74:] = (255, 0, 0)
     write_video(tmp_path / "wide.mp4", wide, 8)

@@ -43,7 +43,7 @@ def test_the_answer_puts_the_clips_in_order(clip, frames, n, margin, seed):
 @settings(max_examples=40)
 @given(st.integers(3, 9), st.sampled_from([0, 0.25]), st.floats(0, 1), st.integers(0, 2**32))
 def test_no_clock_tells_the_order(clip_of, frames, n, margin, jitter, seed):
-    """Of a source with uneven frames too, all pieces are told to run on one even clock."""
+    """All pieces run on one even clock, also where the source's frames are uneven."""
     clip = clip_of(48, jitter=jitter, seed=seed % 100)
     videos = draw(clip, frames, Difficulty(n, margin), rng(seed)).videos
     told = [video_metadata(VideoSpec.from_row(spec.to_row()).clock) for spec in videos]

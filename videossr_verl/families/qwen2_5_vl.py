@@ -70,7 +70,7 @@ def vision_shape(vision: Any) -> dict[str, int]:
 
 
 def model_classes(model_type: str) -> tuple[type, type]:
-    """Of the config and of the model."""
+    """The classes of the config and of the model."""
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
     return Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration

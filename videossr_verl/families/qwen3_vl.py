@@ -68,7 +68,7 @@ def vision_shape(vision: Any) -> dict[str, int]:
 
 
 def model_classes(model_type: str) -> tuple[type, type]:
-    """Of the config and of the model."""
+    """The classes of the config and of the model."""
     import transformers
 
     stem = {"qwen3_vl": "Qwen3VL", "qwen3_vl_moe": "Qwen3VLMoe"}[model_type]

@@ -3,7 +3,7 @@
 The file HOLDER in the folder says who writes. It is locked by flock, which the system frees however the process ends;
 where a disk has no flock, the process id and its start time tell whether the holder is alive. Another machine, for
 which neither may say anything (NFS, Lustre, FUSE), looks whether the holder's file changes: its writer renews it every
-BEAT seconds, and one that stays as it is for LIMIT seconds belongs to nobody any more. No clock is compared.
+BEAT seconds, and a file that stays as it is for LIMIT seconds belongs to nobody any more. No clock is compared.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ class Writer:
     """A process that writes to a folder.
 
     Attributes:
-        what: it does, e.g. "build".
+        what: what it does, e.g. "build".
         machine: the running kernel, the same in all its containers.
         processes: the process id's name space, in which `pid` means something.
-        started: of the process, in ticks since the machine's start.
+        started: start of the process, in ticks since the machine's start.
         since: when it took the folder, for people.
-        token: of this taking.
+        token: random, so that the same process taking the folder twice is told apart.
     """
 
     what: str
@@ -70,7 +70,7 @@ def one_writer(folder: Path, what: str, patience: float = 0.0) -> Iterator[None]
     """Makes the folder and holds it for this process while the block runs; a folder that others hold is waited for.
 
     Args:
-        what: this process does, for those who come second.
+        what: what this process does, for those who come second.
         patience: seconds to wait for a holder on this machine, that may be about to end.
 
     Raises:
@@ -84,10 +84,10 @@ def one_writer(folder: Path, what: str, patience: float = 0.0) -> Iterator[None]
     except OSError as error:
         if error.errno in NO_FOLDER:
             raise BadInput(f"cannot write to the folder '{folder}': {error.strerror}; give another") from error
-        told = machine_failure(error, folder)
-        if told is None:
+        message = machine_failure(error, folder)
+        if message is None:
             raise
-        raise MachineError(told) from error
+        raise MachineError(message) from error
     done = threading.Event()
     threading.Thread(target=_beat, args=(handle, folder / HOLDER, me, done), daemon=True, name="one writer").start()
     try:
@@ -120,7 +120,7 @@ def _machine() -> str:
 
 
 def _start(pid: int) -> int | None:
-    """Ticks from the machine's start to the process's; None where it is not there, or only waits to be forgotten."""
+    """Ticks from the machine's start to the process's; None for one that is gone, or dead and not yet reaped."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
@@ -163,13 +163,13 @@ def _take(file: Path, me: Writer, patience: float) -> int:
         os.close(handle)
 
 
-def _wait(told: str, began: float, patience: float) -> None:
-    """One look's time; BadInput where patience is at its end."""
+def _wait(message: str, began: float, patience: float) -> None:
+    """Waits until the next look; BadInput where patience is at its end."""
     waited = time.monotonic() - began
     if waited >= patience:
-        raise BadInput(f"{told}: wait for its end, or give another folder")
+        raise BadInput(f"{message}: wait for its end, or give another folder")
     if waited < LOOK:
-        logger.warning("%s: waiting up to %.0f s for its end", told, patience)
+        logger.warning("%s: waiting up to %.0f s for its end", message, patience)
     time.sleep(LOOK)
 
 

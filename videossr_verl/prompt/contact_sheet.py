@@ -152,7 +152,7 @@ def _frames(spec: VideoSpec, shown: Any, clean: Any) -> list[_Frame]:
 
 
 def _picture(frame: Any) -> Image.Image:
-    """Of a uint8 frame (C, H, W)."""
+    """A uint8 frame (C, H, W) as a picture."""
     return Image.fromarray(np.asarray(frame).transpose(1, 2, 0))
 
 

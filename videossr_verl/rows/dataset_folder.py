@@ -19,7 +19,7 @@ _AT_ONCE = 1000  # rows
 
 
 def stored_data_root(folder: str | Path) -> str:
-    """The folder that the rows' video paths are relative to, as dataset.json tells it.
+    """The folder that the rows' video paths are relative to, as dataset.json says.
 
     It is believed where it lies in the dataset's own folder, or where this user built the dataset here from it: a
     dataset from elsewhere could name any folder, and have its videos shown or sent away.

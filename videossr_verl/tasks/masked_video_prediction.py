@@ -5,7 +5,7 @@ Game        A clip's frames, 1 a second (more in short videos) and without look-
             of the same video.
 Prompt      Two videos with the gap and its place in time between them, then the candidates "A: ..." to the last, then
             the question. The time of every frame is written, since Qwen2.5-VL's own clock restarts with each video and
-            has even steps; the second part's goes on (Qwen3-VL is told it as `<t seconds>` too).
+            has even steps; the second part's goes on (Qwen3-VL's prompt has it as `<t seconds>` too).
 Label       "CAFD": the K letters in temporal order.
 Reward      Half for choosing, half for ordering (reward_fns.masked_video_prediction).
 Chance      0.40 for any answer of 4 labels with K = l = 4 (preset mvp).
@@ -25,7 +25,7 @@ frame, one masked run, distractors from the same neighbourhood of the same video
 public on it: every number above, the prompt, and these rules, which keep the label right:
 - De-duplication goes on until N + l frames are kept. The distractors are l of them, taken out of the sequence
   with all their look-alikes, so they are as near and as distinct as true frames; nothing else tells the two apart.
-- The frames at both edges of the gap are shown, and its place in time is told by theirs: no distractor lies in it.
+- The frames at both edges of the gap are shown, and their times give its place: no distractor lies in it.
 - A candidate looks like no other frame of the sequence, neither by the embedding (above kappa) nor in its pixels: not
   like another candidate, which would be a second right answer, nor like a frame that is shown. Look-alikes inside the
   gap are used nowhere.
@@ -320,13 +320,13 @@ def _part(clip: Clip, part: list[int], clock: list[float]) -> VideoSpec:
 
 def _question(clocks: list[list[float]], masked: int, pool: int, difficulty: Difficulty) -> str:
     hint = "Each shows only a part of the picture, which may be mirrored. " if difficulty.view < 1 else ""
-    told = [[f"{round(t, 2):g}" for t in clock] for clock in clocks]
-    before, after = map(", ".join, told)
+    seconds = [[f"{round(t, 2):g}" for t in clock] for clock in clocks]
+    before, after = map(", ".join, seconds)
     letters = ascii_uppercase[:pool]
     shown = "\n".join(f"{letter}: <{difficulty.candidates}>" for letter in letters)
     example = "".join(letters[(3 * i + 1) % pool] for i in range(masked)) if pool % 3 else letters[-masked:][::-1]
     return (
-        f"Frames at {before} seconds: <video>\nGap from {told[0][-1]} to {told[1][0]} seconds: "
+        f"Frames at {before} seconds: <video>\nGap from {seconds[0][-1]} to {seconds[1][0]} seconds: "
         f"{masked} frames are missing here.\nFrames at {after} seconds: <video>\nCandidates:\n{shown}\n"
         f"The {masked} missing frames are among the candidates; the others come from other moments of the same video. "
         f"{hint}Which {masked} candidates fill the gap, in the order of time? Answer only with their {masked} letters "

@@ -91,7 +91,7 @@ class PretextDataset(RLHFDataset):
         return [shown[place] for place in range(len(items))]
 
     def fingerprint(self) -> str:
-        """Of the rows that are trained on, as they were when they were read; kept in checkpoints."""
+        """Identifies the rows that are trained on, as they were when they were read; kept in checkpoints."""
         return self._fingerprint
 
     def state_dict(self) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """Which frames of a damaged stream can still be shown: those that no damage reaches, by the chain of references.
 
-Decoders hide damage: they fill in what is missing, and go on from there as if nothing was. Told to (STRICT), they give
-an error instead. From there on nothing is sound until decoding could have begun anew.
+Decoders hide damage: they fill in what is missing, and go on as if nothing had happened. With STRICT they give an error
+instead. After an error no frame is sound until decoding could have begun anew.
 
 Measured on one clip of 16 frames from each of 468 damaged files (two real videos in 26 codecs and containers; flipped
 bits, holes, noise, lost bytes, cuts): by FFmpeg's own flags 344 clips are accepted, and 139 of them show a frame that
 looks other than it should; by this rule 228, and 54 of them (HEVC 12, VP8 and VP9 25, Microsoft's codecs 8, H.264 7,
-all others 2), where flipped bits decode without any error. Sound files lose no frame. On generated videos it is told
-by `python tests/faults/campaign_damaged_videos.py`.
+all others 2), where flipped bits decode without any error. Sound files lose no frame. The figures for generated videos
+come from `python tests/faults/campaign_damaged_videos.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ STRICT = {"err_detect": "crccheck+bitstream+buffer+explode"}
 
 
 class Soundness:
-    """Of the frames of one pass, by the places of their packets in decoding order.
+    """Which frames of one pass are sound, by the places of their packets in decoding order.
 
     Args:
         pts: int64 (P,), presentation times of all packets.

@@ -36,7 +36,7 @@ from videossr_verl.video.timelines import NO_TIME
 DEFAULT_DECODER = "pyav"
 DECORD_MAX_BYTES = 2_000_000_000
 
-# Codecs whose decoder, told to, leaves out frames that no other frame refers to.
+# Codecs whose decoder can leave out frames that no other frame refers to.
 SKIPS_UNREFERENCED = ("h264", "hevc")
 # swscale: exact rounding, the same on every CPU, and colour resized with the same care as brightness
 # (SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP; not all have names in PyAV 17).
@@ -347,8 +347,8 @@ def _sound(path: str, index: FrameIndex, wanted: list[int]) -> list[int]:
 def _content(path: str) -> io.BytesIO:
     """The whole file: decord does not tell an error of its own reading from the end of the video."""
     if os.path.getsize(path) > DECORD_MAX_BYTES:
-        told = f"{path} has more than {DECORD_MAX_BYTES / 1e9:g} GB, which decord would hold in memory"
-        raise VideoRejected(RejectReason.TOO_LARGE, f"{told}; use the decoder 'pyav'")
+        message = f"{path} has more than {DECORD_MAX_BYTES / 1e9:g} GB, which decord would hold in memory"
+        raise VideoRejected(RejectReason.TOO_LARGE, f"{message}; use the decoder 'pyav'")
     content = io.BytesIO()
     content.writelines(read_all(path))
     content.seek(0)

@@ -153,7 +153,7 @@ def read_index(path: str) -> FrameIndex:
 
 
 def _without_seams(torn: np.ndarray, starts: list[int]) -> np.ndarray:
-    """`torn` but at the last two packets of each part: where recordings are joined, the break tells of that alone."""
+    """`torn` without the last two packets of each part: a break there only says that recordings were joined."""
     torn = torn.copy()
     for start in starts[1:]:
         torn[max(0, start - 2) : start] = False
@@ -161,7 +161,7 @@ def _without_seams(torn: np.ndarray, starts: list[int]) -> np.ndarray:
 
 
 def _first_of_each(times: np.ndarray, shown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct times in order, and where each stands first: of two packets for one time the first is shown."""
+    """The distinct times in order, and the first packet of each: of two packets for one time the first is shown."""
     timed = np.flatnonzero(shown & (times != NO_TIME))
     ticks, first = np.unique(times[timed], return_index=True)
     return ticks, timed[first]
@@ -170,8 +170,8 @@ def _first_of_each(times: np.ndarray, shown: np.ndarray) -> tuple[np.ndarray, np
 def _check_times(path: str, ticks: np.ndarray, tick: float) -> None:
     duration = (int(ticks[-1]) - int(ticks[0])) * tick
     if not duration <= MAX_DURATION:
-        told = f"{path} has frames {duration:g} s apart; the limit is {MAX_DURATION:g}"
-        raise VideoRejected(RejectReason.NO_TIMESTAMPS, told)
+        message = f"{path} has frames {duration:g} s apart; the limit is {MAX_DURATION:g}"
+        raise VideoRejected(RejectReason.NO_TIMESTAMPS, message)
     if not np.all(np.diff((ticks - ticks[0]) * tick) > 0):
         raise VideoRejected(RejectReason.NO_TIMESTAMPS, f"{path} has frame times that cannot be told apart")
 

@@ -1,4 +1,4 @@
-"""How much memory the tables of an MP4 or MOV file claim, told without making them.
+"""How much memory the tables of an MP4 or MOV file claim, found without making them.
 
 A file of a kilobyte may say "a billion frames of one byte each", and FFmpeg lists them all before anyone can ask how
 many there are. So the numbers are read here first, wherever in the header they stand.

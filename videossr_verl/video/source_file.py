@@ -57,8 +57,8 @@ class SourceFile:
         except (OSError, MemoryError) as error:
             self._failure = machine_error(self.name, error)
         if time.monotonic() > self._deadline:
-            told = f"{self.name} is not read or decoded after {self._seconds:.0f} s"
-            self._failure = VideoRejected(RejectReason.TIMEOUT, told)
+            message = f"{self.name} is not read or decoded after {self._seconds:.0f} s"
+            self._failure = VideoRejected(RejectReason.TIMEOUT, message)
         return b"" if self._failure is not None else data
 
     def seek(self, offset: int, whence: int = 0) -> int:
@@ -101,7 +101,7 @@ def read_all(path: str, block: int = 1 << 20) -> Iterator[bytes]:
 
 @contextmanager
 def opening(path: str) -> Iterator[None]:
-    """Around whatever opens the file, or asks for its status.
+    """Wraps whatever opens the file, or asks for its status.
 
     Raises:
         VideoRejected: missing; unreadable: forbidden, or no name that a file can have.
@@ -121,9 +121,9 @@ def opening(path: str) -> Iterator[None]:
 
 
 def machine_error(path: str, error: BaseException) -> MachineError:
-    """What to tell of an error of the operating system at `path`."""
-    told = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return MachineError(f"{path} cannot be read now: {told}; the video is not judged")
+    """The MachineError for an error of the operating system at `path`."""
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return MachineError(f"{path} cannot be read now: {reason}; the video is not judged")
 
 
 def _changed(path: str) -> MachineError:

@@ -62,8 +62,8 @@ def read_sizes(row: Mapping[str, Any], video: str) -> dict[str, int]:
         if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
             raise _bad_row(video, f"has {name} {value!r}, which must be a whole number above 0")
     if max(sizes["width"], sizes["height"]) > MAX_SIDE or sizes["width"] * sizes["height"] > MAX_PIXELS:
-        told = f"has pictures of {sizes['width']}x{sizes['height']}; the limit is {MAX_PIXELS} pixels, and {MAX_SIDE} "
-        raise _bad_row(video, f"{told}for a side")
+        limits = f"{MAX_PIXELS} pixels, and {MAX_SIDE} for a side"
+        raise _bad_row(video, f"has pictures of {sizes['width']}x{sizes['height']}; the limit is {limits}")
     if sizes["min_pixels"] > sizes["max_pixels"]:
         raise _bad_row(video, f"has min_pixels {sizes['min_pixels']} above max_pixels {sizes['max_pixels']}")
     return {name: int(value) for name, value in sizes.items()}
@@ -93,8 +93,8 @@ def check_prompt_pixels(video: str, shown: Sequence[tuple[int, int, int]]) -> No
     """(T, H, W) of each video of a prompt, images as T = 1: one picture and all of them together are limited."""
     pixels = sum(math.prod(shape) for shape in shown)
     if pixels > MAX_PROMPT_PIXELS or any(h * w > MAX_PIXELS for _, h, w in shown):
-        told = f"asks for {pixels} pixels, or more than {MAX_PIXELS} in one picture"
-        raise _bad_row(video, f"{told}; the limit of a prompt is {MAX_PROMPT_PIXELS}")
+        message = f"asks for {pixels} pixels, or more than {MAX_PIXELS} in one picture"
+        raise _bad_row(video, f"{message}; the limit of a prompt is {MAX_PROMPT_PIXELS}")
 
 
 def _bad_row(video: str, detail: str) -> VideoRejected:

@@ -46,7 +46,7 @@ def join_timelines(times: np.ndarray, shown: np.ndarray, durations: np.ndarray, 
 
     Args:
         times, shown: as there.
-        durations: int64 (P,), how long each is shown; 0 where that is not told.
+        durations: int64 (P,), how long each is shown; 0 where the file does not say.
     """
     joined, end = times.copy(), None
     for start, stop in zip(starts, [*starts[1:], len(times)], strict=True):

@@ -119,7 +119,7 @@ def test_zoom_in_shows_the_middle():
     st.sampled_from(["rotate_90", "rotate_270"]),
 )
 def test_no_bars_tell_a_quarter_turn(shape, height, width, name):
-    """Of a bright picture of any shape every pixel stays bright."""
+    """Every pixel of a bright picture of any shape stays bright."""
     frames = np.full((1, height * shape[0], width * shape[1], 3), 200, np.uint8)
     np.testing.assert_array_equal(apply(name, frames)[0], frames)
 

@@ -1,4 +1,4 @@
-"""What can be had on a benchmark without looking: answers to be scored like a model's, computed from its own rows."""
+"""Answers without looking: computed from a benchmark's own rows, and scored like a model's."""
 
 from __future__ import annotations
 

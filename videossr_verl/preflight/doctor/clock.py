@@ -36,7 +36,7 @@ class Reading:
 
 
 def clock_finding(readings: Sequence[Reading]) -> Finding:
-    """Of the fastest of one or more readings; one too slow to tell is a warning, too."""
+    """Judges by the fastest of one or more readings; if that is too slow to tell, it is a warning, too."""
     best = min(readings, key=lambda reading: reading.doubt)
     if abs(best.ahead) + best.doubt <= CLOCK_SECONDS:
         return ok("clock", f"within {CLOCK_SECONDS:.0f} s of this machine's")

@@ -36,7 +36,7 @@ def check_room(run: str | None) -> Iterator[Finding]:
 
 
 def _disk(folder: str, enough: int, remedy: str) -> Finding:
-    """Of a folder that is there, or would be made."""
+    """Whether the disk of a folder has enough room; the folder is there, or would be made."""
     check, place = f"disk at {folder}", Path(folder).absolute()
     while not place.exists():
         place = place.parent

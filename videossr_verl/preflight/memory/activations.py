@@ -71,7 +71,7 @@ def saved_by_block(shape: ModelShape) -> int:
 def update_activations(
     shape: ModelShape, parameters: Parameters, load: Load, *, checkpointing: bool, fused: bool, entropy: int
 ) -> Activations:
-    """Of a forward and backward pass with a loss on log-probabilities.
+    """Activations of a forward and backward pass with a loss on log-probabilities.
 
     Args:
         fused: whether logits come chunk by chunk.
@@ -94,7 +94,7 @@ def update_activations(
 def inference_activations(
     shape: ModelShape, parameters: Parameters, load: Load, *, fused: bool, entropy: int
 ) -> Activations:
-    """Of a forward pass alone, as for the old policy's and the reference's log-probabilities."""
+    """Activations of a forward pass alone, as for the old policy's and the reference's log-probabilities."""
     text, vision = shape.text, shape.vision
     kept = load.tokens * 4 * text.hidden + load.tokens * 2 * text.hidden * vision.deepstack + _pixels(shape, load)
     wide = text.experts_per_token * (text.expert_intermediate * 3 + text.hidden) if text.experts else 0

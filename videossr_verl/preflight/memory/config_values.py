@@ -16,7 +16,7 @@ class ConfigValues:
         self._config = config
 
     def __call__(self, key: str, default: Any = _REQUIRED) -> Any:
-        """Of any kind."""
+        """The value of `key`, of any type."""
         from omegaconf import OmegaConf
         from omegaconf.errors import OmegaConfBaseException
 

@@ -76,7 +76,7 @@ def make_plan(run: Run, shape: ModelShape, prompts: Prompts, gpu: Gpu, node_memo
 def _phases(
     run: Run, shape: ModelShape, prompts: Prompts, parameters: Parameters, state: trainer.State, vllm: RolloutPlan
 ) -> tuple[Phase, ...]:
-    """Of a GPU that trains, and last of one that only answers."""
+    """The phases of a step on a GPU that trains; where other GPUs answer, theirs comes last."""
     engine, longest = run.actor, prompts.longest
     idle, busy = trainer.on_gpu_while_idle(state, engine), trainer.on_gpu_in_update(state, engine)
     overhead, awake = {"CUDA, NCCL": trainer.TRAINER_OVERHEAD}, {"vLLM": vllm.budget}

@@ -105,7 +105,7 @@ def node_memory(told: str | None, *, here: bool) -> int | None:
 
 
 def _this_machines() -> int:
-    """Of the machine, or of the container where that has a limit below."""
+    """Bytes of memory of this machine, or of its container where that has less."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     try:
         return min(memory, int(_CONTAINER.read_text(encoding="ascii")))

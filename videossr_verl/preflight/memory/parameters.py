@@ -39,7 +39,7 @@ class Parameters:
 
     @property
     def total(self) -> int:
-        """Of the base model and its adapter."""
+        """All parameters of the base model and its adapter."""
         return self.language + self.vision + self.adapter
 
     @property

@@ -57,7 +57,7 @@ class Prompts:
 
 
 def prompts_of_preset(name: str, shape: ModelShape) -> Prompts:
-    """Of a preset of `videossr build`. BadInput for an unknown one."""
+    """The prompts of a preset of `videossr build`. BadInput for an unknown one."""
     typical, longest = [], []
     for subset in load_preset(name).subsets.values():
         steps, frames = _shown(subset, shape)
@@ -70,7 +70,7 @@ def prompts_of_preset(name: str, shape: ModelShape) -> Prompts:
 
 
 def prompts_of_rows(files: Sequence[str], shape: ModelShape) -> Prompts:
-    """Of parquet files of `videossr build`. BadInput where one is missing, or none has rows."""
+    """The prompts in parquet files of `videossr build`. BadInput where one is missing, or none has rows."""
     rows = [row for file in files for row in read_rows(file)]
     if not rows:
         raise BadInput(f"'{files[0]}' holds no rows: build it with videossr build")

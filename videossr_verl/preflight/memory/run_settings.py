@@ -71,7 +71,7 @@ class Answering:
 
     @property
     def gpus(self) -> int:
-        """Of all these nodes."""
+        """GPUs of all these nodes."""
         return self.nodes * self.gpus_per_node
 
 
@@ -115,7 +115,7 @@ class Run:
 
     @property
     def gpus(self) -> int:
-        """Of all nodes that train."""
+        """GPUs of all nodes that train."""
         return self.nodes * self.gpus_per_node
 
     @property

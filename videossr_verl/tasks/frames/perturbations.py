@@ -83,7 +83,7 @@ def retime(times: Sequence[float], clock: Sequence[float], start: int, stop: int
     return times[0] + position * ((times[-1] - times[0]) / position[-1])
 
 
-# Beyond these no `draw` goes, and what `apply` needs in memory or time would have no end.
+# No `draw` gives values beyond these. Without limits a row could make `apply` take any memory or time.
 _RANGES = {
     "factor": (1, 10),
     "speed": (0.01, 100),
@@ -95,7 +95,7 @@ _RANGES = {
 
 
 def check_params(params: Params, length: int) -> None:
-    """ValueError for parameters, of a segment of `length` frames, that no `draw` gives."""
+    """Refuses parameters that no `draw` gives for a segment of `length` frames: ValueError."""
     ranges = _RANGES | {"holds": (1, length)}
     for key, value in params.items():
         if key == "order":
@@ -233,7 +233,7 @@ def _draw_noise(rng: np.random.Generator, length: int, sizes: Sizes) -> dict[str
 
 
 def _variance_kept(source: int, shown: int) -> float:
-    """Of noise in `source` pixels a row, the share of the variance in the `shown` means of a row shrunk by areas.
+    """The share of the variance of noise that is left when a row of `source` pixels is shrunk to `shown` means.
 
     Means of s independent pixels keep 1 / s of it; here those at the edges of a mean count with the part that lies in
     it. A row that is not shrunk keeps all.
