@@ -45,7 +45,7 @@ class RolloutPlan:
 
 
 def kv_token_bytes(shape: ModelShape, rollout: Rollout) -> int:
-    """Bytes of one token's keys and values on each GPU; each has one head at least, so few heads are kept often."""
+    """Bytes of one token's keys and values on each GPU, which holds one head at least, however few there are."""
     heads = -(-shape.text.kv_heads // rollout.tensor_parallel)
     return 2 * shape.text.layers * heads * shape.text.head_dim * rollout.dtype_bytes
 
