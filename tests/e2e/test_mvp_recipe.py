@@ -30,7 +30,7 @@ def test_from_raw_videos_to_an_update(tiny_model, environment, read_metrics, tmp
         "trainer.val_before_train=false",
         "trainer.test_freq=1",
         "trainer.logger=[console,file]",
-        "+reward.custom_reward_function.reward_kwargs.masked_video_prediction.order_weight=0.3",
+        "reward.custom_reward_function.reward_kwargs.masked_video_prediction.order_weight=0.3",
     )
     finished = subprocess.run(
         ["bash", str(RECIPE), str(tmp_path / "videos"), *small],
