@@ -45,7 +45,7 @@ class RolloutPlan:
 
 
 def kv_token_bytes(shape: ModelShape, rollout: Rollout) -> int:
-    """Bytes of one token's keys and values on each GPU, which holds one head at least, however few there are."""
+    """Bytes of one token's keys and values on each GPU; with fewer heads than GPUs a head is kept several times."""
     heads = -(-shape.text.kv_heads // rollout.tensor_parallel)
     return 2 * shape.text.layers * heads * shape.text.head_dim * rollout.dtype_bytes
 
