@@ -8,7 +8,7 @@ public. What follows is ours. With K true frames, y the K labels of the answer:
 Fixing one mistake never lowers it: neither a true frame in the place of a distractor, nor two frames exchanged that
 stood in the wrong order, nor the right frame put into its place. For 0 < w <= 1 only the exact answer scores 1, and
 only it has `acc` 1. For K = 1 there is no order, and a hit scores 1. Another weight for a run of verl:
-    +reward.custom_reward_function.reward_kwargs.masked_video_prediction.order_weight=0.3
+    ++reward.custom_reward_function.reward_kwargs.masked_video_prediction.order_weight=0.3
 
 Read as an answer: K different labels of the pool, written together ("CAF") or separated by what separates a list or a
 sequence ("C, A and F", "Frame C -> Frame A -> Frame F"; `reward_fns.vocabulary`, notations: `reward_fns.plain_text`).

@@ -197,7 +197,7 @@ PATCHES = (
     ),
     Patch(
         purpose="correctness",
-        why="Reward workers run the code that a model's folder brings along, whatever `trust_remote_code` says.",
+        why="Reward workers run the code that a model's folder brings along, also where the run does not trust it.",
         places=(
             Place(_REWARD_LOOP, "RewardLoopWorker._init_reward_fn", f"{_CORRECTNESS}.remote_code:wrap_init_reward_fn"),
         ),
