@@ -26,6 +26,7 @@ MICRO = "actor_rollout_ref.{}_micro_batch_size_per_gpu=2"
                 *("actor.py", "--model", "qwen2_5_vl_7b", "--model-folder", ROOT / "recipes" / "tiny" / "qwen2_5_vl"),
                 *("--config-name", "videossr_grpo_cpu", "--prompt-tokens", "160", "--answer-tokens", "8"),
                 *(MICRO.format(part) for part in ("actor.ppo", "ref.log_prob", "rollout.log_prob")),
+                "trainer.n_gpus_per_node=8",  # of which the config for CPUs has one, whatever the cluster
             ],
             [f"| qwen2_5_vl_7b | {part} | 2 x 168 |" for part in ("reference forward", "old log-probs", "update")],
         ),

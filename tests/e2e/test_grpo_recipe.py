@@ -74,6 +74,13 @@ def own_rows(real_clips, tmp_path):
     return file
 
 
+def _some_group_differs(rollouts):
+    groups = {}
+    for rollout in rollouts:
+        groups.setdefault(rollout["uid"].rsplit("_", 2)[0], set()).add(rollout["score"])
+    return any(len(scores) > 1 for scores in groups.values())
+
+
 def test_a_frozen_tower_and_batches_by_tokens_while_rollouts_go_on(
     grpo, own_rows, dataset_folder, tiny_model, tmp_path
 ):
@@ -90,14 +97,19 @@ def test_a_frozen_tower_and_batches_by_tokens_while_rollouts_go_on(
     )
     assert metrics[1]["training/off_policy/trajectory_staleness/max"] == 0
     assert metrics[1]["training/rollout_probs_diff_max"] <= 0.01
-    assert all(metrics[step]["actor/grad_norm"] > 0 for step in (1, 2))
     (trained,) = (tmp_path / RUN / "steps" / "global_step_2" / "actor" / "huggingface").glob("*.safetensors")
     before, after = load_file(tiny_model / "model.safetensors"), load_file(trained)
     changed = {name for name, weight in after.items() if not torch.equal(weight, before[name].to(weight.dtype))}
     assert any(".layers." in name for name in changed)
     assert not [name for name in changed if "visual" in name]
-    files = sorted((tmp_path / "rollouts").glob("*.jsonl"))
-    rollouts = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    steps = [
+        [json.loads(line) for line in (tmp_path / "rollouts" / f"{step}.jsonl").read_text().splitlines()]
+        for step in (1, 2)
+    ]
+    # The groups of the first step, whichever they are, may all have earned alike; the second has the KL loss as well.
+    assert (metrics[1]["actor/grad_norm"] > 0) == _some_group_differs(steps[0])
+    assert metrics[2]["actor/grad_norm"] > 0
+    rollouts = [rollout for step in steps for rollout in step]
     own = [(rollout, truth) for rollout in rollouts for truth in (["A", "a"], "B") if rollout["gts"] == truth]
     assert len(own) in (4, 8)  # which groups are trained on first depends on whose answers come first
     assert all(rollout["score"] == float(rollout["output"].strip()[:1] in list(truth)) for rollout, truth in own)
