@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from videossr_verl.families.shape import ModelShape
+from videossr_verl.families.shape import ModelShape, vision_fields
 
 if TYPE_CHECKING:
     import torch
@@ -59,14 +59,7 @@ def time_resolution(processor: Any) -> float:
 
 def vision_shape(vision: Any) -> dict[str, int]:
     """From a Qwen2_5_VLVisionConfig."""
-    return {
-        "hidden": vision.hidden_size,
-        "intermediate": vision.intermediate_size,
-        "depth": vision.depth,
-        "patch": vision.patch_size,
-        "merge": vision.spatial_merge_size,
-        "temporal_patch": vision.temporal_patch_size,
-    }
+    return vision_fields(vision)
 
 
 def model_classes(model_type: str) -> tuple[type, type]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from videossr_verl.families.shape import ModelShape
+from videossr_verl.families.shape import ModelShape, vision_fields
 
 if TYPE_CHECKING:
     import torch
@@ -55,16 +55,8 @@ def time_resolution(processor: Any) -> float:
 
 def vision_shape(vision: Any) -> dict[str, int]:
     """From a Qwen3VLVisionConfig."""
-    return {
-        "hidden": vision.hidden_size,
-        "intermediate": vision.intermediate_size,
-        "depth": vision.depth,
-        "patch": vision.patch_size,
-        "merge": vision.spatial_merge_size,
-        "temporal_patch": vision.temporal_patch_size,
-        "positions": vision.num_position_embeddings,
-        "deepstack": len(vision.deepstack_visual_indexes),
-    }
+    own = {"positions": vision.num_position_embeddings, "deepstack": len(vision.deepstack_visual_indexes)}
+    return vision_fields(vision) | own
 
 
 def model_classes(model_type: str) -> tuple[type, type]:

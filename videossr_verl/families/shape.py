@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 COLOURS = 3
 
@@ -76,3 +77,15 @@ class ModelShape:
     model_type: str
     text: TextShape
     vision: VisionShape
+
+
+def vision_fields(vision: Any) -> dict[str, int]:
+    """Fields of VisionShape from a vision config that names its sizes as Qwen2.5-VL's and Qwen3-VL's do."""
+    return {
+        "hidden": vision.hidden_size,
+        "intermediate": vision.intermediate_size,
+        "depth": vision.depth,
+        "patch": vision.patch_size,
+        "merge": vision.spatial_merge_size,
+        "temporal_patch": vision.temporal_patch_size,
+    }

@@ -1,4 +1,4 @@
-"""Weights that are saved for later stay what they were; tests/e2e/test_options.py trains with them."""
+"""Weights that are saved for later stay what they were; tests/e2e/test_grpo_recipe.py trains with them."""
 
 import inspect
 
