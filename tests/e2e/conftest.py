@@ -55,6 +55,22 @@ def quickstart(environment):
     return run
 
 
+@pytest.fixture(scope="session")
+def two_runs(quickstart, small, tmp_path_factory):
+    """The README's first command with two steps, the same again, and with two more: the folder and what each printed.
+
+    Its difficulty adapts.
+    """
+    folder = tmp_path_factory.mktemp("a run")
+    adaptive = ("data.adaptive.levels=videossr_tiny_levels", f"trainer.rollout_data_dir={folder}/rollouts")
+    shown = []
+    for steps in (2, 2, 4):
+        finished = quickstart(folder, *small, *adaptive, STEPS=steps)
+        assert finished.returncode == 0, finished.stdout[-3000:] + finished.stderr[-3000:]
+        shown.append(finished.stdout)
+    return folder, *shown
+
+
 # The check before a run costs ten seconds of each; the recipes' tests do it.
 TRAIN = (sys.executable, "-m", "verl.trainer.main_ppo", "--config-name", "videossr_grpo_cpu", "data.parity=off")
 

@@ -6,19 +6,14 @@ import pytest
 
 
 @pytest.fixture(scope="module")
-def run(quickstart, small, tmp_path_factory):
-    """Two steps, then two more in a new process that resumes."""
-    folder = tmp_path_factory.mktemp("an adaptive run")
-    rollouts = f"trainer.rollout_data_dir={folder}/rollouts"
-    for steps in (2, 4):
-        finished = quickstart(folder, *small, "data.adaptive.levels=videossr_tiny_levels", rollouts, STEPS=steps)
-        assert finished.returncode == 0, finished.stdout[-3000:] + finished.stderr[-3000:]
-    lines = (folder / "qwen2_5_vl-seed1" / "steps" / "difficulty.jsonl").read_text().splitlines()
-    return folder, [json.loads(line) for line in lines], finished.stdout
+def lines(two_runs):
+    """What was drawn before each of the four steps."""
+    text = (two_runs[0] / "qwen2_5_vl-seed1" / "steps" / "difficulty.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]
 
 
-def test_more_steps_go_on_where_the_run_stopped(run, read_metrics):
-    folder, _, shown = run
+def test_more_steps_go_on_where_the_run_stopped(two_runs, read_metrics):
+    folder, *_, shown = two_runs
     assert "step 3/4" in shown
     assert "step 1/4" not in shown
     assert "step 0 -> 4" in shown
@@ -26,8 +21,7 @@ def test_more_steps_go_on_where_the_run_stopped(run, read_metrics):
     assert sorted(step for step, values in records.items() if "actor/grad_norm" in values) == [1, 2, 3, 4]
 
 
-def test_each_batch_is_drawn_with_all_rewards_of_the_one_before(run):
-    _, lines, _ = run
+def test_each_batch_is_drawn_with_all_rewards_of_the_one_before(lines):
     assert [line["drawn"] for line in lines] == [6, 12, 18, 24]
     assert [line["groups"] for line in lines] == [
         0,
@@ -37,8 +31,7 @@ def test_each_batch_is_drawn_with_all_rewards_of_the_one_before(run):
     ]
 
 
-def test_the_levels_of_all_tasks_are_told(run):
-    _, lines, _ = run
+def test_the_levels_of_all_tasks_are_told(lines):
     drawn = {level for line in lines for level in line["levels"]}
     assert all(level.startswith("videossr/") and level.count("/") == 2 for level in drawn)
     assert set(lines[0]["rates"]) == {
@@ -49,9 +42,9 @@ def test_the_levels_of_all_tasks_are_told(run):
     }
 
 
-def test_useful_groups_are_those_of_verls_own_rollouts(run):
+def test_useful_groups_are_those_of_verls_own_rollouts(two_runs, lines):
     """What the third batch learned from is the second step, whose rollouts verl wrote down."""
-    folder, lines, _ = run
+    folder, *_ = two_runs
     groups = {}
     for line in (folder / "rollouts" / "2.jsonl").read_text().splitlines():
         rollout = json.loads(line)

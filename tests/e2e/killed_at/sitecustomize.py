@@ -1,4 +1,4 @@
-"""Python imports this at the start of each process of a run: a SIGKILL at a chosen place of the second step, once.
+"""Python imports this at the start of each process of a run: a SIGKILL at a chosen place, once, in the second step.
 
 KILL_AT, one of PLACES:
     rollout     the command's own process, while answers are on their way
@@ -6,9 +6,7 @@ KILL_AT, one of PLACES:
     server      the rollout server, while it answers
     engine      vLLM's engine below it
     update      an FSDP rank, right after the optimizer's step
-    trainer     the trainer's own process, while a rank is at that step
-    checkpoint  an FSDP rank, with half of the optimizer's file written
-    publish     the trainer, the checkpoint being in its place and the marker not yet changed
+    trainer     the trainer's own process, while a rank is at that step; in the third step
 KILL_FOLDER remembers the places that were done.
 """
 
@@ -107,34 +105,18 @@ def _update(transformer_impl):
 
 
 def _trainer(transformer_impl):
-    _after_an_update(transformer_impl, lambda: _kill("trainer", _noted("trainer_process")))
+    updates = []
+
+    def at_the_second():
+        updates.append(1)
+        if len(updates) == 2:
+            _kill("trainer", _noted("trainer_process"))
+
+    _after_an_update(transformer_impl, at_the_second)
 
 
 def _note_the_trainer(trainer_base):
     _before_rollouts(trainer_base, lambda step: _note("trainer_process"))
-
-
-def _checkpoint(manager):
-    save = manager.torch.save
-
-    def half(state, path, *args, **kwargs):
-        save(state, path, *args, **kwargs)
-        if "optim" in str(path) and f"global_step_{STEP}" in str(path):
-            os.truncate(path, os.path.getsize(path) // 2)
-            _kill("checkpoint", os.getpid())
-
-    manager.torch.save = half
-
-
-def _publish(checkpoints):
-    write = checkpoints.write_marker
-
-    def write_marker(steps, step):
-        if step == STEP:
-            _kill("publish", os.getpid())
-        write(steps, step)
-
-    checkpoints.write_marker = write_marker
 
 
 def _impatient(dead_workers):
@@ -150,8 +132,6 @@ PLACES = {
     "engine": {SERVER: _engine},
     "update": {RANK: _update},
     "trainer": {TRAINER: _note_the_trainer, RANK: _trainer},
-    "checkpoint": {"verl.utils.checkpoint.fsdp_checkpoint_manager": _checkpoint},
-    "publish": {"videossr_verl.patches.survival.checkpoints": _publish},
 }
 if os.environ.get("KILL_AT"):
     from videossr_verl.patches.hooks import after_import, replace_method
