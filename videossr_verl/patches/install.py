@@ -23,7 +23,7 @@ def install(process: Literal["verl", "vllm", "python"]) -> None:
 
 
 def _install(place: Place) -> None:
-    if place.how == "environment":
+    if place.how in ("environment", "at once"):
         load(place)()
     else:
         after_import(place.module, partial(_change, place))

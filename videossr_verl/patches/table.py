@@ -19,13 +19,14 @@ class Place:
         name: what is changed there, `function`, `Class.method` or another attribute; or an environment variable.
         by: "module:function" of what changes it.
         how: "wrap" puts `by(stock)` in the place of the function; "change" calls `by(module)` after its import;
-            "environment" calls `by()` at once, to set a variable that the module reads when it is imported.
+            "environment" calls `by()` at once, to set a variable that the module reads; "at once" calls `by()` too, in
+            a process that vLLM has just started.
     """
 
     module: str
     name: str
     by: str
-    how: Literal["wrap", "change", "environment"] = "wrap"
+    how: Literal["wrap", "change", "environment", "at once"] = "wrap"
 
 
 @dataclass(frozen=True)
@@ -431,6 +432,22 @@ PATCHES = (
         ),
         versions=(_VERL,),
         test="tests/patches/survival/test_one_training.py",
+    ),
+    Patch(
+        purpose="survival",
+        why="A rollout server that is killed leaves its engine alive, with all of its GPU memory, where Ray lives on.",
+        places=(
+            Place(
+                "vllm.v1.engine.core",
+                "EngineCoreProc",
+                f"{_SURVIVAL}.orphaned_engine:end_with_server",
+                how="at once",
+            ),
+        ),
+        versions=(_VLLM,),
+        upstream=("vllm-project/vllm#55510",),
+        test="tests/patches/survival/test_orphaned_engine.py",
+        installed_by="vllm",
     ),
     Patch(
         purpose="cpu",
