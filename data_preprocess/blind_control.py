@@ -55,7 +55,7 @@ def write_blind_control(test: Path, out: Path) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Command line of `write_blind_control`."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Writes the blind control of a test set.")
     parser.add_argument("test", type=Path, help="test.parquet of `videossr build`")
     parser.add_argument("out", type=Path, help="parquet file to write")
     args = parser.parse_args(argv)

@@ -50,7 +50,6 @@ from videossr_verl.video.signature import Signature
 
 # As they appear.
 FILES = ("train.parquet", "test.parquet", "rejected.jsonl", "look_alikes.jsonl", SIGNATURES, VIDEOS, "dataset.json")
-SPLITS = ("train", "test")
 NAMED = 5  # videos in a message
 
 
@@ -100,7 +99,8 @@ def build(settings: BuildSettings) -> dict[str, Any]:
         folder = os.path.abspath(settings.embedding_folder or work.folder / "embeddings")
         draw = DrawSettings(settings.seed, preset.subsets, embeddings, folder)
         by_id = {video.content_id: video for video in videos}
-        splits = dict(zip(SPLITS, split_videos(look_alikes, test_share(settings)), strict=True))
+        train, test = split_videos(look_alikes, test_share(settings))
+        splits = {"train": train, "test": test}
         others = {c: by_id[o] for c, o in _partners(splits, look_alikes, settings.seed).items()}
         store = SampleStore(corpus, states, work, draw, library_versions(), others)
         picks, drawn_rejected, left_out = draw_splits(settings, preset, splits, by_id, store, run)

@@ -150,7 +150,7 @@ def _subsets(presets: tuple[str, ...], embedding: str | None) -> dict[str, Subse
         users = {n: s for n, s in preset.subsets.items() if hasattr(s.difficulty, "embedding")}
         if not users:
             raise BadInput(f"no task of preset '{preset.name}' compares frames")
-        embedding = embedding or next(iter(users.values())).difficulty.embedding
+        embedding = embedding or str(next(iter(users.values())).difficulty.embedding)
         alone = len(users) == 1
         same = with_embedding(preset, embedding).subsets
         found |= {preset.name if alone else f"{preset.name}/{n}": same[n] for n in users}

@@ -90,11 +90,11 @@ def _connect(address: str) -> None:
 
 def _result(task: Any) -> Any:
     import ray
+    from ray.exceptions import NodeDiedError, OutOfMemoryError, WorkerCrashedError
 
-    died = (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError, ray.exceptions.NodeDiedError)
     try:
         return ray.get(task)
-    except died as error:
+    except (WorkerCrashedError, OutOfMemoryError, NodeDiedError) as error:
         return MachineError(str(error).splitlines()[0])
 
 

@@ -22,7 +22,7 @@ def what_works(subset: Subset, videos: Sequence[Video], store: SampleStore, run:
     tried = videos[:TRIED]
     trial = replace(store, settings=replace(store.settings, subsets=others))
     works: Counter[str] = Counter()
-    for _, drawn in run(draw_samples, [trial.job(video, dict.fromkeys(others, 1)) for video in tried]):
+    for _, drawn in run(draw_samples, (trial.job(video, dict.fromkeys(others, 1)) for video in tried)):
         if not isinstance(drawn, Failure):
             works.update(name for name, samples in drawn.items() if "cannot" not in samples[0])
     if not works:

@@ -35,9 +35,10 @@ def ask(
             for identity, outcome in chain(rejected, engine.answer(ready, how)):
                 bar.update()
                 yield identity, outcome
-                if not isinstance(outcome, VideoRejected):
-                    lost = lost + 1 if isinstance(outcome, Lost) else 0
-                if lost == LOST_IN_A_ROW:
+                if isinstance(outcome, VideoRejected):
+                    continue
+                lost = lost + 1 if isinstance(outcome, Lost) else 0
+                if isinstance(outcome, Lost) and lost == LOST_IN_A_ROW:
                     raise BadInput(f"{lost} questions in a row got no answer, the last because {outcome.reason}")
 
 

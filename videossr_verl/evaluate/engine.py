@@ -83,5 +83,5 @@ def open_engine(
         return OpenAIEngine(base_url, model, timeout)
     from videossr_verl.evaluate.vllm_engine import VllmEngine
 
-    most = [max(len(row[kind]) for row in rows) for kind in ("videos", "images")]
-    return VllmEngine(model, *most, options)
+    videos, images = (max(len(row[kind]) for row in rows) for kind in ("videos", "images"))
+    return VllmEngine(model, videos, images, options)

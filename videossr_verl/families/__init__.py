@@ -26,7 +26,6 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import entry_points
 from types import ModuleType
-from typing import Any
 
 GROUP = "videossr_verl.families"
 
@@ -42,7 +41,7 @@ def model_types() -> dict[str, ModuleType]:
     return {model_type: family for family in families().values() for model_type in family.MODEL_TYPES}
 
 
-def family_of(processor: Any) -> ModuleType | None:
+def family_of(processor: object) -> ModuleType | None:
     """The family whose processor this is; None for another model's."""
     name = type(processor).__name__
     return next((family for family in families().values() if name == family.PROCESSOR), None)

@@ -76,7 +76,7 @@ def draw_contact_sheet(
     samples = _first_of_each_subset(read_rows(Path(dataset) / f"{split}.parquet"), rows)
     if not samples:
         raise BadInput(f"'{Path(dataset) / f'{split}.parquet'}' has no rows")
-    root = data_root or stored_data_root(dataset)
+    root = data_root or stored_data_root(Path(dataset))
     parts = [_sample_image(row, root, ACCENTS[i // rows % len(ACCENTS)]) for i, row in enumerate(samples)]
     sheet = stack(parts, gap=0)
     save_picture(sheet, out)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
-from numbers import Integral
 from typing import Any
 
 import reward_fns
@@ -20,7 +19,7 @@ from videossr_verl.printable import shortened
 from videossr_verl.tasks import get_task, task_names
 from videossr_verl.video.rejected import VideoRejected
 from videossr_verl.video.size import target_size
-from videossr_verl.video.spec_limits import check_prompt_pixels
+from videossr_verl.video.spec_limits import check_prompt_pixels, is_whole_number
 from videossr_verl.video.specs import ImageSpec, VideoSpec
 
 DATA_SOURCE_PREFIX = "videossr/"
@@ -101,7 +100,7 @@ def _check_source(source: Any) -> str:
 
 def _check_extra(extra: Mapping[str, Any], task: str) -> None:
     index = extra.get("index")
-    if not isinstance(index, Integral) or isinstance(index, bool) or not -_INDEX_LIMIT <= index < _INDEX_LIMIT:
+    if not is_whole_number(index) or not -_INDEX_LIMIT <= index < _INDEX_LIMIT:
         raise ValueError(f"extra_info.index is {_shown(index)}, must be a whole number")
     for name in ("task", "split", "video_id", "look_alike_id"):
         value = extra.get(name)

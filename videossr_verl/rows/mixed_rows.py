@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import copy
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import Any
+from typing import Any, cast
 
 import datasets
 import numpy as np
@@ -29,8 +29,7 @@ class _Part:
     columns: list[str]
 
     def select(self, places: Sequence[int]) -> _Part:
-        listed = isinstance(self.rows, list)
-        rows = [self.rows[place] for place in places] if listed else self.rows.select(places)
+        rows = [self.rows[place] for place in places] if isinstance(self.rows, list) else self.rows.select(places)
         return replace(self, rows=rows, numbers=[self.numbers[place] for place in places])
 
     def select_columns(self, names: Sequence[str]) -> _Part:
@@ -69,15 +68,15 @@ class MixedRows:
 
     def __iter__(self) -> Iterator[Row]:
         for part in self._parts:
-            yield from map(self._whole, part.rows)
+            yield from map(self._whole, cast(Iterable[Row], part.rows))  # datasets' stubs allow columns too
 
-    def select(self, places: Sequence[int]) -> MixedRows:
+    def select(self, places: Sequence[int] | np.ndarray) -> MixedRows:
         """The rows at these places, in ascending order."""
-        places = np.asarray(places, int)
+        wanted = np.asarray(places, int)
         starts = [0, *self._ends]
-        cut = np.searchsorted(places, starts)
+        cut = np.searchsorted(wanted, starts)
         ranges = zip(self._parts, starts, cut, cut[1:], strict=False)
-        return MixedRows([part.select((places[a:b] - start).tolist()) for part, start, a, b in ranges])
+        return MixedRows([part.select((wanted[a:b] - start).tolist()) for part, start, a, b in ranges])
 
     def select_columns(self, names: Sequence[str]) -> MixedRows:
         """All rows with these columns and no others."""

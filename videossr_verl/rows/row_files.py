@@ -10,8 +10,9 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 
@@ -58,7 +59,7 @@ def read_lines(file: str) -> tuple[list[Row], str]:
 
 
 @contextmanager
-def _opened(file: str, errors: tuple[type[Exception], ...]) -> Iterator[BinaryIO]:
+def _opened(file: str, errors: tuple[type[Exception], ...]) -> Iterator[BufferedReader]:
     """The file, open; BadInput where it is missing, or where reading it raises one of `errors`."""
     if not Path(file).is_file():
         raise BadInput(f"data file '{file}' does not exist: build it with `videossr build`")
@@ -89,7 +90,7 @@ def _object(line: str, number: int) -> Row:
     return row
 
 
-def _state(content: BinaryIO) -> tuple[int, int]:
+def _state(content: BufferedReader) -> tuple[int, int]:
     """What changes when somebody writes to an open file, and not when another one is put in its place."""
     found = os.fstat(content.fileno())
     return found.st_size, found.st_mtime_ns

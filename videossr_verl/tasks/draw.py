@@ -59,13 +59,14 @@ def draw_samples(
     Returns:
         JSON data: subset -> for each index the sample or {"cannot": why}; or why the video cannot be used.
     """
-    whole, whole_other = load_info(info, path), load_info(other[1], other[0]) if other else None
+    whole, lender = load_info(info, path), (other[0], load_info(other[1], other[0])) if other else None
     wanted = {name: subset.clip for name, subset in settings.subsets.items()}
     clips = {cut: cut_clip(whole, video, cut) for cut in dict.fromkeys(wanted.values())}
     needed = [clips[cut] for cut in dict.fromkeys(wanted[name] for name in counts)]
     try:
-        if not any(isinstance(clip, Clip) for clip in clips.values()):
-            raise next(iter(clips.values()))
+        failed = [clip for clip in clips.values() if isinstance(clip, VideoRejected)]
+        if len(failed) == len(clips):
+            raise failed[0]
         frames = decode_clips(path, [clip for clip in needed if isinstance(clip, Clip)])
     except VideoRejected as error:
         return failure_of(error, path, video)
@@ -76,7 +77,7 @@ def draw_samples(
             why = failure_of(clip, path, video)
             drawn[name] = [{"cannot": why.detail, "reason": why.reason}] * count
             continue
-        other_clip = cut_clip(whole_other, other[0], wanted[name]) if other else None
+        other_clip = cut_clip(lender[1], lender[0], wanted[name]) if lender else None
         partner = other_clip if isinstance(other_clip, Clip) else None
         drawn[name] = draw_subset(name, count, clip, partner, frames[clip], settings)
     return drawn

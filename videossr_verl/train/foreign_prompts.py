@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 from tqdm import tqdm
 from verl.utils.dataset.rl_dataset import RLHFDataset
@@ -42,6 +42,7 @@ def foreign_lengths(dataset: RLHFDataset, rows: MixedRows) -> list[int]:
     with ThreadPoolExecutor(dataset.num_workers or 1) as pool:
         counting = pool.map(count, range(len(rows)))
         found = list(tqdm(counting, "reading prompts of other data sets", len(rows), unit="row", delay=3))
+    lengths = [0 if isinstance(one, Exception) else one for one in found]
     failed = {place: error for place, error in enumerate(found) if isinstance(error, Exception)}
     if failed:
         place, error = next(iter(failed.items()))
@@ -50,7 +51,7 @@ def foreign_lengths(dataset: RLHFDataset, rows: MixedRows) -> list[int]:
         if len(failed) > max_lost_share(dataset.config) * len(rows):
             raise BadInput(f"{told}; mend these rows or leave them out")
         logger.warning("%s; their groups will be lost", printable(told))
-    return [0 if place in failed else length for place, length in enumerate(found)]
+    return lengths
 
 
 class _EndsRun(ValueError):
@@ -83,7 +84,8 @@ def _count(dataset: RLHFDataset, row: Row, processing: Lock) -> int:
     if dataset.tool_schemas is not None:
         how["tools"] = dataset.tool_schemas
     with processing:
-        text = (dataset.processor or dataset.tokenizer).apply_chat_template(messages, **how)
+        template = (dataset.processor or dataset.tokenizer).apply_chat_template
+        text = cast(str, template(messages, **how))  # without `tokenize`
         _check_tokens(dataset.processor, text, {"image": images, "video": videos, "audio": audios})
         if images is None and videos is None and audios is None:
             return len(dataset.tokenizer(text, add_special_tokens=False)["input_ids"])

@@ -17,8 +17,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from lmms_eval.api.instance import Instance
-from lmms_eval.api.model import lmms
+from lmms_eval.api.instance import Instance  # pyright: ignore[reportMissingImports]  # of another environment
+from lmms_eval.api.model import lmms  # pyright: ignore[reportMissingImports]  # of another environment
 from PIL import Image
 from tqdm import tqdm
 
@@ -75,7 +75,7 @@ class VideoModel(lmms):
         self._paper_prompts = prompts == "paper"
         self._pretrained, self._options = pretrained, options
         self._state = Path(state) if state else None
-        self._engine: VllmEngine | None = None
+        self._opened: VllmEngine | None = None
 
     def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
         """Not used by video tasks."""
@@ -161,11 +161,16 @@ class VideoModel(lmms):
 
     def _open_engine(self, requests: Sequence[Instance]) -> None:
         """vLLM needs to know at its start how many media a question may have."""
-        if self._engine is not None:
+        if self._opened is not None:
             return
         messages = [m for m in map(self._messages, requests) if not isinstance(m, str)]
-        most = [max((len(_media(m, kind)) for m in messages), default=0) for kind in ("video", "image")]
-        self._engine = VllmEngine(self._pretrained, *most, self._options)
+        videos, images = (max((len(_media(m, kind)) for m in messages), default=0) for kind in ("video", "image"))
+        self._opened = VllmEngine(self._pretrained, videos, images, self._options)
+
+    @property
+    def _engine(self) -> VllmEngine:
+        assert self._opened is not None  # before anything is asked
+        return self._opened
 
     def _key(self, request: Instance) -> str:
         """Names a question in the state file; asked of another model or in another way it is another one."""

@@ -67,7 +67,7 @@ def draw_row(
     clip = replace(chosen.clip, decoder=VideoSpec.from_row(stored["videos"][0]).decoder)
     settings = replace(settings, subsets={subset: replace(chosen, clip=clip)})
     other = _probe(str(resolve_path(partner, data_root)), partner) if partner else None
-    borrow = (partner, other) if other and not isinstance(other, Failure) else None
+    borrow = (partner, other) if partner and other and not isinstance(other, Failure) else None
     for attempt in range(TRIES):
         seed = int(digest("online", settings.seed, number, attempt)[:16], 16) >> 1
         path = str(resolve_path(video, data_root))

@@ -99,7 +99,7 @@ class AdaptiveDraws:
             if new is not None and not fits(new):
                 logger.warning("level '%s': a prompt is longer than data.max_prompt_length and is not used", level)
                 new = None
-            if new is None:
+            if new is None or level is None:
                 rows.append(old)
                 continue
             new["extra_info"]["draw"] = number
