@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from data_preprocess.jobs import Job, Result
 from data_preprocess.verdicts import Trial, Troubles
 from videossr_verl.errors import BadInput, MachineError
 from videossr_verl.files.retry import retried
@@ -39,8 +40,8 @@ class _Worker:
 
 
 def run_isolated(
-    function: Callable[..., Any], jobs: Iterable[tuple], workers: int, timeout: float
-) -> Iterator[tuple[tuple, Any]]:
+    function: Callable[..., Result], jobs: Iterable[Job], workers: int, timeout: float
+) -> Iterator[tuple[Job, Result | Failure]]:
     """Yields (job, function(*job)) in the order of completion, or (job, Failure) where two tries agree on it.
 
     Args:

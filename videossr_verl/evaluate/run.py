@@ -20,6 +20,7 @@ from videossr_verl.evaluate.server import read_server
 from videossr_verl.files.json_text import read_object
 from videossr_verl.files.one_writer import one_writer
 from videossr_verl.files.whole_file import whole_file, write_whole
+from videossr_verl.rows.schema import Row
 from videossr_verl.video.rejected import VideoRejected
 
 
@@ -81,7 +82,7 @@ def _what_is_asked(settings: EvalSettings) -> dict[str, Any]:
 
 
 def _answer_and_score(
-    rows: Sequence[dict[str, Any]], settings: EvalSettings, out: Path, engine_options: dict[str, Any] | None
+    rows: Sequence[Row], settings: EvalSettings, out: Path, engine_options: dict[str, Any] | None
 ) -> str:
     file = out / "answers.jsonl"
     known = read_outcomes(file) if file.exists() else {}
@@ -106,7 +107,7 @@ def _answer(outcome: list[str] | Lost | VideoRejected) -> Answer:
     return Answer(text)
 
 
-def _score(rows: Sequence[dict[str, Any]], answers: Mapping[int, Answer], model: str, out: Path) -> str:
+def _score(rows: Sequence[Row], answers: Mapping[int, Answer], model: str, out: Path) -> str:
     scores = score_rows(rows, {identity: answer.text for identity, answer in answers.items()})
     errors = [(answer.error, answer.lost) for answer in answers.values() if answer.error is not None]
     not_shown, lost = ([error for error, is_lost in errors if is_lost == of_lost] for of_lost in (False, True))

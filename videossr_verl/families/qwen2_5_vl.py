@@ -10,6 +10,7 @@ from videossr_verl.families.shape import ModelShape, vision_fields
 
 if TYPE_CHECKING:
     import torch
+    from transformers import PreTrainedTokenizerFast, ProcessorMixin
 
 MODEL_TYPES = ("qwen2_5_vl",)
 PROCESSOR = "Qwen2_5_VLProcessor"
@@ -76,7 +77,7 @@ def released_config(shape: ModelShape) -> tuple[dict[str, Any], dict[str, Any]]:
     return {"rope_parameters": rope}, {"tokens_per_second": 2}
 
 
-def tiny_processor(tokenizer: Any) -> Any:
+def tiny_processor(tokenizer: PreTrainedTokenizerFast) -> ProcessorMixin:
     """With the released models' pixel limits (the class defaults would upscale)."""
     from transformers import Qwen2_5_VLProcessor
     from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageProcessor

@@ -11,6 +11,7 @@ from videossr_verl.families.shape import ModelShape, vision_fields
 
 if TYPE_CHECKING:
     import torch
+    from transformers import PreTrainedTokenizerFast, ProcessorMixin
 
 MODEL_TYPES = ("qwen3_vl", "qwen3_vl_moe")
 PROCESSOR = "Qwen3VLProcessor"
@@ -79,7 +80,7 @@ def released_config(shape: ModelShape) -> tuple[dict[str, Any], dict[str, Any]]:
     )
 
 
-def tiny_processor(tokenizer: Any) -> Any:
+def tiny_processor(tokenizer: PreTrainedTokenizerFast) -> ProcessorMixin:
     """With the released models' pixel limits (the class defaults would upscale)."""
     from transformers import Qwen3VLProcessor, Qwen3VLVideoProcessor
     from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageProcessor

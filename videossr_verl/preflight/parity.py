@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import torch
 import verl  # noqa: F401  (loads the plugin, whose repairs belong to what is compared)
 from omegaconf import OmegaConf
+from PIL.Image import Image
 from transformers import AutoConfig, ProcessorMixin
 from verl.experimental.agent_loop.agent_loop import AgentLoopWorker
 from verl.utils import hf_processor
@@ -28,7 +29,7 @@ from videossr_verl.errors import BadInput
 from videossr_verl.families import family_of
 from videossr_verl.families.processor import Processor
 from videossr_verl.patches.correctness.unexpanded_prompts import CannotUnexpand
-from videossr_verl.prompt.shared_media import SharedVideos
+from videossr_verl.prompt.shared_media import SharedVideos, Video
 from videossr_verl.rows.check import check_rows, is_pretext
 from videossr_verl.rows.row_files import read_table
 from videossr_verl.train.dataset import PretextDataset
@@ -83,11 +84,15 @@ class TrainerSide:
         self.worker.processor, self.worker.tokenizer = self.processor, self.processor.tokenizer
         self.worker.mm_processor_kwargs = {}
 
-    def ids(self, messages: list[dict[str, Any]], videos: Any, images: Any = None) -> list[int]:
+    def ids(
+        self, messages: list[dict[str, Any]], videos: Sequence[Video], images: Sequence[Image] | None = None
+    ) -> list[int]:
         """Token ids of the prompt, media expanded."""
         return list(self.builder.build_initial_tokens(messages, images=images or None, videos=videos or None))
 
-    def inputs(self, ids: Sequence[int], videos: Any, images: Any = None) -> tuple[dict[str, Any], torch.Tensor]:
+    def inputs(
+        self, ids: Sequence[int], videos: Sequence[Video], images: Sequence[Image] | None = None
+    ) -> tuple[dict[str, Any], torch.Tensor]:
         """The model's inputs for prompt and answer `ids`, and positions (1, 4, L)."""
         media = {name: value for name, value in (("images", images), ("videos", videos)) if value}
         output = types.SimpleNamespace(multi_modal_data=media, mm_processor_kwargs={})

@@ -17,7 +17,9 @@ import ray
 import torch
 from PIL.Image import Image
 
-Video = tuple[torch.Tensor, dict[str, Any]]
+from videossr_verl.video.metadata import Metadata
+
+Video = tuple[torch.Tensor, Metadata]
 
 
 class SharedVideos(list[Video]):

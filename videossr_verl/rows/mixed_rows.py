@@ -11,12 +11,12 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import Any, cast
+from typing import Any, cast, overload
 
 import datasets
 import numpy as np
 
-from videossr_verl.rows.row_files import Row, check_columns, read_lines, read_table
+from videossr_verl.rows.row_files import AnyRow, check_columns, read_lines, read_table
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class _Part:
     """Rows of one file, and their numbers in it."""
 
     file: str
-    rows: datasets.Dataset | list[Row]
+    rows: datasets.Dataset | list[AnyRow]
     numbers: Sequence[int]
     columns: list[str]
 
@@ -58,7 +58,13 @@ class MixedRows:
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 
-    def __getitem__(self, item: int | str) -> Any:
+    @overload
+    def __getitem__(self, item: int) -> AnyRow: ...
+
+    @overload
+    def __getitem__(self, item: str) -> list[Any]: ...
+
+    def __getitem__(self, item: int | str) -> AnyRow | list[Any]:
         """A row that the caller may change; of a name, its column as a list."""
         if isinstance(item, str):
             return [row[item] for row in self.select_columns([item])]
@@ -66,9 +72,9 @@ class MixedRows:
         row = part.rows[place]
         return self._whole(copy.deepcopy(row) if isinstance(part.rows, list) else row)
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[AnyRow]:
         for part in self._parts:
-            yield from map(self._whole, cast(Iterable[Row], part.rows))  # datasets' stubs allow columns too
+            yield from map(self._whole, cast(Iterable[AnyRow], part.rows))  # datasets' stubs allow columns too
 
     def select(self, places: Sequence[int] | np.ndarray) -> MixedRows:
         """The rows at these places, in ascending order."""
@@ -95,7 +101,7 @@ class MixedRows:
         number = bisect_right(self._ends, item)
         return self._parts[number], item - (self._ends[number - 1] if number else 0)
 
-    def _whole(self, row: Row) -> Row:
+    def _whole(self, row: AnyRow) -> AnyRow:
         return dict.fromkeys(self.column_names) | row
 
 

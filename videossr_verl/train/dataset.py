@@ -31,6 +31,7 @@ from videossr_verl.prompt.shared_media import SharedVideos, SingleFlight
 from videossr_verl.prompt.tokens import PromptTokenCounter
 from videossr_verl.rows.check import check_rows, is_pretext
 from videossr_verl.rows.mixed_rows import MixedRows, read_files
+from videossr_verl.rows.schema import Row
 from videossr_verl.train.adaptive.draws import AdaptiveDraws
 from videossr_verl.train.foreign_prompts import foreign_lengths
 from videossr_verl.train.parity_at_start import check_before_training
@@ -88,7 +89,7 @@ class PretextDataset(RLHFDataset):
             return [self[item] for item in items]
         counter = self._token_counter()
 
-        def fits(row: dict) -> bool:
+        def fits(row: Row) -> bool:
             return counter.count(row["prompt"], row["videos"], row["images"]) <= self.max_prompt_length
 
         shown = copy.copy(self)

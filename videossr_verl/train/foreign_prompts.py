@@ -15,7 +15,7 @@ from videossr_verl.errors import BadInput
 from videossr_verl.patches.survival.lost_groups import max_lost_share
 from videossr_verl.printable import printable
 from videossr_verl.rows.mixed_rows import MixedRows
-from videossr_verl.rows.row_files import Row
+from videossr_verl.rows.row_files import AnyRow
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class _EndsRun(ValueError):
     """What this row is would not cost its own group only."""
 
 
-def _messages(dataset: RLHFDataset, row: Row) -> list[dict[str, Any]]:
+def _messages(dataset: RLHFDataset, row: AnyRow) -> list[dict[str, Any]]:
     """The row's messages as verl's loader makes them, in the trainer's process, where an error ends the run."""
     if not isinstance(row.get("extra_info") or {}, dict):
         raise _EndsRun("has an extra_info that is no object")
@@ -77,7 +77,7 @@ def _check_tokens(processor: Any, text: str, media: dict[str, Any]) -> None:
             raise _EndsRun(f"has {found} times the token {token} in its prompt for {len(given or ())} {kind}s")
 
 
-def _count(dataset: RLHFDataset, row: Row, processing: Lock) -> int:
+def _count(dataset: RLHFDataset, row: AnyRow, processing: Lock) -> int:
     messages = _messages(dataset, row)
     images, videos, audios = dataset._process_multi_modal_info(messages, dataset.image_patch_size, dataset.config)
     how: dict[str, Any] = {"add_generation_prompt": True, "tokenize": False, **dataset.apply_chat_template_kwargs}

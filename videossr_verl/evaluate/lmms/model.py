@@ -30,6 +30,7 @@ from videossr_verl.evaluate.lmms.whole_video import FramePolicy, whole_video
 from videossr_verl.evaluate.questions import THREADS, Question
 from videossr_verl.evaluate.vllm_engine import VllmEngine
 from videossr_verl.prompt.render import render
+from videossr_verl.rows.schema import Message
 from videossr_verl.video.container import check_pixels
 from videossr_verl.video.specs import ImageSpec, VideoSpec
 
@@ -148,7 +149,7 @@ class VideoModel(lmms):
             shown, stills = render(videos, specs, "/", self._engine.factor)
             rendered = iter(stills)
             opened = [next(rendered) if isinstance(image, ImageSpec) else _opened(image) for image in images]
-            texts = [{"role": m["role"], "content": _text(m["content"])} for m in messages]
+            texts: list[Message] = [{"role": m["role"], "content": _text(m["content"])} for m in messages]
         except Exception as error:  # a broken file may fail in any way, and costs this question only
             return _told(error)
         return Question(0, texts, shown, opened)
