@@ -10,7 +10,8 @@ from pathlib import Path
 from PIL import Image
 
 from videossr_verl.errors import BadInput
-from videossr_verl.prompt.render import Video, render
+from videossr_verl.prompt.media import Video
+from videossr_verl.prompt.render import render
 from videossr_verl.rows.dataset_folder import read_rows
 from videossr_verl.rows.schema import Message, Row
 from videossr_verl.video.rejected import VideoRejected

@@ -18,7 +18,8 @@ All that differs between families is asked here. The entry point's name is the f
     TINY_TEXT, TINY_VISION: entries of the config of a tiny model
     TEXT_GOES_ON: whether the text after a video goes on at the largest position + 1, on all axes
     TEXT_ARCHITECTURE: what vLLM wants to read in a checkpoint's text config, or None
-A `processor` is as `families.processor` says. Nothing heavy is imported by a module itself: videos are looked at on machines without torch.
+A `processor` is as `families.processor` says. Nothing heavy is imported by a module itself: videos are looked at on
+machines without torch.
 """
 
 from __future__ import annotations

@@ -29,7 +29,8 @@ from videossr_verl.errors import BadInput
 from videossr_verl.families import family_of
 from videossr_verl.families.processor import Processor
 from videossr_verl.patches.correctness.unexpanded_prompts import CannotUnexpand
-from videossr_verl.prompt.shared_media import SharedVideos, Video
+from videossr_verl.prompt.media import Video
+from videossr_verl.prompt.shared_media import SharedVideos
 from videossr_verl.rows.check import check_rows, is_pretext
 from videossr_verl.rows.row_files import read_table
 from videossr_verl.train.dataset import PretextDataset

@@ -14,10 +14,11 @@ import torch
 from PIL import Image
 
 from videossr_verl.files.retry import retried
+from videossr_verl.prompt.media import Video
 from videossr_verl.tasks import get_task
 from videossr_verl.video.decode import decode
 from videossr_verl.video.frame_cache import FrameCache
-from videossr_verl.video.metadata import Metadata, video_metadata
+from videossr_verl.video.metadata import video_metadata
 from videossr_verl.video.rejected import RejectReason, VideoRejected, rejecting
 from videossr_verl.video.size import target_size
 from videossr_verl.video.spec_limits import check_prompt_pixels, read_name
@@ -41,7 +42,6 @@ def resolve_path(video: str, data_root: str | Path) -> Path:
     return Path(path)
 
 
-Video = tuple[torch.Tensor, Metadata]
 Source = tuple[str, tuple[int, int], str]  # file, (H, W), decoder
 Request = tuple[Source, tuple[float, ...]]  # and times
 

@@ -14,12 +14,9 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 import ray
-import torch
 from PIL.Image import Image
 
-from videossr_verl.video.metadata import Metadata
-
-Video = tuple[torch.Tensor, Metadata]
+from videossr_verl.prompt.media import Video
 
 
 class SharedVideos(list[Video]):

@@ -30,7 +30,7 @@ from videossr_verl.tasks.presets import Preset, load_preset, with_embedding
 from videossr_verl.tasks.seeds import digest, rng
 from videossr_verl.train.adaptive.draw_online import draw_row
 from videossr_verl.train.adaptive.level_chooser import LevelChooser, is_useful
-from videossr_verl.train.reward_hook import MAILBOX
+from videossr_verl.train.reward_hook import MAILBOX, Report
 from videossr_verl.video.embedding import describe_embedding
 
 logger = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class AdaptiveDraws:
         self._partners = {video: videos[other] for video, other in partners(look_alikes, seed).items()}
         self._drawn = 0
         self._open: dict[int, tuple[str, str]] = {}  # number of the draw -> task, level
-        self._reports: dict[int, list[tuple[float, float]]] = {}  # of groups that are not whole yet
+        self._reports: dict[int, list[tuple[float, float]]] = {}  # (reward, chance), of groups that are not whole yet
         self._mailbox = open_mailbox(MAILBOX)
 
     def rows(self, stored: Sequence[AnyRow], fits: Callable[[Row], bool]) -> list[AnyRow]:
@@ -140,9 +140,10 @@ class AdaptiveDraws:
         return draw_row(cast(Row, stored), partner, level, self._preset, self._draw, self._data_root, number)
 
     def _take_reports(self) -> None:
-        for number, score, chance in ray.get(self._mailbox.take.remote()):
-            if number in self._open:
-                self._reports.setdefault(number, []).append((score, chance))
+        taken: list[Report] = ray.get(self._mailbox.take.remote())
+        for report in taken:
+            if report.draw in self._open:
+                self._reports.setdefault(report.draw, []).append((report.reward, report.chance))
 
     def _learn(self) -> list[list[float]]:
         """The rewards of the groups that have become whole, after the chooser has seen them in order of their draws."""
