@@ -9,15 +9,15 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
 from data_preprocess.write_dataset import write_parquet
 from videossr_verl.endings import end_well
 from videossr_verl.errors import BadInput
 from videossr_verl.rows.dataset_folder import read_rows
+from videossr_verl.rows.schema import Row
 
 
-def swap_videos(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def swap_videos(rows: list[Row]) -> list[Row]:
     """Each row with the videos and images of another row of its task: no look-alikes, other answer, as many videos.
 
     Deterministic: within a task, the next row (cyclically) that qualifies. BadInput where there is none.
@@ -36,7 +36,7 @@ def swap_videos(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return swapped
 
 
-def _qualifies(row: dict[str, Any], other: dict[str, Any]) -> bool:
+def _qualifies(row: Row, other: Row) -> bool:
     return (
         other["data_source"] == row["data_source"]
         and other["extra_info"]["look_alike_id"] != row["extra_info"]["look_alike_id"]
@@ -55,7 +55,7 @@ def write_blind_control(test: Path, out: Path) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Command line of `write_blind_control`."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Writes the blind control of a test set.")
     parser.add_argument("test", type=Path, help="test.parquet of `videossr build`")
     parser.add_argument("out", type=Path, help="parquet file to write")
     args = parser.parse_args(argv)

@@ -11,21 +11,22 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from data_preprocess.build_settings import BuildSettings, test_share
 from data_preprocess.choose import Pick, split_videos
 from data_preprocess.corpus import Corpus, find_videos, note_left_out
 from data_preprocess.describe import RowSummary, describe, library_versions
 from data_preprocess.draw_corpus import SampleStore
-from data_preprocess.draw_splits import draw_splits
+from data_preprocess.draw_splits import DrawnSplits, draw_splits
 from data_preprocess.file_state import FileState, look_at
 from data_preprocess.held_out import find_known, known_videos
+from data_preprocess.jobs import Run
 from data_preprocess.look_alikes import group_look_alikes
-from data_preprocess.probe_corpus import Rejected, Run, Video, probe_corpus, warn_of_bugs
+from data_preprocess.probe_corpus import Rejected, Video, probe_corpus, warn_of_bugs
 from data_preprocess.run_local import run_isolated
 from data_preprocess.same_videos import NAME as VIDEOS
 from data_preprocess.same_videos import find_replaced, identify_corpus, write_videos
@@ -48,9 +49,11 @@ from videossr_verl.tasks.seeds import digest
 from videossr_verl.video.embedding import BUILT_IN, describe_embedding
 from videossr_verl.video.signature import Signature
 
+if TYPE_CHECKING:
+    from videossr_verl.prompt.tokens import PromptTokenCounter  # takes seconds to import
+
 # As they appear.
 FILES = ("train.parquet", "test.parquet", "rejected.jsonl", "look_alikes.jsonl", SIGNATURES, VIDEOS, "dataset.json")
-SPLITS = ("train", "test")
 NAMED = 5  # videos in a message
 
 
@@ -100,16 +103,17 @@ def build(settings: BuildSettings) -> dict[str, Any]:
         folder = os.path.abspath(settings.embedding_folder or work.folder / "embeddings")
         draw = DrawSettings(settings.seed, preset.subsets, embeddings, folder)
         by_id = {video.content_id: video for video in videos}
-        splits = dict(zip(SPLITS, split_videos(look_alikes, test_share(settings)), strict=True))
+        train, test = split_videos(look_alikes, test_share(settings))
+        splits = {"train": train, "test": test}
         others = {c: by_id[o] for c, o in _partners(splits, look_alikes, settings.seed).items()}
         store = SampleStore(corpus, states, work, draw, library_versions(), others)
-        picks, drawn_rejected, left_out = draw_splits(settings, preset, splits, by_id, store, run)
-        rejected += drawn_rejected + _unused(videos, picks, drawn_rejected)
+        drawn = draw_splits(settings, preset, splits, by_id, store, run)
+        rejected += drawn.rejected + _unused(videos, drawn)
         summary = RowSummary(counters)
-        fingerprints = _write(work, picks, by_id, store, preset.name, summary, look_alikes)
+        fingerprints = _write(work, drawn.picks, by_id, store, preset.name, summary, look_alikes)
         _write_lines(rejected, work.folder / "rejected.jsonl")
         _write_lines(joined := _joined(splits, look_alikes, by_id), work.folder / "look_alikes.jsonl")
-        write_signatures(_shown(picks, summary, by_id, signatures), work.folder / SIGNATURES)
+        write_signatures(_shown(drawn.picks, summary, by_id, signatures), work.folder / SIGNATURES)
         unsigned = sum(not len(signatures[c].places) for c in by_id)
         result = describe(
             preset,
@@ -117,14 +121,14 @@ def build(settings: BuildSettings) -> dict[str, Any]:
             corpus,
             videos,
             rejected,
-            picks,
+            drawn.picks,
             fingerprints,
             summary,
             embeddings,
             request,
             look_alikes={"groups": len(joined), "videos": sum(len(line["videos"]) for line in joined)},
             unsigned=unsigned,
-            left_out=left_out,
+            left_out=drawn.left_out,
         )
         write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", work.folder / "dataset.json")
         _publish(work.folder, out)
@@ -143,10 +147,10 @@ def _try_to_keep(embedding_folder: str | None) -> None:
         raise BadInput(f"{message}; give another folder") from error
 
 
-def _token_counters(models: tuple[str, ...]) -> list[Any]:
+def _token_counters(models: tuple[str, ...]) -> list[PromptTokenCounter]:
     if not models:
         return []
-    from videossr_verl.prompt.tokens import PromptTokenCounter, load_processor  # takes seconds to import
+    from videossr_verl.prompt.tokens import PromptTokenCounter, load_processor
 
     counters = [PromptTokenCounter(load_processor(model)) for model in models]
     return list({counter.key: counter for counter in counters}.values())
@@ -207,7 +211,7 @@ def _hold_out(
     settings: BuildSettings, videos: list[Video], known: Mapping[str, str]
 ) -> tuple[list[Video], list[Rejected]]:
     """The videos that no other dataset shows, and a line for every other one; `known` as `find_known` gives it."""
-    seen = [
+    seen: list[Rejected] = [
         {"video": v.video, "reason": "held_out", "detail": known[v.content_id]} for v in videos if v.content_id in known
     ]
     if seen and (settings.refuse_known or len(seen) == len(videos)):
@@ -226,15 +230,16 @@ def _partners(splits: Mapping[str, list[str]], look_alikes: Mapping[str, str], s
     return {c: other for pairs in by_split for c, other in pairs.items()}
 
 
-def _unused(videos: list[Video], picks: Mapping[str, list[Pick]], rejected: list[Rejected]) -> list[Rejected]:
+def _unused(videos: list[Video], drawn: DrawnSplits) -> list[Rejected]:
     """A line for every usable video that gives no sample and has no line yet."""
-    used = {pick.content_id for chosen in picks.values() for pick in chosen}
-    failed = {line["video"] for line in rejected if "task" not in line}
+    used = {pick.content_id for chosen in drawn.picks.values() for pick in chosen}
+    failed = {line["video"] for line in drawn.rejected if "task" not in line}
     rest = [v.video for v in videos if v.content_id not in used and v.video not in failed]
     # What could not carry one task and was not taken for another one is listed with what was wrong with it.
-    why = {line["video"]: (line["reason"], line["detail"]) for line in rejected if "task" in line}
+    why = {line["video"]: (line["reason"], line["detail"]) for line in drawn.rejected if "task" in line}
     enough = ("not_needed", "the counts are met by other videos")
-    return [dict(zip(("video", "reason", "detail"), (v, *why.get(v, enough)), strict=True)) for v in rest]
+    lines = ((v, *why.get(v, enough)) for v in rest)
+    return [{"video": video, "reason": reason, "detail": detail} for video, reason, detail in lines]
 
 
 def _write(
@@ -278,7 +283,7 @@ def _shown(
     return [SignedVideo(c, videos[c].video, split, signatures[c]) for c, split in shown.items()]
 
 
-def _write_lines(lines: list[dict[str, Any]], path: Path) -> None:
+def _write_lines(lines: Iterable[Mapping[str, Any]], path: Path) -> None:
     write_text("".join(sorted(compact(line) + "\n" for line in lines)), path)
 
 

@@ -9,13 +9,13 @@ import os
 import random
 import tempfile
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from data_preprocess.compare_frames import Compared, Pair, compare_frames, subset_key
+from data_preprocess.compare_frames import Compared, CompareJob, Pair, compare_frames, subset_key
 from data_preprocess.corpus import Corpus, find_videos
 from data_preprocess.file_state import look_at
 from data_preprocess.run_local import run_isolated
@@ -97,17 +97,13 @@ def calibrate(settings: CalibrateSettings) -> Calibration:
     default = default_kappa(embedding)
     kappa = settings.kappa or default
     kappas = tuple(sorted(round(1 - step * (1 - kappa), 6) for step in _STEPS if step * (1 - kappa) < 1))
-    subsets = {
-        (name, k): replace(one, difficulty=replace(one.difficulty, kappa=k))
-        for name, one in asked.items()
-        for k in kappas
-    }
+    subsets = {(name, k): _at_kappa(one, k) for name, one in asked.items() for k in kappas}
     described = {embedding: describe_embedding(embedding)}
     corpus = find_videos(settings.sources)
     with tempfile.TemporaryDirectory() as scratch:
         folder = os.path.abspath(settings.embedding_folder or scratch)
         draw = DrawSettings(0, {subset_key(*key): one for key, one in subsets.items()}, described, folder)
-        found, unusable = _compare(corpus, settings, (kappas, subsets, draw))
+        found, unusable = _compare(corpus, settings, kappas, subsets, draw)
     if not found:
         reasons = ", ".join(f"{n} {reason}" for reason, n in unusable.most_common())
         raise BadInput(f"none of the videos can be used: {reasons}")
@@ -150,7 +146,7 @@ def _subsets(presets: tuple[str, ...], embedding: str | None) -> dict[str, Subse
         users = {n: s for n, s in preset.subsets.items() if hasattr(s.difficulty, "embedding")}
         if not users:
             raise BadInput(f"no task of preset '{preset.name}' compares frames")
-        embedding = embedding or next(iter(users.values())).difficulty.embedding
+        embedding = embedding or str(next(iter(users.values())).difficulty.embedding)
         alone = len(users) == 1
         same = with_embedding(preset, embedding).subsets
         found |= {preset.name if alone else f"{preset.name}/{n}": same[n] for n in users}
@@ -162,21 +158,25 @@ def _at_kappa(subset: Subset, kappa: float) -> Subset:
 
 
 def _compare(
-    corpus: Corpus, settings: CalibrateSettings, shared: tuple[Any, ...]
+    corpus: Corpus,
+    settings: CalibrateSettings,
+    kappas: Sequence[float],
+    subsets: Mapping[tuple[str, float], Subset],
+    draw: DrawSettings,
 ) -> tuple[list[Compared], Counter[str]]:
     """What was found in each video, in an order of its own, and how many cannot be used, by reason."""
     states, rejected = look_at(corpus)
     chosen = random.Random(0).sample(list(states), min(settings.limit, len(states)))
     unusable = Counter(line["reason"] for line in rejected)
     found: dict[str, Compared] = {}
-    jobs = ((corpus.path(video), video, *shared) for video in chosen)
+    jobs = (CompareJob(corpus.path(video), video, kappas, subsets, draw) for video in chosen)
     workers = settings.workers or len(os.sched_getaffinity(0))
     with tqdm(total=len(chosen), desc="compare", unit="video") as bar:
         for job, outcome in run_isolated(compare_frames, jobs, workers, TIMEOUT):
             if isinstance(outcome, Failure):
                 unusable[outcome.reason] += 1
             else:
-                found[job[1]] = outcome
+                found[job.video] = outcome
             bar.update()
     return [found[video] for video in chosen if video in found], unusable
 

@@ -85,9 +85,8 @@ def choose(drawn: Mapping[str, Mapping[str, Sequence[str | None]]], wanted: Mapp
         for content_id, by_subset in drawn.items():
             tie = digest("choose", seed, subset, content_id)
             seen: set[str] = set()
-            good = [i for i, sample in enumerate(by_subset.get(subset, ())) if sample is not None]
-            for place, index in enumerate(good):
-                sample = by_subset[subset][index]
+            good = [(i, sample) for i, sample in enumerate(by_subset.get(subset, ())) if sample is not None]
+            for place, (index, sample) in enumerate(good):
                 candidates.append((sample in seen, uses[content_id] + place, tie, Pick(content_id, subset, index)))
                 seen.add(sample)
         chosen = [pick for *_, pick in sorted(candidates)[:count]]

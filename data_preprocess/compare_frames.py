@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -51,6 +52,16 @@ class Compared:
     pairs: list[Pair | None]
 
 
+class CompareJob(NamedTuple):
+    """The arguments of `compare_frames`."""
+
+    path: str
+    video: str
+    kappas: Sequence[float]
+    subsets: Mapping[tuple[str, float], Subset]
+    settings: DrawSettings
+
+
 def compare_frames(
     path: str,
     video: str,
@@ -69,10 +80,10 @@ def compare_frames(
     Returns:
         What was found, or why the video cannot be used.
     """
-    piece = probe_one(path, video)
-    if isinstance(piece, Failure):
-        return piece
-    info = load_info(piece, path)
+    record = probe_one(path, video)
+    if isinstance(record, Failure):
+        return record
+    info = load_info(record, path)
     clips = {subset.clip: cut_clip(info, video, subset.clip) for subset in subsets.values()}
     first, embedding = next((clips[subset.clip], subset.difficulty.embedding) for subset in subsets.values())
     if not isinstance(first, Clip):

@@ -6,22 +6,32 @@ import errno
 import glob
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 from data_preprocess.file_names import is_utf8, readable
+from data_preprocess.jobs import VideoFile
 from videossr_verl.errors import BadInput, MachineError
 from videossr_verl.printable import printable, tell
 from videossr_verl.video.suffixes import VIDEO_SUFFIXES, has_video_suffix, suffix
-
-Rejected = dict[str, str]  # a line of rejected.jsonl: video, reason, detail, and for some task or duplicate_of
 
 _LINK_OUT = "is a link that leads out of the data root, where training does not follow it: copy what it leads to, or "
 _LINK_OUT += "give the folder that holds both as --data-root"
 _NOT_UTF8 = "rename it: a dataset can only name it in UTF-8"
 _FORBIDDEN = "this folder cannot be listed (permission denied), so none of its videos is used"
+
+
+class Rejected(TypedDict):
+    """A line of rejected.jsonl; `task`: it could not carry this one only."""
+
+    video: str
+    reason: str
+    detail: str
+    task: NotRequired[str]
+    duplicate_of: NotRequired[str]
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,10 @@ class Corpus:
     def path(self, video: str) -> str:
         """Where the file is on this machine, absolute: workers elsewhere have another working folder."""
         return os.path.join(self.root, *video.split("/"))
+
+    def files(self, videos: Iterable[str]) -> Iterator[VideoFile]:
+        """Jobs for these videos."""
+        return (VideoFile(self.path(video), video) for video in videos)
 
     def left_out_by_suffix(self) -> dict[str, list[str]]:
         """The files that are left out, by the suffixes of their names."""

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
@@ -18,8 +18,12 @@ from data_preprocess.corpus import Corpus
 from data_preprocess.probe_corpus import Rejected, Video
 from reward_fns import compute_score
 from videossr_verl.errors import BadInput
-from videossr_verl.rows.schema import compact, make_row
+from videossr_verl.rows.schema import Row, compact, make_row
+from videossr_verl.tasks.draw import DrawnSample
 from videossr_verl.tasks.presets import Preset
+
+if TYPE_CHECKING:
+    from videossr_verl.prompt.tokens import PromptTokenCounter  # takes seconds to import
 
 
 @cache
@@ -46,8 +50,8 @@ def library_versions() -> dict[str, str]:
 class RowSummary:
     """Makes the rows, one by one, and keeps the numbers about them that dataset.json tells."""
 
-    def __init__(self, counters: Sequence[Any]) -> None:
-        """Takes the PromptTokenCounters of the models that the dataset is for; may be empty."""
+    def __init__(self, counters: Sequence[PromptTokenCounter]) -> None:
+        """`counters`: of the models that the dataset is for; may be empty."""
         self.counters = counters
         self.counts: dict[str, Counter[str]] = {}
         self.hashes: dict[tuple[str, str], set[str]] = {}
@@ -57,12 +61,12 @@ class RowSummary:
 
     def rows(
         self,
-        samples: Iterable[tuple[Pick, dict[str, Any]]],
+        samples: Iterable[tuple[Pick, DrawnSample]],
         total: int,
         split: str,
         preset: str,
         look_alikes: Mapping[str, str],
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[Row]:
         """The rows of a split, in order, from its `total` samples; `look_alikes` as for `plan.split_videos`."""
         self.counts[split] = Counter()
         for index, (pick, sample) in enumerate(tqdm(samples, f"write {split}", total, unit="row")):
@@ -82,7 +86,7 @@ class RowSummary:
             "chance": round(fmean(self.chances[name]), 6) if name in self.chances else None,
         }
 
-    def _count_tokens(self, row: Mapping[str, Any]) -> dict[str, int]:
+    def _count_tokens(self, row: Row) -> dict[str, int]:
         counts, counted = {}, (row["prompt"], row["videos"], row["images"])
         for counter in self.counters:
             counts[counter.row_key(*counted)] = count = counter.count(*counted)
@@ -144,13 +148,13 @@ def describe(
     }
 
 
-def _lenders(row: Mapping[str, Any]) -> list[str]:
+def _lenders(row: Row) -> list[str]:
     """The videos whose frames the row shows beside those of its own."""
     transforms = (json.loads(video["transform"]) for video in row["videos"])
     return [transform["source"]["video"] for transform in transforms if "source" in transform]
 
 
-def _check_label(row: Mapping[str, Any]) -> float:
+def _check_label(row: Row) -> float:
     """The row's chance level (expected score of the best blind guess). A label must earn the full reward."""
     truth, source = row["reward_model"]["ground_truth"], row["data_source"]
     try:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from tqdm import tqdm
 
 from data_preprocess.choose import Pick, choose, draws_per_video, rank_videos
 from data_preprocess.corpus import Corpus
 from data_preprocess.file_state import FileState, check_unchanged
-from data_preprocess.probe_corpus import Rejected, Run, Video, as_piece, rejection
+from data_preprocess.jobs import Run
+from data_preprocess.probe_corpus import Rejected, Video, as_piece, rejection
 from data_preprocess.work_folder import WorkFolder
-from videossr_verl.tasks.draw import DrawSettings, draw_samples
+from videossr_verl.tasks.draw import DrawJob, DrawnBySubset, DrawnSample, DrawSettings, Lender, draw_samples
 
 
 @dataclass
@@ -48,13 +48,13 @@ class SampleStore:
         embeddings = {name: dict(what) for name, what in self.settings.embeddings.items()}
         return ("draw", names, self.settings.seed, subsets, embeddings, dict(self.versions))
 
-    def sample(self, video: Video, pick: Pick) -> dict[str, Any]:
+    def sample(self, video: Video, pick: Pick) -> DrawnSample:
         return self.work.load(*self.key(video))[pick.subset][pick.index]
 
-    def job(self, video: Video, counts: Mapping[str, int]) -> tuple:
-        info, partner = self.work.load(*video.probe_key), self.partners.get(video.content_id)
-        other = (partner.video, self.work.load(*partner.probe_key)) if partner else None
-        return (self.corpus.path(video.video), video.video, info, self.settings, dict(counts), other)
+    def job(self, video: Video, counts: Mapping[str, int]) -> DrawJob:
+        record, partner = self.work.load(*video.probe_key), self.partners.get(video.content_id)
+        lender = Lender(partner.video, self.work.load(*partner.probe_key)) if partner else None
+        return DrawJob(self.corpus.path(video.video), video.video, record, self.settings, dict(counts), lender)
 
     def finished(self, video: Video, counts: Mapping[str, int]) -> bool:
         piece = self.work.load(*self.key(video))
@@ -89,8 +89,8 @@ def _draw_wave(
     with tqdm(total=len(videos), desc=title, unit="video") as bar:
         jobs = (store.job(v, counts) for v in _unfinished(videos, counts, store, bar))
         for job, outcome in run(draw_samples, jobs):
-            check_unchanged(store.corpus, job[1], store.states[job[1]])
-            store.work.store(as_piece(outcome), *store.key(by_path[job[1]]))
+            check_unchanged(store.corpus, job.video, store.states[job.video])
+            store.work.store(as_piece(outcome), *store.key(by_path[job.video]))
             bar.update()
     for video in videos:
         _take(video, store.work.load(*store.key(video)), counts, drawn)
@@ -104,14 +104,15 @@ def _unfinished(videos: list[Video], counts: Mapping[str, int], store: SampleSto
             yield video
 
 
-def _take(video: Video, piece: dict[str, Any], counts: Mapping[str, int], drawn: Drawn) -> None:
+def _take(video: Video, piece: DrawnBySubset, counts: Mapping[str, int], drawn: Drawn) -> None:
     if (failed := rejection(piece)) is not None:
-        drawn.rejected.append({"video": video.video, "reason": failed[0], "detail": failed[1]})
+        drawn.rejected.append({"video": video.video, "reason": failed.reason, "detail": failed.detail})
         return
     # A piece of an earlier run may hold more than asked for now.
     by_subset = {subset: [s.get("hash") for s in piece[subset][:count]] for subset, count in counts.items()}
     drawn.samples[video.content_id] = by_subset
     for subset, hashes in by_subset.items():
-        if not any(hashes):
-            line = {"video": video.video, "task": subset, "reason": piece[subset][0]["reason"]}
-            drawn.rejected.append(line | {"detail": piece[subset][0]["cannot"]})
+        if not any(hashes) and "cannot" in (first := piece[subset][0]):
+            drawn.rejected.append(
+                {"video": video.video, "task": subset, "reason": first["reason"], "detail": first["cannot"]}
+            )

@@ -5,16 +5,26 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from data_preprocess.build_settings import BuildSettings, test_share, wanted_samples
 from data_preprocess.choose import Pick, rank_videos, shuffled
 from data_preprocess.draw_corpus import SampleStore, draw_split
-from data_preprocess.probe_corpus import Rejected, Run, Video, warn_of_bugs
+from data_preprocess.jobs import Run
+from data_preprocess.probe_corpus import Rejected, Video, warn_of_bugs
 from data_preprocess.what_works import what_works
 from data_preprocess.work_folder import NAME as WORK_NAME
 from videossr_verl.errors import BadInput
 from videossr_verl.printable import tell
 from videossr_verl.tasks.presets import Preset
+
+
+class DrawnSplits(NamedTuple):
+    """The picks by split, in row order; a line for what failed on the way; why subsets are left out, by subset."""
+
+    picks: dict[str, list[Pick]]
+    rejected: list[Rejected]
+    left_out: dict[str, str]
 
 
 def draw_splits(
@@ -24,8 +34,12 @@ def draw_splits(
     videos: Mapping[str, Video],
     store: SampleStore,
     run: Run,
-) -> tuple[dict[str, list[Pick]], list[Rejected], dict[str, str]]:
-    """The picks of both splits in row order, what failed on the way, and why subsets are left out."""
+) -> DrawnSplits:
+    """Draws until each split has what the settings want of it, or its videos are used up.
+
+    Raises:
+        BadInput: it cannot be had, and the settings give exact numbers or nothing is left.
+    """
     wanted = wanted_samples(settings, preset, len(splits["train"]))
     counts_are_given = any((settings.count, settings.mix, settings.test_count))
     chosen, short, impossible, rejected = {}, [], [], []
@@ -58,7 +72,8 @@ def draw_splits(
     kept = {split: [pick for pick in picks if pick.subset not in left_out] for split, picks in chosen.items()}
     if not kept["test"]:
         tell(f"note: {_no_test_set(settings, splits)}", file=sys.stderr)
-    return {split: shuffled(picks, settings.seed) for split, picks in kept.items()}, rejected, left_out
+    picks = {split: shuffled(chosen, settings.seed) for split, chosen in kept.items()}
+    return DrawnSplits(picks, rejected, left_out)
 
 
 def _no_test_set(settings: BuildSettings, splits: Mapping[str, list[str]]) -> str:

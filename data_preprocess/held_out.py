@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from data_preprocess.look_alikes import group_look_alikes
 from data_preprocess.signature_file import SignedVideo, read_signatures
 from videossr_verl.video.signature import Signature
 
 
-def known_videos(datasets: Iterable[str]) -> dict[str, tuple[str, SignedVideo]]:
-    """Content id -> (dataset, video) of all videos of all these datasets. BadInput as `read_signatures`."""
-    return {video.video_id: (dataset, video) for dataset in datasets for video in read_signatures(dataset)}
+class KnownVideo(NamedTuple):
+    """A video, and a dataset that shows it, as the user named it."""
+
+    dataset: str
+    shown: SignedVideo
 
 
-def find_known(signatures: Mapping[str, Signature], known: Mapping[str, tuple[str, SignedVideo]]) -> dict[str, str]:
+def known_videos(datasets: Iterable[str]) -> dict[str, KnownVideo]:
+    """All videos of all these datasets, by content id. BadInput as `read_signatures`."""
+    return {video.video_id: KnownVideo(dataset, video) for dataset in datasets for video in read_signatures(dataset)}
+
+
+def find_known(signatures: Mapping[str, Signature], known: Mapping[str, KnownVideo]) -> dict[str, str]:
     """For each content id of ours that looks like a known video, or like one of ours that does: a sentence about it."""
-    look_alikes = group_look_alikes({c: one.signature for c, (_, one) in known.items()} | dict(signatures))
+    look_alikes = group_look_alikes({c: one.shown.signature for c, one in known.items()} | dict(signatures))
     by_group: dict[str, str] = {}
     for content_id in sorted(known):
         by_group.setdefault(look_alikes[content_id], content_id)

@@ -10,6 +10,7 @@ picture in common to the last bit; copies have so many pictures in common that o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import reduce
 from itertools import combinations
 
 import numpy as np
@@ -61,7 +62,7 @@ def are_alike(one: Signature, other: Signature) -> bool:
 
 def _distance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """uint8 (...): in how many of their 128 bits the hashes (..., 2) differ."""
-    return sum(np.bitwise_count(one[..., word] ^ other[..., word]) for word in range(WORDS))
+    return reduce(np.add, (np.bitwise_count(one[..., word] ^ other[..., word]) for word in range(WORDS)))
 
 
 def _between(places: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:

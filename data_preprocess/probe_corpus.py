@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,12 @@ from tqdm import tqdm
 
 from data_preprocess.corpus import Corpus, Rejected
 from data_preprocess.file_state import FileState, check_unchanged
+from data_preprocess.jobs import Run
 from data_preprocess.work_folder import WorkFolder
 from videossr_verl.printable import tell
 from videossr_verl.tasks.clip import ClipSettings, sample_clip
 from videossr_verl.video.probe import VideoRejected
-from videossr_verl.video.probe_record import Failure, load_info, probe_one
-
-Run = Callable[[Callable[..., Any], Iterator[tuple]], Iterator[tuple[tuple, Any]]]
+from videossr_verl.video.probe_record import Failure, ProbeRecord, load_info, probe_one
 
 
 @dataclass(frozen=True)
@@ -35,23 +34,21 @@ def probe_corpus(
     """Usable videos with distinct content, sorted by path, and a line for every other one of `states`.
 
     A video is usable if a clip can be cut by one of the settings. Of equal files the first by path is kept.
-    `run(function, jobs)` yields (job, result or Failure).
     """
     keys = {video: probe_key(video, state) for video, state in states.items()}
     missing = (v for v in states if work.load(*keys[v]) is None)
     with tqdm(total=len(states), desc="probe", unit="video") as bar:
-        for (_, video), outcome in run(probe_one, ((corpus.path(v), v) for v in missing)):
-            check_unchanged(corpus, video, states[video])
-            work.store(as_piece(outcome), *keys[video])
+        for job, outcome in run(probe_one, corpus.files(missing)):
+            check_unchanged(corpus, job.video, states[job.video])
+            work.store(as_piece(outcome), *keys[job.video])
             bar.update()
         bar.update(bar.total - bar.n)
     usable: dict[str, Video] = {}
     rejected: list[Rejected] = []
     for video in states:
         piece = work.load(*keys[video])
-        reason, detail = rejection(piece) or _unusable(piece, video, settings) or ("", "")
-        if reason:
-            rejected.append({"video": video, "reason": reason, "detail": detail})
+        if failed := rejection(piece) or _unusable(piece, video, settings):
+            rejected.append({"video": video, "reason": failed.reason, "detail": failed.detail})
         elif (same := usable.get(piece["content_id"])) is not None:
             detail = f"has the same bytes as {same.video}"
             rejected.append({"video": video, "reason": "duplicate", "detail": detail, "duplicate_of": same.video})
@@ -65,12 +62,12 @@ def as_piece(outcome: Any) -> Any:
     return {"rejected": [outcome.reason, outcome.detail]} if isinstance(outcome, Failure) else outcome
 
 
-def rejection(piece: dict[str, Any]) -> tuple[str, str] | None:
-    """(reason, detail) if the piece is a rejection."""
-    return tuple(piece["rejected"]) if "rejected" in piece else None
+def rejection(piece: Mapping[str, Any]) -> Failure | None:
+    """What was stored in the place of a result."""
+    return Failure(*piece["rejected"]) if "rejected" in piece else None
 
 
-def _unusable(piece: dict[str, Any], video: str, settings: Collection[ClipSettings]) -> tuple[str, str] | None:
+def _unusable(piece: ProbeRecord, video: str, settings: Collection[ClipSettings]) -> Failure | None:
     """Why no clip can be cut: the reason of the first of the settings; None if one of them can cut one."""
     info, why = load_info(piece, video), []
     for one in settings:
@@ -78,7 +75,7 @@ def _unusable(piece: dict[str, Any], video: str, settings: Collection[ClipSettin
             sample_clip(info, video, one)
             return None
         except VideoRejected as error:
-            why.append((error.reason.value, error.detail))
+            why.append(Failure(error.reason.value, error.detail))
     return why[0]
 
 

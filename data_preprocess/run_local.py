@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from typing import Any
 
+from data_preprocess.jobs import Job, Result
 from data_preprocess.verdicts import Trial, Troubles
 from videossr_verl.errors import BadInput, MachineError
 from videossr_verl.files.retry import retried
@@ -30,7 +32,7 @@ CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.
 
 @dataclass
 class _Worker:
-    process: multiprocessing.process.BaseProcess
+    process: BaseProcess
     pipe: Connection
     trial: Trial
     deadline: float
@@ -38,8 +40,8 @@ class _Worker:
 
 
 def run_isolated(
-    function: Callable[..., Any], jobs: Iterable[tuple], workers: int, timeout: float
-) -> Iterator[tuple[tuple, Any]]:
+    function: Callable[..., Result], jobs: Iterable[Job], workers: int, timeout: float
+) -> Iterator[tuple[Job, Result | Failure]]:
     """Yields (job, function(*job)) in the order of completion, or (job, Failure) where two tries agree on it.
 
     Args:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from data_preprocess.jobs import Job, Result
 from data_preprocess.run_local import outcome, run_isolated
 from data_preprocess.verdicts import Trial, Troubles
 from videossr_verl.errors import BadInput, MachineError
@@ -16,8 +17,8 @@ POLL_SECONDS = 5.0
 
 
 def run_on_ray(
-    address: str, function: Callable[..., Any], jobs: Iterable[tuple], timeout: float, use_gpus: bool = False
-) -> Iterator[tuple[tuple, Any]]:
+    address: str, function: Callable[..., Result], jobs: Iterable[Job], timeout: float, use_gpus: bool = False
+) -> Iterator[tuple[Job, Result | Failure]]:
     """Yields (job, function(*job)) or (job, Failure) as they end; one CPU a job, as many at once as the
     cluster has.
 
@@ -90,11 +91,11 @@ def _connect(address: str) -> None:
 
 def _result(task: Any) -> Any:
     import ray
+    from ray.exceptions import NodeDiedError, OutOfMemoryError, WorkerCrashedError
 
-    died = (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError, ray.exceptions.NodeDiedError)
     try:
         return ray.get(task)
-    except died as error:
+    except (WorkerCrashedError, OutOfMemoryError, NodeDiedError) as error:
         return MachineError(str(error).splitlines()[0])
 
 

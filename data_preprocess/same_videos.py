@@ -14,7 +14,8 @@ from tqdm import tqdm
 
 from data_preprocess.corpus import Corpus
 from data_preprocess.file_state import FileState, check_unchanged
-from data_preprocess.probe_corpus import Run, as_piece, probe_key
+from data_preprocess.jobs import Run
+from data_preprocess.probe_corpus import as_piece, probe_key
 from data_preprocess.work_folder import WorkFolder
 from data_preprocess.write_dataset import write_text
 from videossr_verl.video.probe import content_id
@@ -34,9 +35,9 @@ def identify_corpus(corpus: Corpus, states: Mapping[str, FileState], work: WorkF
     keys = {video: ("content_id", video, *state) for video, state in states.items() if video not in ids}
     missing = [video for video, key in keys.items() if work.load(*key) is None]
     with tqdm(total=len(missing), desc="read", unit="video", delay=3) as bar:
-        for (_, video), outcome in run(identify, ((corpus.path(v), v) for v in missing)):
-            check_unchanged(corpus, video, states[video])
-            work.store(as_piece(outcome), *keys[video])
+        for job, outcome in run(identify, corpus.files(missing)):
+            check_unchanged(corpus, job.video, states[job.video])
+            work.store(as_piece(outcome), *keys[job.video])
             bar.update()
     return ids | {video: work.load(*key) for video, key in keys.items()}
 

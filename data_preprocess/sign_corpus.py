@@ -3,40 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from tqdm import tqdm
 
 from data_preprocess.corpus import Corpus
 from data_preprocess.file_state import FileState, check_unchanged
-from data_preprocess.probe_corpus import Run, Video, as_piece, rejection
+from data_preprocess.jobs import Run
+from data_preprocess.probe_corpus import Video, as_piece, rejection
 from data_preprocess.work_folder import WorkFolder
 from videossr_verl.video.probe_record import Failure, failure_of
 from videossr_verl.video.rejected import VideoRejected
 from videossr_verl.video.signature import WORDS, Signature, sign, signature_kind
 
 
+class SignatureData(TypedDict):
+    """A Signature as JSON data."""
+
+    places: list[int]
+    hashes: list[list[int]]
+
+
 def sign_corpus(
     corpus: Corpus, states: Mapping[str, FileState], videos: Sequence[Video], work: WorkFolder, run: Run
 ) -> dict[str, Signature]:
-    """The signatures by content id; one without pictures for a video that cannot be read to its end.
-
-    `run(function, jobs)` yields (job, result or Failure).
-    """
+    """The signatures by content id; one without pictures for a video that cannot be read to its end."""
     keys = {video.video: ("signature", signature_kind(), video.content_id) for video in videos}
     missing = (v.video for v in videos if work.load(*keys[v.video]) is None)
     with tqdm(total=len(videos), desc="sign", unit="video") as bar:
-        for (_, video), outcome in run(sign_one, ((corpus.path(v), v) for v in missing)):
-            check_unchanged(corpus, video, states[video])
-            work.store(as_piece(outcome), *keys[video])
+        for job, outcome in run(sign_one, corpus.files(missing)):
+            check_unchanged(corpus, job.video, states[job.video])
+            work.store(as_piece(outcome), *keys[job.video])
             bar.update()
         bar.update(bar.total - bar.n)
     return {video.content_id: _load(work.load(*keys[video.video])) for video in videos}
 
 
-def sign_one(path: str, video: str) -> dict[str, Any] | Failure:
-    """Runs in a worker: the file's Signature as JSON data, or why there is none."""
+def sign_one(path: str, video: str) -> SignatureData | Failure:
+    """Runs in a worker: the file's Signature, or why there is none."""
     try:
         signature = sign(path)
     except VideoRejected as error:
@@ -44,7 +49,7 @@ def sign_one(path: str, video: str) -> dict[str, Any] | Failure:
     return {"places": signature.places.tolist(), "hashes": signature.hashes.tolist()}
 
 
-def _load(piece: dict[str, Any]) -> Signature:
+def _load(piece: SignatureData) -> Signature:
     if rejection(piece):
         piece = {"places": [], "hashes": []}
     hashes = np.array(piece["hashes"], dtype=np.uint64).reshape(-1, WORDS)

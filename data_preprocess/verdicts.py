@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Generic
 
+from data_preprocess.jobs import Job
 from videossr_verl.errors import BadInput, MachineError
 from videossr_verl.files.retry import PAUSES
 from videossr_verl.video.probe_record import Failure
@@ -19,14 +20,14 @@ MOST_TROUBLES = 5  # jobs that the machine may fail at before no other one is tr
 
 
 @dataclass
-class Trial:
+class Trial(Generic[Job]):
     """A job with what came of its tries so far."""
 
-    job: tuple
+    job: Job
     failures: list[str] = field(default_factory=list)
     machine_errors: int = 0
 
-    def ends_with(self, outcome: Any) -> bool:
+    def ends_with(self, outcome: object) -> bool:
         """Whether the outcome is to be believed; else the job must be tried again, after a pause that is made here.
 
         Raises:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from data_preprocess.draw_corpus import SampleStore
-from data_preprocess.probe_corpus import Run, Video
+from data_preprocess.jobs import Run
+from data_preprocess.probe_corpus import Video
 from videossr_verl.tasks.draw import draw_samples
 from videossr_verl.tasks.presets import Subset, load_preset, preset_names
 from videossr_verl.video.probe_record import Failure
@@ -22,7 +23,7 @@ def what_works(subset: Subset, videos: Sequence[Video], store: SampleStore, run:
     tried = videos[:TRIED]
     trial = replace(store, settings=replace(store.settings, subsets=others))
     works: Counter[str] = Counter()
-    for _, drawn in run(draw_samples, [trial.job(video, dict.fromkeys(others, 1)) for video in tried]):
+    for _, drawn in run(draw_samples, (trial.job(video, dict.fromkeys(others, 1)) for video in tried)):
         if not isinstance(drawn, Failure):
             works.update(name for name, samples in drawn.items() if "cannot" not in samples[0])
     if not works:
@@ -56,9 +57,9 @@ def _differences(one: Subset, other: Subset) -> Mapping[str, Any]:
     return {name: _readable(value) for name, value in knobs.items() if ours[name] != value}
 
 
-def _readable(value: Any) -> str:
+def _readable(value: object) -> str:
     return " to ".join(f"{x:g}" for x in value) if _is_range(value) else str(value)
 
 
-def _is_range(value: Any) -> bool:
+def _is_range(value: object) -> TypeGuard[tuple[float, ...]]:
     return isinstance(value, tuple) and all(isinstance(x, (int, float)) for x in value)

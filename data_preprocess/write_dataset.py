@@ -7,17 +7,16 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from videossr_verl.rows.schema import SCHEMA, compact
+from videossr_verl.rows.schema import SCHEMA, Row, compact
 
 ROWS_PER_GROUP = 1000
 
 
-def write_parquet(rows: Iterable[dict[str, Any]], path: Path) -> str:
+def write_parquet(rows: Iterable[Row], path: Path) -> str:
     """Writes the rows to `path`, safely on disk when it returns. Returns a fingerprint of the rows'
     content.
     """

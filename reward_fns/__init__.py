@@ -80,7 +80,7 @@ def compute_score(
     chance_of = getattr(module, "exact_chance" if strict else "chance", None)
     chance = chance_of(knobs) if chance_of else None
     whole = {"score": acc if strict else score, "acc": acc, "parsed": parsed, "chance": chance, "task": task}
-    return whole | dict.fromkeys(parts()) | (_known_parts(task, own_parts[0]) if own_parts else {})
+    return {**whole, **dict.fromkeys(parts()), **(_known_parts(task, own_parts[0]) if own_parts else {})}
 
 
 def compute_metric(

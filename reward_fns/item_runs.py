@@ -43,7 +43,7 @@ def item_runs(
     run: Run | None = None
     for match in item.finditer(text):
         gap = _gap(text[run.items[-1].end() : match.start()], links, fillers) if run else None
-        if run and gap in links:
+        if run and gap is not None and gap in links:
             run.items.append(match)
             run.links.append(gap)
             continue

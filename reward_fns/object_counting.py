@@ -20,7 +20,7 @@ Metric: the share of the three numbers that are exactly right, as VIUBench has i
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, partial
 from statistics import fmean
@@ -129,12 +129,13 @@ def _ranges(knobs: Mapping[str, Any]) -> tuple[int, int, int, int]:
 @cache
 def _law(min_frames: int, max_frames: int, min_instances: int, max_instances: int) -> Mapping[int, float]:
     """Number of one shape -> probability."""
-    law: Counter[int] = Counter()
-    totals = Counter({0: 1.0})
+    law: dict[int, float] = defaultdict(float)
+    totals: Mapping[int, float] = {0: 1.0}
     for frames in range(max_frames + 1):
         if frames >= min_frames:
-            law.update(totals)
-        step: Counter[int] = Counter()
+            for total, share in totals.items():
+                law[total] += share
+        step: dict[int, float] = defaultdict(float)
         for total, share in totals.items():
             for more in range(min_instances, max_instances + 1):
                 step[total + more] += share / (max_instances - min_instances + 1)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Everything that must hold: ruff (lint and format), then pytest, on the installed wheel and the real stack.
+# Everything that must hold: ruff (lint and format) and basedpyright (types), then pytest, on the installed wheel and the
+# real stack.
 #   bash tests/run.sh                        all of it, tests/lmms in the environment that has lmms-eval, and reading
 #                                            videos with the newest PyAV as well
 #   bash tests/run.sh -k name                any arguments go to pytest in the training environment
@@ -10,6 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash recipes/setup_cpu.sh dev
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
+.venv/bin/basedpyright
 
 run() {
     VERL_PLATFORM=cpu HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 "$1/bin/python" -m pytest "${@:2}"

@@ -275,7 +275,7 @@ def test_no_video_is_decoded_twice_and_none_without_need(corpus_folder, tmp_path
 
     def spy(function, jobs, **options):
         for job, outcome in run_isolated(function, jobs, **options):
-            decoded.extend([job[1]] if function.__name__ == "draw_samples" else [])
+            decoded.extend([job.video] if function.__name__ == "draw_samples" else [])
             yield job, outcome
 
     monkeypatch.setattr(build_module, "run_isolated", spy)

@@ -65,8 +65,8 @@ def test_clips_of_damaged_videos(tmp_path):
 class Frame:
     """What `Soundness.see` looks at."""
 
-    def __init__(self, position, whole):
-        self.pts, self.is_corrupt, self.key_frame = position, False, whole
+    def __init__(self, whole):
+        self.is_corrupt, self.key_frame = False, whole
         self.pict_type = av.video.frame.PictureType.I if whole else av.video.frame.PictureType.P
 
 
@@ -78,7 +78,7 @@ def test_a_frame_holds_if_no_damage_stands_between_it_and_its_key_frame(groups, 
         if position in damaged:
             soundness.damage(position)
         elif position % length == 0:
-            soundness.see(Frame(position, True), is_key=True, starts=False)
+            soundness.see(Frame(True), position, is_key=True, starts=False)
     for position in range(count):
         group = range(position - position % length, position + 1)
         assert soundness.holds(position) == damaged.isdisjoint(group)
@@ -88,5 +88,5 @@ def test_a_frame_holds_if_no_damage_stands_between_it_and_its_key_frame(groups, 
 @pytest.mark.parametrize(("whole", "intact"), [(True, True), (False, False)])
 def test_a_range_must_begin_with_a_whole_picture(whole, intact):
     soundness = Soundness(np.arange(9))
-    soundness.see(Frame(3, whole), is_key=True, starts=True)
+    soundness.see(Frame(whole), 3, is_key=True, starts=True)
     assert soundness.intact == intact

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 
-def add_verb(verbs: Any, name: str, summary: str, text: str) -> argparse.ArgumentParser:
+def add_verb(
+    verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str, text: str
+) -> argparse.ArgumentParser:
     """The parser of verb `name` among `verbs` (of `add_subparsers`)."""
     shape = argparse.RawDescriptionHelpFormatter
     return verbs.add_parser(name, help=summary, description=text, formatter_class=shape)

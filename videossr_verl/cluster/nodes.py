@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import ray
+from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 KNOCK_SECONDS = 5.0
@@ -31,7 +32,9 @@ def alive_nodes() -> list[dict[str, Any]]:
 def on_node(node: dict[str, Any], function: Callable[..., Any], *arguments: Any) -> ray.ObjectRef:
     """Starts `function(*arguments)` on `node`, beside whatever runs there; never on another one."""
     here = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-    return ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=here)(function).remote(*arguments)
+    # Ray's stubs know of placement groups only.
+    task = ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=here)  # pyright: ignore[reportArgumentType]
+    return task(function).remote(*arguments)
 
 
 def on_each_node(function: Callable[..., None], *arguments: Any) -> None:
@@ -39,7 +42,7 @@ def on_each_node(function: Callable[..., None], *arguments: Any) -> None:
     for node in alive_nodes():
         try:
             ray.get(on_node(node, function, *arguments))
-        except ray.exceptions.RayTaskError:
+        except RayTaskError:
             raise
-        except ray.exceptions.RayError as error:
+        except RayError as error:
             raise NodeLeftError(f"node {node['NodeManagerAddress']} left the cluster") from error

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from videossr_verl.errors import BadInput
 from videossr_verl.files.json_text import read_object
@@ -81,7 +81,7 @@ def append_lines(path: str | Path, lines: Iterable[str]) -> None:
         os.fsync(file.fileno())
 
 
-def _end_last_line(file: Any) -> None:
+def _end_last_line(file: IO[bytes]) -> None:
     """Reads the file only where its last line has no end: a long one grows by many lines."""
     size = file.seek(0, os.SEEK_END)
     if not size:

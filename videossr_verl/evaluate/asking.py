@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
 from videossr_verl.errors import BadInput
 from videossr_verl.evaluate.engine import Engine, Lost, Sampling
 from videossr_verl.evaluate.questions import Question, questions
+from videossr_verl.rows.schema import Row
 from videossr_verl.video.rejected import VideoRejected
 
 BATCH = 64  # completions asked for at once
@@ -19,7 +19,7 @@ LOST_IN_A_ROW = 16  # then it is not the questions
 
 
 def ask(
-    rows: Sequence[dict[str, Any]], data_root: str | Path, engine: Engine, how: Sampling
+    rows: Sequence[Row], data_root: str | Path, engine: Engine, how: Sampling
 ) -> Iterator[tuple[int, list[str] | Lost | VideoRejected]]:
     """(id, completions) of each row, as they come; the rejection where its video cannot be shown.
 
@@ -35,9 +35,10 @@ def ask(
             for identity, outcome in chain(rejected, engine.answer(ready, how)):
                 bar.update()
                 yield identity, outcome
-                if not isinstance(outcome, VideoRejected):
-                    lost = lost + 1 if isinstance(outcome, Lost) else 0
-                if lost == LOST_IN_A_ROW:
+                if isinstance(outcome, VideoRejected):
+                    continue
+                lost = lost + 1 if isinstance(outcome, Lost) else 0
+                if isinstance(outcome, Lost) and lost == LOST_IN_A_ROW:
                     raise BadInput(f"{lost} questions in a row got no answer, the last because {outcome.reason}")
 
 

@@ -6,13 +6,17 @@ import base64
 import io
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from videossr_verl.evaluate.engine import Sampling
 from videossr_verl.evaluate.questions import Question
+from videossr_verl.video.metadata import Metadata
+
+if TYPE_CHECKING:
+    import torch
 
 JPEG_QUALITY = 95
 
@@ -46,7 +50,7 @@ def _messages(question: Question) -> list[dict[str, Any]]:
     return messages
 
 
-def _video(frames: Any, metadata: dict[str, Any]) -> list[dict[str, Any]]:
+def _video(frames: torch.Tensor, metadata: Metadata) -> list[dict[str, Any]]:
     parts: list[dict[str, Any]] = []
     times = [index / metadata["fps"] for index in metadata["frames_indices"]]
     for frame, time in zip(np.asarray(frames), times, strict=True):

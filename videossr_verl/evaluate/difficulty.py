@@ -11,7 +11,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from videossr_verl.errors import BadInput, MachineError
 from videossr_verl.evaluate.asking import ask, tell_unanswered
 from videossr_verl.evaluate.engine import Engine, Lost, Sampling
 from videossr_verl.files.whole_file import write_whole
+from videossr_verl.rows.schema import Row
 from videossr_verl.video.rejected import VideoRejected
 
 BINS = 10
@@ -64,7 +64,7 @@ class Sampled:
     ended: BadInput | MachineError | None
 
 
-def sample_groups(rows: Sequence[dict[str, Any]], data_root: str | Path, engine: Engine, how: Sampling) -> Sampled:
+def sample_groups(rows: Sequence[Row], data_root: str | Path, engine: Engine, how: Sampling) -> Sampled:
     """Completions of each row's question; what was sampled before an error is kept.
 
     Raises:
@@ -89,7 +89,7 @@ def sample_groups(rows: Sequence[dict[str, Any]], data_root: str | Path, engine:
     return Sampled(groups, left_out, ended)
 
 
-def fits(rows: Iterable[Mapping[str, Any]], sampled: Mapping[int, Sequence[str]]) -> list[Fit]:
+def fits(rows: Iterable[Row], sampled: Mapping[int, Sequence[str]]) -> list[Fit]:
     """One entry for each difficulty of each task that was sampled."""
     graded: dict[tuple[str, str], list[tuple[list[float], float]]] = {}
     for row in rows:

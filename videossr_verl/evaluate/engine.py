@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from videossr_verl.errors import BadInput
 from videossr_verl.evaluate.questions import Question
+from videossr_verl.rows.schema import Row
 
 TIMEOUT = 300.0  # seconds for one answer of a server, tries and waits included
 
@@ -67,7 +68,7 @@ def open_engine(
     model: str,
     base_url: str | None,
     timeout: float,
-    rows: Sequence[dict[str, Any]],
+    rows: Sequence[Row],
     options: dict[str, Any] | None = None,
 ) -> Engine:
     """What answers the rows' questions. BadInput where the model cannot be had.
@@ -83,5 +84,5 @@ def open_engine(
         return OpenAIEngine(base_url, model, timeout)
     from videossr_verl.evaluate.vllm_engine import VllmEngine
 
-    most = [max(len(row[kind]) for row in rows) for kind in ("videos", "images")]
-    return VllmEngine(model, *most, options)
+    videos, images = (max(len(row[kind]) for row in rows) for kind in ("videos", "images"))
+    return VllmEngine(model, videos, images, options)

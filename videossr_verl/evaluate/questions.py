@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
 from videossr_verl.errors import BadInput
-from videossr_verl.prompt.render import Video, render
+from videossr_verl.prompt.media import Video
+from videossr_verl.prompt.render import render
 from videossr_verl.rows.dataset_folder import read_rows
+from videossr_verl.rows.schema import Message, Row
 from videossr_verl.video.rejected import VideoRejected
 from videossr_verl.video.specs import ImageSpec, VideoSpec
 
@@ -31,12 +32,12 @@ class Question:
     """
 
     id: int
-    messages: list[dict[str, str]]
+    messages: Sequence[Message]
     videos: list[Video]
     images: list[Image.Image]
 
 
-def read_questions(file: str | Path) -> list[dict[str, Any]]:
+def read_questions(file: str | Path) -> list[Row]:
     """The rows of a parquet file, each to be asked; BadInput if there are none, or ids stand there twice."""
     rows = read_rows(file)
     if not rows:
@@ -47,7 +48,7 @@ def read_questions(file: str | Path) -> list[dict[str, Any]]:
 
 
 def questions(
-    rows: Sequence[dict[str, Any]], data_root: str | Path, factor: int
+    rows: Sequence[Row], data_root: str | Path, factor: int
 ) -> Iterator[tuple[int, Question | VideoRejected]]:
     """(id, question) of each row in order, a few rendered ahead; the rejection where its video cannot be shown.
 
@@ -66,7 +67,7 @@ def questions(
         pool.shutdown(cancel_futures=True)  # who stops does not wait for what nobody will ask
 
 
-def _question(row: dict[str, Any], data_root: str | Path, factor: int) -> Question | VideoRejected:
+def _question(row: Row, data_root: str | Path, factor: int) -> Question | VideoRejected:
     try:
         videos, images = [VideoSpec.from_row(v) for v in row["videos"]], [ImageSpec.from_row(i) for i in row["images"]]
         shown, stills = render(videos, images, data_root, factor)

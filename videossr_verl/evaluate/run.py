@@ -20,6 +20,7 @@ from videossr_verl.evaluate.server import read_server
 from videossr_verl.files.json_text import read_object
 from videossr_verl.files.one_writer import one_writer
 from videossr_verl.files.whole_file import whole_file, write_whole
+from videossr_verl.rows.schema import Row
 from videossr_verl.video.rejected import VideoRejected
 
 
@@ -81,7 +82,7 @@ def _what_is_asked(settings: EvalSettings) -> dict[str, Any]:
 
 
 def _answer_and_score(
-    rows: Sequence[dict[str, Any]], settings: EvalSettings, out: Path, engine_options: dict[str, Any] | None
+    rows: Sequence[Row], settings: EvalSettings, out: Path, engine_options: dict[str, Any] | None
 ) -> str:
     file = out / "answers.jsonl"
     known = read_outcomes(file) if file.exists() else {}
@@ -98,19 +99,18 @@ def _answer_and_score(
 
 
 def _answer(outcome: list[str] | Lost | VideoRejected) -> Answer:
-    match outcome:
-        case Lost(reason):
-            return Answer("", reason, lost=True)
-        case VideoRejected():
-            return Answer("", str(outcome))
-        case [text]:
-            return Answer(text)
+    if isinstance(outcome, Lost):
+        return Answer("", outcome.reason, lost=True)
+    if isinstance(outcome, VideoRejected):
+        return Answer("", str(outcome))
+    (text,) = outcome
+    return Answer(text)
 
 
-def _score(rows: Sequence[dict[str, Any]], answers: Mapping[int, Answer], model: str, out: Path) -> str:
+def _score(rows: Sequence[Row], answers: Mapping[int, Answer], model: str, out: Path) -> str:
     scores = score_rows(rows, {identity: answer.text for identity, answer in answers.items()})
-    errors = [answer for answer in answers.values() if answer.error is not None]
-    not_shown, lost = ([a.error for a in errors if a.lost == of_lost] for of_lost in (False, True))
+    errors = [(answer.error, answer.lost) for answer in answers.values() if answer.error is not None]
+    not_shown, lost = ([error for error, is_lost in errors if is_lost == of_lost] for of_lost in (False, True))
     text = scores_as_markdown(model, scores)
     if told := tell_unanswered(len(rows), not_shown, lost):
         text += f"\n{told}; each earns 0{'; the same command asks the lost ones again' if lost else ''}\n"

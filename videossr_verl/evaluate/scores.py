@@ -12,6 +12,7 @@ import numpy as np
 from reward_fns import compute_metric, compute_score
 from videossr_verl.errors import BadInput
 from videossr_verl.evaluate.bootstrap import bootstrap
+from videossr_verl.rows.schema import Row
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class SubsetScore:
     missing: int
 
 
-def score_rows(rows: Iterable[Mapping[str, Any]], answers: Mapping[int, str], seed: int = 0) -> list[SubsetScore]:
+def score_rows(rows: Iterable[Row], answers: Mapping[int, str], seed: int = 0) -> list[SubsetScore]:
     """One entry per subset, by name. BadInput where an answer is for no row."""
     graded: dict[str, list[tuple[str, bool, dict[str, Any]]]] = {}
     known = set()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from videossr_verl.errors import BadInput, MachineError
 from videossr_verl.evaluate.engine import Lost, Sampling
 from videossr_verl.evaluate.questions import Question
 from videossr_verl.evaluate.shown_words import shown_words
 from videossr_verl.prompt.tokens import content_parts, load_processor, patch_factor
+
+if TYPE_CHECKING:
+    from vllm import SamplingParams, TextPrompt
 
 
 class VllmEngine:
@@ -68,7 +71,7 @@ class VllmEngine:
         for question, outcome in zip(asked, self._outcomes(requests, sampling), strict=True):
             yield question.id, outcome
 
-    def _outcomes(self, requests: Sequence[dict[str, Any]], sampling: Any) -> list[list[str] | Lost]:
+    def _outcomes(self, requests: Sequence[TextPrompt], sampling: SamplingParams) -> list[list[str] | Lost]:
         """Halves the requests until those stand alone that vLLM refuses: one too long makes it refuse all."""
         from vllm.exceptions import VLLMServerError
 
@@ -84,7 +87,7 @@ class VllmEngine:
         half = len(requests) // 2
         return self._outcomes(requests[:half], sampling) + self._outcomes(requests[half:], sampling)
 
-    def _request(self, question: Question) -> dict[str, Any]:
+    def _request(self, question: Question) -> TextPrompt:
         messages = [{"role": m["role"], "content": content_parts(m["content"])} for m in question.messages]
         text = self._processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         media = {"video": question.videos, "image": question.images}

@@ -18,7 +18,8 @@ All that differs between families is asked here. The entry point's name is the f
     TINY_TEXT, TINY_VISION: entries of the config of a tiny model
     TEXT_GOES_ON: whether the text after a video goes on at the largest position + 1, on all axes
     TEXT_ARCHITECTURE: what vLLM wants to read in a checkpoint's text config, or None
-Nothing heavy is imported by a module itself: videos are looked at on machines without torch.
+A `processor` is as `families.processor` says. Nothing heavy is imported by a module itself: videos are looked at on
+machines without torch.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import entry_points
 from types import ModuleType
-from typing import Any
 
 GROUP = "videossr_verl.families"
 
@@ -42,7 +42,7 @@ def model_types() -> dict[str, ModuleType]:
     return {model_type: family for family in families().values() for model_type in family.MODEL_TYPES}
 
 
-def family_of(processor: Any) -> ModuleType | None:
+def family_of(processor: object) -> ModuleType | None:
     """The family whose processor this is; None for another model's."""
     name = type(processor).__name__
     return next((family for family in families().values() if name == family.PROCESSOR), None)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from videossr_verl.families.processor import MediaProcessor, Processor
 from videossr_verl.families.shape import ModelShape, vision_fields
 
 if TYPE_CHECKING:
     import torch
+    from transformers import PreTrainedTokenizerFast, ProcessorMixin
 
 MODEL_TYPES = ("qwen2_5_vl",)
 PROCESSOR = "Qwen2_5_VLProcessor"
@@ -23,14 +25,14 @@ TINY_TEXT = {"mrope_section": [4, 6, 6]}
 TINY_VISION = {"patch_size": 14, "fullatt_block_indexes": [0, 1, 2], "window_size": 112, "tokens_per_second": 2}
 
 
-def resize_limits(video_processor: Any, frames: int) -> dict[str, int]:
+def resize_limits(video_processor: MediaProcessor, frames: int) -> dict[str, int]:
     """The processor's limits of H * W, pixels."""
     size = video_processor.size
     return {"min_pixels": size["shortest_edge"], "max_pixels": size["longest_edge"]}
 
 
 def shown_times(
-    ids: Sequence[int], positions: torch.Tensor, grids: Sequence[Sequence[int]], processor: Any
+    ids: Sequence[int], positions: torch.Tensor, grids: Sequence[Sequence[int]], processor: Processor
 ) -> list[list[float]]:
     """The time axis of the positions (3, L), from 0 for each video of (t, h, w) patches."""
     rate = processor.config.vision_config.tokens_per_second
@@ -52,7 +54,7 @@ def true_times(clock: Sequence[float]) -> list[float]:
     return [i * step for i in range((len(clock) + 1) // 2)]
 
 
-def time_resolution(processor: Any) -> float:
+def time_resolution(processor: Processor) -> float:
     """One position, since they are rounded down."""
     return 1 / processor.config.vision_config.tokens_per_second
 
@@ -75,13 +77,14 @@ def released_config(shape: ModelShape) -> tuple[dict[str, Any], dict[str, Any]]:
     return {"rope_parameters": rope}, {"tokens_per_second": 2}
 
 
-def tiny_processor(tokenizer: Any) -> Any:
+def tiny_processor(tokenizer: PreTrainedTokenizerFast) -> ProcessorMixin:
     """With the released models' pixel limits (the class defaults would upscale)."""
     from transformers import Qwen2_5_VLProcessor
     from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageProcessor
     from transformers.models.qwen2_vl.video_processing_qwen2_vl import Qwen2VLVideoProcessor
 
-    sizes = {"patch_size": 14, "temporal_patch_size": 2, "merge_size": 2, "min_pixels": 56 * 56, "max_pixels": 12845056}
+    sizes: dict[str, Any] = {"patch_size": 14, "temporal_patch_size": 2, "merge_size": 2}
+    sizes |= {"min_pixels": 56 * 56, "max_pixels": 12845056}
     return Qwen2_5_VLProcessor(
         image_processor=Qwen2VLImageProcessor(**sizes),
         video_processor=Qwen2VLVideoProcessor(**sizes),

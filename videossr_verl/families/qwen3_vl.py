@@ -6,10 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from videossr_verl.families.processor import MediaProcessor, Processor
 from videossr_verl.families.shape import ModelShape, vision_fields
 
 if TYPE_CHECKING:
     import torch
+    from transformers import PreTrainedTokenizerFast, ProcessorMixin
 
 MODEL_TYPES = ("qwen3_vl", "qwen3_vl_moe")
 PROCESSOR = "Qwen3VLProcessor"
@@ -24,7 +26,7 @@ TINY_TEXT = {"mrope_section": [6, 5, 5], "mrope_interleaved": True}
 TINY_VISION = {"patch_size": 16, "num_position_embeddings": 64, "deepstack_visual_indexes": [0, 1]}
 
 
-def resize_limits(video_processor: Any, frames: int) -> dict[str, int]:
+def resize_limits(video_processor: MediaProcessor, frames: int) -> dict[str, int]:
     """The processor's limits of T * H * W, pixels."""
     return {
         "min_pixels": video_processor.size["shortest_edge"],
@@ -35,7 +37,7 @@ def resize_limits(video_processor: Any, frames: int) -> dict[str, int]:
 
 
 def shown_times(
-    ids: Sequence[int], positions: torch.Tensor, grids: Sequence[Sequence[int]], processor: Any
+    ids: Sequence[int], positions: torch.Tensor, grids: Sequence[Sequence[int]], processor: Processor
 ) -> list[list[float]]:
     """The text before each pair of frames of each video of (t, h, w) patches."""
     said = [float(t) for t in re.findall(r"<(\d+(?:\.\d+)?) seconds>", processor.tokenizer.decode(ids))]
@@ -48,7 +50,7 @@ def true_times(clock: Sequence[float]) -> list[float]:
     return [(first + last) / 2 for first, last in pairs]
 
 
-def time_resolution(processor: Any) -> float:
+def time_resolution(processor: Processor) -> float:
     """Half a decimal."""
     return 0.05
 
@@ -78,13 +80,13 @@ def released_config(shape: ModelShape) -> tuple[dict[str, Any], dict[str, Any]]:
     )
 
 
-def tiny_processor(tokenizer: Any) -> Any:
+def tiny_processor(tokenizer: PreTrainedTokenizerFast) -> ProcessorMixin:
     """With the released models' pixel limits (the class defaults would upscale)."""
     from transformers import Qwen3VLProcessor, Qwen3VLVideoProcessor
     from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageProcessor
 
-    sizes = {"patch_size": 16, "temporal_patch_size": 2, "merge_size": 2}
-    half = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    sizes: dict[str, Any] = {"patch_size": 16, "temporal_patch_size": 2, "merge_size": 2}
+    half: dict[str, Any] = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     return Qwen3VLProcessor(
         image_processor=Qwen2VLImageProcessor(min_pixels=64 * 64, max_pixels=16777216, **sizes, **half),
         # Here the limits count T * H * W.

@@ -8,7 +8,7 @@ from typing import Any
 MAX_TEXT = 1_000_000  # characters of a value in a row; the tasks' own have some thousand
 
 
-def read_object(text: Any, longest: int = MAX_TEXT) -> dict[str, Any]:
+def read_object(text: object, longest: int = MAX_TEXT) -> dict[str, Any]:
     """The JSON object that `text` holds.
 
     Raises:

@@ -94,7 +94,7 @@ def _unpacked_bytes(array: pa.Array) -> int:
     """Bytes of an array's values as they are where equal ones are not stored once."""
     kind = array.type
     if pa.types.is_dictionary(kind):
-        lengths = np.asarray(pc.fill_null(pc.binary_length(array.dictionary), 0), np.int64)
+        lengths = np.asarray(pc.fill_null(pc.call_function("binary_length", [array.dictionary]), 0), np.int64)
         return int(lengths[np.asarray(array.indices.drop_null())].sum())
     if pa.types.is_struct(kind):
         return sum(map(_unpacked_bytes, array.flatten()))

@@ -11,14 +11,15 @@ import tempfile
 import types
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 import verl  # noqa: F401  (loads the plugin, whose repairs belong to what is compared)
 from omegaconf import OmegaConf
-from transformers import AutoConfig
+from PIL.Image import Image
+from transformers import AutoConfig, ProcessorMixin
 from verl.experimental.agent_loop.agent_loop import AgentLoopWorker
 from verl.utils import hf_processor
 from verl.utils.tokenizer.continuous_token_wiring import create_continuous_token_builder
@@ -26,7 +27,9 @@ from verl.workers.rollout.utils import qwen2_5_vl_dedup_image_tokens
 
 from videossr_verl.errors import BadInput
 from videossr_verl.families import family_of
+from videossr_verl.families.processor import Processor
 from videossr_verl.patches.correctness.unexpanded_prompts import CannotUnexpand
+from videossr_verl.prompt.media import Video
 from videossr_verl.prompt.shared_media import SharedVideos
 from videossr_verl.rows.check import check_rows, is_pretext
 from videossr_verl.rows.row_files import read_table
@@ -67,9 +70,10 @@ class TrainerSide:
         except (OSError, ValueError) as error:
             reason = str(error).strip().splitlines()[0]
             raise BadInput(f"'{model}' is neither a model folder nor can it be downloaded: {reason}") from error
-        self.processor = hf_processor(model)
-        if getattr(self.processor, "video_processor", None) is None:
+        processor: Any = hf_processor(model)
+        if getattr(processor, "video_processor", None) is None:
             raise BadInput(f"the model folder '{model}' has no video processor: give a vision-language model's folder")
+        self.processor: Processor = processor
         self.builder = create_continuous_token_builder(
             self.processor.tokenizer,
             hf_model_type=config.model_type,
@@ -81,11 +85,15 @@ class TrainerSide:
         self.worker.processor, self.worker.tokenizer = self.processor, self.processor.tokenizer
         self.worker.mm_processor_kwargs = {}
 
-    def ids(self, messages: list[dict[str, Any]], videos: Any, images: Any = None) -> list[int]:
+    def ids(
+        self, messages: list[dict[str, Any]], videos: Sequence[Video], images: Sequence[Image] | None = None
+    ) -> list[int]:
         """Token ids of the prompt, media expanded."""
         return list(self.builder.build_initial_tokens(messages, images=images or None, videos=videos or None))
 
-    def inputs(self, ids: Sequence[int], videos: Any, images: Any = None) -> tuple[dict[str, Any], torch.Tensor]:
+    def inputs(
+        self, ids: Sequence[int], videos: Sequence[Video], images: Sequence[Image] | None = None
+    ) -> tuple[dict[str, Any], torch.Tensor]:
         """The model's inputs for prompt and answer `ids`, and positions (1, 4, L)."""
         media = {name: value for name, value in (("images", images), ("videos", videos)) if value}
         output = types.SimpleNamespace(multi_modal_data=media, mm_processor_kwargs={})
@@ -105,7 +113,7 @@ class TrainerSide:
 class RolloutSide:
     """vLLM's input processor and position code, with neither weights nor an engine."""
 
-    def __init__(self, model: str, processor: Any) -> None:
+    def __init__(self, model: str, processor: Processor) -> None:
         from vllm.engine.arg_utils import EngineArgs
         from vllm.model_executor.model_loader import get_model_cls
         from vllm.v1.engine.input_processor import InputProcessor
@@ -115,21 +123,21 @@ class RolloutSide:
         self.inputs = InputProcessor(config)
         # Its methods that compute positions need the configuration and no weight.
         model_class = get_model_cls(config.model_config)
-        self.model = model_class.__new__(model_class)
+        self.model: Any = model_class.__new__(model_class)
         torch.nn.Module.__init__(self.model)
         self.model.config = config.model_config.hf_config
         self.processor = processor
 
     def see(self, prompt: Prompt, ids: Sequence[int]) -> Seen:
         """What the engine is going to compute with when verl's server is given the trainer's `ids`."""
-        from vllm import SamplingParams
+        from vllm import SamplingParams, TokensPrompt
 
         media = {"video": list(prompt.videos)} | ({"image": prompt.videos.images} if prompt.videos.images else {})
-        sent = {
-            "prompt_token_ids": qwen2_5_vl_dedup_image_tokens(list(ids), self.processor),
-            "multi_modal_data": media,
-        }
-        request = self.inputs.process_inputs(prompt.name, sent, SamplingParams(max_tokens=1), ("generate",))
+        sent = TokensPrompt(
+            prompt_token_ids=qwen2_5_vl_dedup_image_tokens(list(ids), self.processor), multi_modal_data=media
+        )
+        # Any: a prompt of tokens has all that is optional in other requests.
+        request: Any = self.inputs.process_inputs(prompt.name, sent, SamplingParams(max_tokens=1), ("generate",))
         positions, _ = self.model.get_mrope_input_positions(request.prompt_token_ids, request.mm_features)
         grids, image_grids = (
             [f.data[f"{kind}_grid_thw"].data.tolist() for f in request.mm_features if f.modality == kind]
@@ -138,7 +146,7 @@ class RolloutSide:
         return Seen(list(request.prompt_token_ids), grids, positions, image_grids)
 
 
-def differences(prompt: Prompt, trainer: Seen, rollout: Seen, processor: Any) -> list[str]:
+def differences(prompt: Prompt, trainer: Seen, rollout: Seen, processor: Processor) -> list[str]:
     """One sentence for each thing that is not as it must be; empty when all is well."""
     found = []
     if trainer.ids != rollout.ids:
@@ -160,10 +168,11 @@ def differences(prompt: Prompt, trainer: Seen, rollout: Seen, processor: Any) ->
             f" and at {int(rollout.positions[axis, at])} for vLLM, though ids and grids are equal: one side does not"
             " use the videos' seconds per grid (repairs qwen2_5_vl_positions, qwen2_5_vl_video_times)"
         )
-    family = family_of(processor)
+    if (family := family_of(processor)) is None:
+        return found
     clocks = [[i / metadata["fps"] for i in metadata["frames_indices"]] for _, metadata in prompt.videos]
     for side, seen in (("the trainer", trainer), ("vLLM", rollout)):
-        told = family.shown_times(seen.ids, seen.positions, seen.grids, processor) if family else None
+        told = family.shown_times(seen.ids, seen.positions, seen.grids, processor)
         for number, (shown, clock) in enumerate(zip(told or (), clocks, strict=False)):
             true = family.true_times(clock)
             off = [abs(a - b) for a, b in zip(shown, true, strict=False)]
@@ -176,7 +185,7 @@ def differences(prompt: Prompt, trainer: Seen, rollout: Seen, processor: Any) ->
     return found
 
 
-def _first_other_id(ours: list[int], theirs: list[int], processor: Any) -> str:
+def _first_other_id(ours: list[int], theirs: list[int], processor: Processor) -> str:
     at = next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs)))
     text = [repr(processor.tokenizer.decode(ids[max(0, at - 3) : at + 5])) for ids in (ours, theirs)]
     return (
@@ -189,7 +198,7 @@ def _few(times: Sequence[float]) -> str:
     return ", ".join(f"{t:.2f}" for t in times[:6]) + (", ..." if len(times) > 6 else "")
 
 
-def built_in_prompts(processor: Any) -> Iterator[Prompt]:
+def built_in_prompts(processor: Processor) -> Iterator[Prompt]:
     """Noise shown at 4, 2 and 0.7 frames per second, at uneven times, and as three clips in one prompt."""
     regular = [[i / rate for i in range(8)] for rate in (4, 2, 0.7)]
     uneven = [0.0, 0.4, 1.0, 1.3, 2.0, 2.2]
@@ -223,13 +232,14 @@ def _first_rows(file: str) -> pa.Table:
     return rows
 
 
-def dataset_prompts(file: str, data_root: str, processor: Any) -> Iterator[Prompt]:
+def dataset_prompts(file: str, data_root: str | None, processor: Processor) -> Iterator[Prompt]:
     """The first sample of each task in a parquet file, rendered as for training; BadInput where one cannot be shown."""
     table = _first_rows(file)
     with tempfile.TemporaryDirectory() as folder:
         pq.write_table(table, f"{folder}/rows.parquet")
         config = OmegaConf.create({"data_root": data_root, "max_prompt_length": 10**9})
-        dataset = PretextDataset(f"{folder}/rows.parquet", processor.tokenizer, config, processor)
+        # verl declares what all of transformers' processors have in common.
+        dataset = PretextDataset(f"{folder}/rows.parquet", processor.tokenizer, config, cast(ProcessorMixin, processor))
         patch = processor.video_processor.patch_size
         for i in range(len(dataset)):
             row = dataset[i]
@@ -237,7 +247,7 @@ def dataset_prompts(file: str, data_root: str, processor: Any) -> Iterator[Promp
                 images, videos, _ = PretextDataset._process_multi_modal_info(row["raw_prompt"], patch, config)
             except VideoRejected as error:
                 raise BadInput(f"the first row of {row['data_source']} in '{file}' cannot be shown: {error}") from error
-            yield Prompt(row["data_source"], list(row["raw_prompt"]), SharedVideos(videos, images))
+            yield Prompt(row["data_source"], list(row["raw_prompt"]), SharedVideos(videos or [], images))
 
 
 def compare(model: str, data: str | None = None, data_root: str | None = None) -> Iterator[tuple[str, list[str]]]:

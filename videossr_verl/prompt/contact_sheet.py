@@ -6,12 +6,12 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image, ImageDraw
 
 from videossr_verl.errors import BadInput
@@ -31,6 +31,7 @@ from videossr_verl.prompt.sheet import (
     text_line,
 )
 from videossr_verl.rows.dataset_folder import read_rows, stored_data_root
+from videossr_verl.rows.schema import Row
 from videossr_verl.video.rejected import VideoRejected
 from videossr_verl.video.specs import ImageSpec, VideoSpec
 
@@ -76,21 +77,21 @@ def draw_contact_sheet(
     samples = _first_of_each_subset(read_rows(Path(dataset) / f"{split}.parquet"), rows)
     if not samples:
         raise BadInput(f"'{Path(dataset) / f'{split}.parquet'}' has no rows")
-    root = data_root or stored_data_root(dataset)
+    root = data_root or stored_data_root(Path(dataset))
     parts = [_sample_image(row, root, ACCENTS[i // rows % len(ACCENTS)]) for i, row in enumerate(samples)]
     sheet = stack(parts, gap=0)
     save_picture(sheet, out)
     return len(samples)
 
 
-def _first_of_each_subset(rows: Sequence[Mapping[str, Any]], count: int) -> list[Mapping[str, Any]]:
-    by_source: dict[str, list[Mapping[str, Any]]] = {}
+def _first_of_each_subset(rows: Sequence[Row], count: int) -> list[Row]:
+    by_source: dict[str, list[Row]] = {}
     for row in rows:
         by_source.setdefault(row["data_source"], []).append(row)
     return [row for source in sorted(by_source) for row in by_source[source][:count]]
 
 
-def _sample_image(row: Mapping[str, Any], data_root: str, accent: tuple[int, int, int]) -> Image.Image:
+def _sample_image(row: Row, data_root: str, accent: tuple[int, int, int]) -> Image.Image:
     """One sample: a title with the answer, the question, a strip of frames for each video, and the single frames."""
     strips, stills = _shown(row, data_root)
     asked, source = row["prompt"][-1]["content"], row["data_source"].removeprefix("videossr/")
@@ -107,7 +108,7 @@ def _sample_image(row: Mapping[str, Any], data_root: str, accent: tuple[int, int
     return page(parts)
 
 
-def _shown(row: Mapping[str, Any], data_root: str) -> tuple[list[list[_Frame]], list[_Frame]]:
+def _shown(row: Row, data_root: str) -> tuple[list[list[_Frame]], list[_Frame]]:
     """The frames of each video, and the single frames (images, and videos of one repeated frame), as in the prompt.
 
     A single frame has the label before it, is marked if its label belongs to the answer, and shows its true time.
@@ -138,9 +139,8 @@ def _shown(row: Mapping[str, Any], data_root: str) -> tuple[list[list[_Frame]], 
     return strips, stills
 
 
-def _frames(spec: VideoSpec, shown: Any, clean: Any) -> list[_Frame]:
+def _frames(spec: VideoSpec, shown: torch.Tensor, clean: torch.Tensor) -> list[_Frame]:
     """The frames of one video, thinned out if there are many; `shown` and `clean` are uint8 (T, C, H, W)."""
-    shown, clean = np.asarray(shown), np.asarray(clean)
     changed = [bool((a != b).any()) for a, b in zip(shown, clean, strict=True)]
     must = [i for i, c in enumerate(changed) if c]
     if len(must) > FRAMES_PER_VIDEO // 2:
@@ -151,7 +151,7 @@ def _frames(spec: VideoSpec, shown: Any, clean: Any) -> list[_Frame]:
     return [_Frame(_picture(shown[i]), spec.clock[i], changed[i]) for i in keep]
 
 
-def _picture(frame: Any) -> Image.Image:
+def _picture(frame: torch.Tensor) -> Image.Image:
     """A uint8 frame (C, H, W) as a picture."""
     return Image.fromarray(np.asarray(frame).transpose(1, 2, 0))
 

@@ -70,5 +70,5 @@ def raw_pixels(processor: Any, process: Callable[[Mapping[str, Any]], Any]) -> A
     return output
 
 
-def _normalises(part: Any) -> bool:
+def _normalises(part: object) -> bool:
     return bool(getattr(part, "do_rescale", False) and getattr(part, "do_normalize", False))

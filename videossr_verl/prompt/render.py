@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 
 from videossr_verl.files.retry import retried
+from videossr_verl.prompt.media import Video
 from videossr_verl.tasks import get_task
 from videossr_verl.video.decode import decode
 from videossr_verl.video.frame_cache import FrameCache
@@ -42,7 +42,6 @@ def resolve_path(video: str, data_root: str | Path) -> Path:
     return Path(path)
 
 
-Video = tuple[torch.Tensor, dict[str, Any]]
 Source = tuple[str, tuple[int, int], str]  # file, (H, W), decoder
 Request = tuple[Source, tuple[float, ...]]  # and times
 

@@ -14,10 +14,9 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 import ray
-import torch
 from PIL.Image import Image
 
-Video = tuple[torch.Tensor, dict[str, Any]]
+from videossr_verl.prompt.media import Video
 
 
 class SharedVideos(list[Video]):
@@ -33,7 +32,7 @@ class SharedVideos(list[Video]):
         self._lock = threading.Lock()
         self._outputs: dict[Hashable, Mapping[str, Any]] = {}
         self._references: tuple[ray.ObjectRef, ray.ObjectRef | None] | None = None
-        self._sending: dict[str, asyncio.Future[None]] = {}
+        self._sending: dict[str, asyncio.Future[object]] = {}
 
     def __reduce__(self) -> tuple[type[list], tuple[list[Video]]]:
         return list, (list(self),)
@@ -60,7 +59,7 @@ class SharedVideos(list[Video]):
                 self._references = ray.put(list(self)), ray.put(self.images) if self.images else None
             return self._references
 
-    async def send_once(self, key: str, send: Callable[[], Awaitable[None]]) -> None:
+    async def send_once(self, key: str, send: Callable[[], Awaitable[object]]) -> None:
         """Awaits `send()`, which runs once for each key, also when several coroutines ask at the same time."""
         if key not in self._sending:
             self._sending[key] = asyncio.ensure_future(send())

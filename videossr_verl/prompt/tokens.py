@@ -20,6 +20,7 @@ import numpy as np
 
 from videossr_verl.errors import BadInput
 from videossr_verl.families import families, family_of
+from videossr_verl.families.processor import Processor
 from videossr_verl.video.metadata import video_metadata
 from videossr_verl.video.missing_platform import check_torchvision
 from videossr_verl.video.size import target_size
@@ -28,7 +29,7 @@ from videossr_verl.video.specs import ImageSpec, VideoSpec
 Items = Sequence[Mapping[str, Any]]  # messages, videos or images of a row
 
 
-def load_processor(model: str) -> Any:
+def load_processor(model: str) -> Processor:
     """The processor of a model folder (or hub name). BadInput if it has none that handles videos."""
     check_torchvision()
     from transformers import AutoProcessor
@@ -45,12 +46,12 @@ def load_processor(model: str) -> Any:
     return processor
 
 
-def patch_factor(processor: Any) -> int:
+def patch_factor(processor: Processor) -> int:
     """Height and width of a rendered frame are multiples of this."""
     return processor.video_processor.patch_size * processor.video_processor.merge_size
 
 
-def known_family(processor: Any) -> ModuleType:
+def known_family(processor: Processor) -> ModuleType:
     """The processor's family. BadInput where none that is installed has it."""
     family = family_of(processor)
     if family is None:
@@ -68,7 +69,7 @@ class PromptTokenCounter:
             for another model.
     """
 
-    def __init__(self, processor: Any, chat_template_kwargs: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, processor: Processor, chat_template_kwargs: Mapping[str, Any] | None = None) -> None:
         """Takes a processor of an installed family and extra arguments for its chat template."""
         self.processor = processor
         self.chat_template_kwargs = dict(chat_template_kwargs or {})
@@ -97,23 +98,23 @@ class PromptTokenCounter:
         Raises:
             ValueError: the numbers of places and of media differ.
         """
-        videos, images = [VideoSpec.from_row(v) for v in videos], [ImageSpec.from_row(i) for i in images]
+        clips, stills = [VideoSpec.from_row(v) for v in videos], [ImageSpec.from_row(i) for i in images]
         messages = [{"role": m["role"], "content": content_parts(m["content"])} for m in prompt]
-        for kind, specs in (("video", videos), ("image", images)):
+        for kind, specs in (("video", clips), ("image", stills)):
             places = sum(part["type"] == kind for m in messages for part in m["content"])
             if places != len(specs):
                 raise ValueError(f"the prompt has {places} <{kind}> places for {len(specs)} {kind}s")
         text = self.processor.apply_chat_template(
             messages, tokenize=False, add_generation_prompt=True, **self.chat_template_kwargs
         )
-        hidden = sum(_image_tokens(self.processor, spec) - 1 for spec in images)
+        hidden = sum(_image_tokens(self.processor, spec) - 1 for spec in stills)
         expanded = []
-        for spec in videos:
+        for spec in clips:
             steps, tokens_per_step = _grid(self.processor, spec)
             expanded.append(_expand_one_token_per_step(self.processor, spec, steps))
             hidden += steps * (tokens_per_step - 1)
-        if expanded or images:
-            one_token = [self.processor.image_token] * len(images)
+        if expanded or stills:
+            one_token = [self.processor.image_token] * len(stills)
             (text,), _ = self.processor.get_text_with_replacements([text], one_token, expanded, [])
         return len(self.processor.tokenizer(text)["input_ids"]) + hidden
 
@@ -136,7 +137,7 @@ def content_parts(text: str) -> list[dict[str, str]]:
     return [{"type": kinds[piece]} if piece in kinds else {"type": "text", "text": piece} for piece in pieces if piece]
 
 
-def _image_tokens(processor: Any, image: ImageSpec) -> int:
+def _image_tokens(processor: Processor, image: ImageSpec) -> int:
     """Vision tokens of a rendered image."""
     ip = processor.image_processor
     factor = patch_factor(processor)
@@ -148,7 +149,7 @@ def _image_tokens(processor: Any, image: ImageSpec) -> int:
     return height * width // factor**2
 
 
-def _grid(processor: Any, video: VideoSpec) -> tuple[int, int]:
+def _grid(processor: Processor, video: VideoSpec) -> tuple[int, int]:
     """Temporal steps of a rendered video, and the vision tokens of one step."""
     vp = processor.video_processor
     factor, frames = patch_factor(processor), len(video.times)
@@ -160,7 +161,7 @@ def _grid(processor: Any, video: VideoSpec) -> tuple[int, int]:
     return -(-frames // vp.temporal_patch_size), height * width // factor**2
 
 
-def _expand_one_token_per_step(processor: Any, video: VideoSpec, steps: int) -> str:
+def _expand_one_token_per_step(processor: Processor, video: VideoSpec, steps: int) -> str:
     """The processor's text for a video, with one vision token per temporal step: short, and it tokenizes
     alike.
     """

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
-from numbers import Integral
 from typing import Any
 
 import reward_fns
@@ -20,7 +19,7 @@ from videossr_verl.printable import shortened
 from videossr_verl.tasks import get_task, task_names
 from videossr_verl.video.rejected import VideoRejected
 from videossr_verl.video.size import target_size
-from videossr_verl.video.spec_limits import check_prompt_pixels
+from videossr_verl.video.spec_limits import check_prompt_pixels, is_whole_number
 from videossr_verl.video.specs import ImageSpec, VideoSpec
 
 DATA_SOURCE_PREFIX = "videossr/"
@@ -38,7 +37,7 @@ _SPECIAL_TOKEN = re.compile(r"<\|[^|<>\s]{1,64}\|>")
 _PLACE = re.compile("<(video|image|audio)>")
 
 
-def is_pretext(data_source: Any) -> bool:
+def is_pretext(data_source: object) -> bool:
     """Whether a row of this data source is of this package."""
     return str(data_source).startswith(DATA_SOURCE_PREFIX)
 
@@ -90,7 +89,7 @@ def _check_row(row: Mapping[str, Any]) -> Iterator[str]:
     yield from (spec.transform["source"]["video"] for spec in specs[0] if spec.transform.get("source"))
 
 
-def _check_source(source: Any) -> str:
+def _check_source(source: object) -> str:
     """The task's name."""
     if not isinstance(source, str) or len(source) > MAX_NAME or not _SOURCE.fullmatch(source):
         raise ValueError(
@@ -101,7 +100,7 @@ def _check_source(source: Any) -> str:
 
 def _check_extra(extra: Mapping[str, Any], task: str) -> None:
     index = extra.get("index")
-    if not isinstance(index, Integral) or isinstance(index, bool) or not -_INDEX_LIMIT <= index < _INDEX_LIMIT:
+    if not is_whole_number(index) or not -_INDEX_LIMIT <= index < _INDEX_LIMIT:
         raise ValueError(f"extra_info.index is {_shown(index)}, must be a whole number")
     for name in ("task", "split", "video_id", "look_alike_id"):
         value = extra.get(name)
@@ -151,7 +150,7 @@ def _media(row: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
     return media
 
 
-def _check_prompt(prompt: Any, videos: int, images: int) -> None:
+def _check_prompt(prompt: object, videos: int, images: int) -> None:
     """Messages of text alone, in which each `<video>` and `<image>` has its media, and nothing else is a token."""
     if not isinstance(prompt, Sequence) or isinstance(prompt, str) or not prompt:
         raise ValueError(f"its prompt is {_shown(prompt)}, must be a list of messages")
@@ -190,7 +189,7 @@ def _check_pixels(videos: Sequence[VideoSpec], images: Sequence[ImageSpec]) -> N
     check_prompt_pixels(videos[0].video, sizes)
 
 
-def _check_truth(source: str, truth: Any, extra: Mapping[str, Any]) -> None:
+def _check_truth(source: str, truth: object, extra: Mapping[str, Any]) -> None:
     """The row's own ground truth, as the answer, must earn everything."""
     if not isinstance(truth, str) or len(truth) > MAX_TRUTH:
         raise ValueError(f"the ground truth {_shown(truth)} is no text of at most {MAX_TRUTH} characters")
@@ -211,7 +210,7 @@ def _mapping(row: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     """A value in a message, cut."""
     if isinstance(value, str):
         return repr(shortened(value, 80))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from tqdm import tqdm
 
@@ -13,6 +13,7 @@ from videossr_verl.files.json_text import read_object
 from videossr_verl.files.parquet_files import read_parquet
 from videossr_verl.rows.built_here import was_built
 from videossr_verl.rows.check import check_rows, is_pretext
+from videossr_verl.rows.schema import Row
 
 MAX_DESCRIPTION = 2**24  # bytes of a dataset.json; they are some kilobytes
 _AT_ONCE = 1000  # rows
@@ -42,7 +43,7 @@ def stored_data_root(folder: str | Path) -> str:
     return root
 
 
-def read_rows(file: str | Path) -> list[dict[str, Any]]:
+def read_rows(file: str | Path) -> list[Row]:
     """The rows of a parquet file of this package, maybe none, each looked through.
 
     Raises:
@@ -56,7 +57,7 @@ def read_rows(file: str | Path) -> list[dict[str, Any]]:
         raise
     except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
         raise BadInput(f"'{file}' cannot be read as parquet: {str(error).splitlines()[0]}") from error
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     batches = table.to_batches(_AT_ONCE)
     for batch in tqdm(batches, "checking rows", unit=f" x {_AT_ONCE} rows", delay=3):
         more = [{"images": None} | row for row in batch.to_pylist()]
@@ -64,5 +65,5 @@ def read_rows(file: str | Path) -> list[dict[str, Any]]:
             raise BadInput(f"'{file}' holds rows that are not of this package: build it with videossr build")
         start = len(rows)
         check_rows(enumerate(more, start), lambda place: f"row {place} of '{file}'")
-        rows += [row | {"images": row["images"] or []} for row in more]
+        rows += [cast(Row, row | {"images": row["images"] or []}) for row in more]  # it was looked through
     return rows

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import copy
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import Any
+from typing import Any, cast, overload
 
 import datasets
 import numpy as np
 
-from videossr_verl.rows.row_files import Row, check_columns, read_lines, read_table
+from videossr_verl.rows.row_files import AnyRow, check_columns, read_lines, read_table
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,12 @@ class _Part:
     """Rows of one file, and their numbers in it."""
 
     file: str
-    rows: datasets.Dataset | list[Row]
+    rows: datasets.Dataset | list[AnyRow]
     numbers: Sequence[int]
     columns: list[str]
 
     def select(self, places: Sequence[int]) -> _Part:
-        listed = isinstance(self.rows, list)
-        rows = [self.rows[place] for place in places] if listed else self.rows.select(places)
+        rows = [self.rows[place] for place in places] if isinstance(self.rows, list) else self.rows.select(places)
         return replace(self, rows=rows, numbers=[self.numbers[place] for place in places])
 
     def select_columns(self, names: Sequence[str]) -> _Part:
@@ -59,7 +58,13 @@ class MixedRows:
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 
-    def __getitem__(self, item: int | str) -> Any:
+    @overload
+    def __getitem__(self, item: int) -> AnyRow: ...
+
+    @overload
+    def __getitem__(self, item: str) -> list[Any]: ...
+
+    def __getitem__(self, item: int | str) -> AnyRow | list[Any]:
         """A row that the caller may change; of a name, its column as a list."""
         if isinstance(item, str):
             return [row[item] for row in self.select_columns([item])]
@@ -67,17 +72,17 @@ class MixedRows:
         row = part.rows[place]
         return self._whole(copy.deepcopy(row) if isinstance(part.rows, list) else row)
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[AnyRow]:
         for part in self._parts:
-            yield from map(self._whole, part.rows)
+            yield from map(self._whole, cast(Iterable[AnyRow], part.rows))  # datasets' stubs allow columns too
 
-    def select(self, places: Sequence[int]) -> MixedRows:
+    def select(self, places: Sequence[int] | np.ndarray) -> MixedRows:
         """The rows at these places, in ascending order."""
-        places = np.asarray(places, int)
+        wanted = np.asarray(places, int)
         starts = [0, *self._ends]
-        cut = np.searchsorted(places, starts)
+        cut = np.searchsorted(wanted, starts)
         ranges = zip(self._parts, starts, cut, cut[1:], strict=False)
-        return MixedRows([part.select((places[a:b] - start).tolist()) for part, start, a, b in ranges])
+        return MixedRows([part.select((wanted[a:b] - start).tolist()) for part, start, a, b in ranges])
 
     def select_columns(self, names: Sequence[str]) -> MixedRows:
         """All rows with these columns and no others."""
@@ -96,7 +101,7 @@ class MixedRows:
         number = bisect_right(self._ends, item)
         return self._parts[number], item - (self._ends[number - 1] if number else 0)
 
-    def _whole(self, row: Row) -> Row:
+    def _whole(self, row: AnyRow) -> AnyRow:
         return dict.fromkeys(self.column_names) | row
 
 

@@ -10,8 +10,9 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 
@@ -19,7 +20,7 @@ from videossr_verl.errors import BadInput
 from videossr_verl.files.parquet_files import read_parquet
 from videossr_verl.rows.check import is_pretext
 
-Row = dict[str, Any]
+AnyRow = dict[str, Any]  # of any data set, not looked through
 
 # Columns that verl 0.9.1 makes itself for a batch, or takes for its own orders: with one of these in a file a run waits
 # for what it never asked for, or for a million rollouts of one prompt.
@@ -41,7 +42,7 @@ def read_table(file: str) -> tuple[pa.Table, str]:
     return (table.replace_schema_metadata(None) if ours else table), fingerprint
 
 
-def read_lines(file: str) -> tuple[list[Row], str]:
+def read_lines(file: str) -> tuple[list[AnyRow], str]:
     """The objects of a JSON-lines file, each value as it is written (Arrow's reader makes dates of texts like them),
     and its fingerprint.
 
@@ -58,7 +59,7 @@ def read_lines(file: str) -> tuple[list[Row], str]:
 
 
 @contextmanager
-def _opened(file: str, errors: tuple[type[Exception], ...]) -> Iterator[BinaryIO]:
+def _opened(file: str, errors: tuple[type[Exception], ...]) -> Iterator[BufferedReader]:
     """The file, open; BadInput where it is missing, or where reading it raises one of `errors`."""
     if not Path(file).is_file():
         raise BadInput(f"data file '{file}' does not exist: build it with `videossr build`")
@@ -79,7 +80,7 @@ def check_columns(names: Iterable[str], file: str) -> None:
         )
 
 
-def _object(line: str, number: int) -> Row:
+def _object(line: str, number: int) -> AnyRow:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -89,11 +90,11 @@ def _object(line: str, number: int) -> Row:
     return row
 
 
-def _state(content: BinaryIO) -> tuple[int, int]:
+def _state(content: BufferedReader) -> tuple[int, int]:
     """What changes when somebody writes to an open file, and not when another one is put in its place."""
     found = os.fstat(content.fileno())
     return found.st_size, found.st_mtime_ns
 
 
-def _digest() -> Any:
+def _digest() -> hashlib.blake2b:
     return hashlib.blake2b(digest_size=16)

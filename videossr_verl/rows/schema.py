@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import pyarrow as pa
+
+from videossr_verl.tasks.draw import DrawnSample
+from videossr_verl.video.specs import ImageItem, VideoItem
 
 SYSTEM_PROMPT = "Answer the question from what you see in the video. Give only the answer, with no explanation."
 
@@ -56,9 +59,58 @@ SCHEMA = pa.schema(
 )
 
 
+class Message(TypedDict):
+    """A turn of a prompt; each `<video>` and `<image>` in the text stands for the next of the row's media."""
+
+    role: str
+    content: str
+
+
+class RewardModel(TypedDict):
+    """What verl's reward manager takes the label from."""
+
+    style: str
+    ground_truth: str
+
+
+class ExtraInfo(TypedDict):
+    """What a row tells beside the question.
+
+    Attributes:
+        index: of the row in its split.
+        difficulty, details, num_prompt_tokens: JSON objects as text, whose keys differ between tasks and models.
+        video_id, look_alike_id: content ids of the video, and of the one that stands for its look-alikes.
+        draw: number of the draw, of a row that was drawn while a run trains.
+    """
+
+    index: int
+    split: str
+    task: str
+    preset: str
+    difficulty: str
+    video_id: str
+    look_alike_id: str
+    seed: int
+    details: str
+    num_prompt_tokens: str
+    draw: NotRequired[int]
+
+
+class Row(TypedDict):
+    """A row of SCHEMA, drawn by this package or looked through by `rows.check`."""
+
+    data_source: str
+    prompt: list[Message]
+    videos: list[VideoItem]
+    images: list[ImageItem]
+    ability: str
+    reward_model: RewardModel
+    extra_info: ExtraInfo
+
+
 def make_row(
-    subset: str, content_id: str, look_alike_id: str, sample: dict[str, Any], index: int, split: str, preset: str
-) -> dict[str, Any]:
+    subset: str, content_id: str, look_alike_id: str, sample: DrawnSample, index: int, split: str, preset: str
+) -> Row:
     """A row of the dataset from a drawn sample; `num_prompt_tokens` is still empty.
 
     `look_alike_id` is the content id that stands for all videos which look like this one.
@@ -90,6 +142,6 @@ def make_row(
     }
 
 
-def compact(data: Any) -> str:
+def compact(data: object) -> str:
     """JSON on one line with sorted keys."""
     return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -37,7 +37,7 @@ def export_checkpoint(steps: Path, out: Path) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Command line of `export_checkpoint`."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Takes the HF-format model out of verl's last checkpoint.")
     parser.add_argument("steps", type=Path, help="verl's trainer.default_local_dir")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     args = parser.parse_args(argv)

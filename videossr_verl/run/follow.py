@@ -88,7 +88,7 @@ def follow(lines: Iterable[str], log: TextIO, screen: TextIO, total: int) -> int
 
 def main(argv: list[str] | None = None) -> int:
     """Command line: reads standard input."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Logs a training run and shows its progress.")
     parser.add_argument("log", type=Path)
     parser.add_argument("--total", type=int, required=True, help="number of training steps")
     args = parser.parse_args(argv)

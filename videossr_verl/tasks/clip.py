@@ -40,8 +40,8 @@ class ClipSettings:
     def __post_init__(self) -> None:
         if self.num_frames < 2 or self.num_frames % 2:
             raise ValueError(f"num_frames must be even and at least 2, got {self.num_frames}")
-        limits = self.fps if isinstance(self.fps, tuple) else (self.fps,)
-        if self.fps is not None and not all(0 < rate < float("inf") for rate in limits):
+        limits = self.fps if isinstance(self.fps, tuple) else () if self.fps is None else (self.fps,)
+        if not all(0 < rate < float("inf") for rate in limits):
             raise ValueError(f"fps must be above 0 frames per second, or None, got {self.fps}")
         if isinstance(self.fps, tuple) and (len(limits) != 2 or limits[0] > limits[1]):
             raise ValueError(f"fps must be one rate, or the lowest and the highest one, got {list(limits)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from videossr_verl.tasks.presets import Subset
 from videossr_verl.tasks.seeds import digest, rng, sample_seed
 from videossr_verl.video.decode import decode
 from videossr_verl.video.probe import VideoInfo, VideoRejected
-from videossr_verl.video.probe_record import Failure, failure_of, load_info
+from videossr_verl.video.probe_record import Failure, ProbeRecord, failure_of, load_info
 from videossr_verl.video.size import target_size
+from videossr_verl.video.specs import ImageItem, VideoItem
 
 # So many draws fail before any succeeds: this clip cannot carry the task.
 GIVE_UP_AFTER = 3
@@ -41,42 +42,85 @@ class DrawSettings:
     embedding_folder: str | None = None
 
 
+class DrawnSample(TypedDict):
+    """A sample as JSON data, as it travels between processes and is stored; see `tasks.contract.Sample`."""
+
+    task: str
+    question: str
+    videos: list[VideoItem]
+    images: list[ImageItem]
+    answer: str
+    details: dict[str, Any]
+    knobs: dict[str, Any]
+    seed: int
+    hash: str
+
+
+class NotDrawn(TypedDict):
+    """Why there is no such sample: a clause, and one word for reports that count."""
+
+    cannot: str
+    reason: str
+
+
+DrawnBySubset = dict[str, list[DrawnSample | NotDrawn]]  # subset -> for each index
+
+
+class Lender(NamedTuple):
+    """Another video, whose frames changes may borrow: its path in the rows, and what `probe_one` gave for it."""
+
+    video: str
+    record: ProbeRecord
+
+
+class DrawJob(NamedTuple):
+    """The arguments of `draw_samples`."""
+
+    path: str
+    video: str
+    record: ProbeRecord
+    settings: DrawSettings
+    counts: Mapping[str, int]
+    lender: Lender | None = None
+
+
 def draw_samples(
     path: str,
     video: str,
-    info: dict[str, Any],
+    record: ProbeRecord,
     settings: DrawSettings,
     counts: Mapping[str, int],
-    other: tuple[str, dict[str, Any]] | None = None,
-) -> dict[str, Any] | Failure:
+    lender: Lender | None = None,
+) -> DrawnBySubset | Failure:
     """Runs in a worker: `counts` samples of each subset from one video.
 
     Args:
         path: where the file is now.
         video: its path in the rows, relative to the data root.
-        info: what `probe_one` gave for it.
-        other: (video, info) of another video, for changes that borrow frames.
+        record: what `probe_one` gave for it.
+        lender: another video, for changes that borrow frames.
     Returns:
-        JSON data: subset -> for each index the sample or {"cannot": why}; or why the video cannot be used.
+        The samples, or why the video cannot be used.
     """
-    whole, whole_other = load_info(info, path), load_info(other[1], other[0]) if other else None
+    whole, other = load_info(record, path), load_info(lender.record, lender.video) if lender else None
     wanted = {name: subset.clip for name, subset in settings.subsets.items()}
     clips = {cut: cut_clip(whole, video, cut) for cut in dict.fromkeys(wanted.values())}
     needed = [clips[cut] for cut in dict.fromkeys(wanted[name] for name in counts)]
     try:
-        if not any(isinstance(clip, Clip) for clip in clips.values()):
-            raise next(iter(clips.values()))
+        failed = [clip for clip in clips.values() if isinstance(clip, VideoRejected)]
+        if len(failed) == len(clips):
+            raise failed[0]
         frames = decode_clips(path, [clip for clip in needed if isinstance(clip, Clip)])
     except VideoRejected as error:
         return failure_of(error, path, video)
-    drawn = {}
+    drawn: DrawnBySubset = {}
     for name, count in sorted(counts.items()):
         clip = clips[wanted[name]]
         if isinstance(clip, VideoRejected):
             why = failure_of(clip, path, video)
             drawn[name] = [{"cannot": why.detail, "reason": why.reason}] * count
             continue
-        other_clip = cut_clip(whole_other, other[0], wanted[name]) if other else None
+        other_clip = cut_clip(other, other.path, wanted[name]) if other else None
         partner = other_clip if isinstance(other_clip, Clip) else None
         drawn[name] = draw_subset(name, count, clip, partner, frames[clip], settings)
     return drawn
@@ -113,7 +157,7 @@ def decode_clips(path: str, clips: Sequence[Clip]) -> dict[Clip, np.ndarray]:
 
 def draw_subset(
     name: str, count: int, clip: Clip, other: Clip | None, frames: np.ndarray, settings: DrawSettings
-) -> list[dict[str, Any]]:
+) -> list[DrawnSample | NotDrawn]:
     """`count` samples of the subset `name` from the clip and its frames, or for each why there is none."""
     subset = settings.subsets[name]
     module, difficulty, knobs = get_task(subset.task), subset.difficulty, asdict(subset.difficulty)
@@ -122,7 +166,7 @@ def draw_subset(
     if (embedding := getattr(difficulty, "embedding", None)) is not None:
         what, folder = settings.embeddings[embedding], settings.embedding_folder
         extras["embeddings"] = cached_embeddings(folder, clip, frames, embedding, what)
-    drawn: list[dict[str, Any]] = []
+    drawn: list[DrawnSample | NotDrawn] = []
     for index in range(count):
         if index >= GIVE_UP_AFTER and all("cannot" in sample for sample in drawn):
             return drawn + [drawn[-1]] * (count - index)
@@ -132,7 +176,7 @@ def draw_subset(
         except CannotDraw as error:
             drawn.append({"cannot": str(error), "reason": error.reason})
             continue
-        videos, images = ([spec.to_row() for spec in specs] for specs in (sample.videos, sample.images))
+        videos, images = [spec.to_row() for spec in sample.videos], [spec.to_row() for spec in sample.images]
         drawn.append(
             {
                 "task": subset.task,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from videossr_verl.tasks.seeds import digest
 
 
-def ranked_groups(look_alikes: Mapping[str, str], *ranked_for: Any) -> list[list[str]]:
+def ranked_groups(look_alikes: Mapping[str, str], *ranked_for: object) -> list[list[str]]:
     """Look-alikes together, in an order that is a hash of `ranked_for` and of the content that stands for them."""
     groups: dict[str, list[str]] = {}
     for content_id in sorted(look_alikes):

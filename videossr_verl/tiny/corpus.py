@@ -42,7 +42,7 @@ def make_corpus(folder: Path, generated: int, seed: int, clip: str | None = None
 
 def main(argv: list[str] | None = None) -> None:
     """Command line of `make_corpus`."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Makes a folder of videos to try everything with.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--generated", type=int, default=120, help="how many generated videos")
     parser.add_argument("--clip", help="only this one of the real clips, e.g. bikes")

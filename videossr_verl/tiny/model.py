@@ -31,7 +31,8 @@ def _token_ids(tokenizer: PreTrainedTokenizerFast) -> dict[str, int]:
         "vision_start_token_id": "<|vision_start|>",
         "vision_end_token_id": "<|vision_end|>",
     }
-    return {key: tokenizer.convert_tokens_to_ids(token) for key, token in names.items()}
+    ids = tokenizer.get_vocab()
+    return {key: ids[token] for key, token in names.items()}
 
 
 def _text_config(tokenizer: PreTrainedTokenizerFast, mrope: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from verl.utils.dataset.rl_dataset import RLHFDataset
 
 from videossr_verl.errors import BadInput
+from videossr_verl.families.processor import Processor
 from videossr_verl.patches.survival.fingerprint import fingerprint
 from videossr_verl.patches.survival.group_deadline import group_deadline
 from videossr_verl.patches.survival.lost_groups import max_lost_share
@@ -30,6 +31,7 @@ from videossr_verl.prompt.shared_media import SharedVideos, SingleFlight
 from videossr_verl.prompt.tokens import PromptTokenCounter
 from videossr_verl.rows.check import check_rows, is_pretext
 from videossr_verl.rows.mixed_rows import MixedRows, read_files
+from videossr_verl.rows.schema import Row
 from videossr_verl.train.adaptive.draws import AdaptiveDraws
 from videossr_verl.train.foreign_prompts import foreign_lengths
 from videossr_verl.train.parity_at_start import check_before_training
@@ -52,6 +54,10 @@ class PretextDataset(RLHFDataset):
     paths are relative to), `data.parity` (see `check_before_training`), `data.verify` (see `video.verify`) and
     `data.frame_cache` (see `FrameCache`). Set in the Hydra config `videossr_grpo`.
     """
+
+    # verl declares a datasets.Dataset, and what all of transformers' processors have in common.
+    dataframe: MixedRows
+    processor: Processor | None
 
     def _read_files_and_tokenize(self) -> None:
         rows = read_files(self.data_files)
@@ -81,13 +87,14 @@ class PretextDataset(RLHFDataset):
         """A batch of rows, as PyTorch's loader asks for it; drawn anew where `data.adaptive.levels` is set."""
         if self._draws is None:
             return [self[item] for item in items]
-        counter = PromptTokenCounter(self.processor, self.apply_chat_template_kwargs)
+        counter = self._token_counter()
 
-        def fits(row: dict) -> bool:
+        def fits(row: Row) -> bool:
             return counter.count(row["prompt"], row["videos"], row["images"]) <= self.max_prompt_length
 
         shown = copy.copy(self)
-        shown.dataframe = self._draws.rows([self.dataframe[item] for item in items], fits)
+        # For verl's `__getitem__` a list will do.
+        vars(shown)["dataframe"] = self._draws.rows([self.dataframe[item] for item in items], fits)
         return [shown[place] for place in range(len(items))]
 
     def fingerprint(self) -> str:
@@ -173,7 +180,7 @@ class PretextDataset(RLHFDataset):
                 raise BadInput(f"{found}, first '{missing[0]}': restore them or build the dataset again")
             logger.warning("%s, first '%s': their groups will be lost", found, printable(missing[0]))
 
-    def maybe_filter_out_long_prompts(self, dataframe: MixedRows = None) -> MixedRows:
+    def maybe_filter_out_long_prompts(self, dataframe: MixedRows) -> MixedRows:
         """Drops prompts over `max_prompt_length`, of any data set, or refuses with `filter_overlong_prompts=False`.
 
         Of ours nothing is decoded for it; those of other data sets are made once, as rollouts make them.
@@ -204,13 +211,16 @@ class PretextDataset(RLHFDataset):
             item[_IDS] = {name: self._content_ids[name] for name in names}
         return messages
 
+    def _token_counter(self) -> PromptTokenCounter:
+        if self.processor is None:
+            raise BadInput("the model folder has no processor: video prompts need a vision-language model's folder")
+        return PromptTokenCounter(self.processor, self.apply_chat_template_kwargs)
+
     def _prompt_lengths(self, rows: MixedRows) -> list[int]:
         """Tokens of each pretext row's prompt: stored by the build, or counted."""
         if len(rows) == 0:
             return []
-        if self.processor is None:
-            raise BadInput("the model folder has no processor: video prompts need a vision-language model's folder")
-        counter = PromptTokenCounter(self.processor, self.apply_chat_template_kwargs)
+        counter = self._token_counter()
         lengths = []
         columns = [self.prompt_key, self.video_key, self.image_key, "extra_info"]
         for row in tqdm(rows.select_columns(columns), "prompt lengths", len(rows), unit="row", delay=3):
@@ -272,7 +282,7 @@ def _as_list(files: Any) -> list[str]:
     return [str(file) for file in files] if isinstance(files, list | ListConfig) else [str(files)]
 
 
-def data_root(config: DictConfig) -> str:
+def data_root(config: Mapping[str, Any]) -> str:
     """The folder of `data.data_root` on this machine: `$NAME` in it is this node's environment variable.
 
     BadInput, one sentence that says how to set it, where there is none.
@@ -287,7 +297,7 @@ def data_root(config: DictConfig) -> str:
     return root
 
 
-def frame_cache(config: DictConfig) -> FrameCache | None:
+def frame_cache(config: Mapping[str, Any]) -> FrameCache | None:
     """The cache that `data.frame_cache` asks for, one per process; BadInput where it cannot be."""
     wanted = config.get("frame_cache") or {}
     folder = wanted.get("folder")

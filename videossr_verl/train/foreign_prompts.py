@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 from tqdm import tqdm
 from verl.utils.dataset.rl_dataset import RLHFDataset
@@ -15,7 +15,7 @@ from videossr_verl.errors import BadInput
 from videossr_verl.patches.survival.lost_groups import max_lost_share
 from videossr_verl.printable import printable
 from videossr_verl.rows.mixed_rows import MixedRows
-from videossr_verl.rows.row_files import Row
+from videossr_verl.rows.row_files import AnyRow
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +42,7 @@ def foreign_lengths(dataset: RLHFDataset, rows: MixedRows) -> list[int]:
     with ThreadPoolExecutor(dataset.num_workers or 1) as pool:
         counting = pool.map(count, range(len(rows)))
         found = list(tqdm(counting, "reading prompts of other data sets", len(rows), unit="row", delay=3))
+    lengths = [0 if isinstance(one, Exception) else one for one in found]
     failed = {place: error for place, error in enumerate(found) if isinstance(error, Exception)}
     if failed:
         place, error = next(iter(failed.items()))
@@ -50,14 +51,14 @@ def foreign_lengths(dataset: RLHFDataset, rows: MixedRows) -> list[int]:
         if len(failed) > max_lost_share(dataset.config) * len(rows):
             raise BadInput(f"{told}; mend these rows or leave them out")
         logger.warning("%s; their groups will be lost", printable(told))
-    return [0 if place in failed else length for place, length in enumerate(found)]
+    return lengths
 
 
 class _EndsRun(ValueError):
     """What this row is would not cost its own group only."""
 
 
-def _messages(dataset: RLHFDataset, row: Row) -> list[dict[str, Any]]:
+def _messages(dataset: RLHFDataset, row: AnyRow) -> list[dict[str, Any]]:
     """The row's messages as verl's loader makes them, in the trainer's process, where an error ends the run."""
     if not isinstance(row.get("extra_info") or {}, dict):
         raise _EndsRun("has an extra_info that is no object")
@@ -76,14 +77,15 @@ def _check_tokens(processor: Any, text: str, media: dict[str, Any]) -> None:
             raise _EndsRun(f"has {found} times the token {token} in its prompt for {len(given or ())} {kind}s")
 
 
-def _count(dataset: RLHFDataset, row: Row, processing: Lock) -> int:
+def _count(dataset: RLHFDataset, row: AnyRow, processing: Lock) -> int:
     messages = _messages(dataset, row)
     images, videos, audios = dataset._process_multi_modal_info(messages, dataset.image_patch_size, dataset.config)
     how: dict[str, Any] = {"add_generation_prompt": True, "tokenize": False, **dataset.apply_chat_template_kwargs}
     if dataset.tool_schemas is not None:
         how["tools"] = dataset.tool_schemas
     with processing:
-        text = (dataset.processor or dataset.tokenizer).apply_chat_template(messages, **how)
+        template = (dataset.processor or dataset.tokenizer).apply_chat_template
+        text = cast(str, template(messages, **how))  # without `tokenize`
         _check_tokens(dataset.processor, text, {"image": images, "video": videos, "audio": audios})
         if images is None and videos is None and audios is None:
             return len(dataset.tokenizer(text, add_special_tokens=False)["input_ids"])

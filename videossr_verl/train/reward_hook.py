@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import reward_fns
 from videossr_verl.rows.check import DATA_SOURCE_PREFIX
 
-MAILBOX = "videossr_rewards_of_drawn_samples"  # of (number of the draw, reward, chance)
+MAILBOX = "videossr_rewards_of_drawn_samples"
+
+
+class Report(NamedTuple):
+    """What one rollout of a drawn row earned: the number of the draw, its reward, and the chance of that."""
+
+    draw: int
+    reward: float
+    chance: float
 
 
 def compute_score(
@@ -24,5 +32,5 @@ def compute_score(
     if draw is not None and data_source.startswith(DATA_SOURCE_PREFIX):  # the field may mean anything in other rows
         from videossr_verl.cluster.mailbox import post
 
-        post(MAILBOX, (int(draw), result["score"], result["chance"]))
+        post(MAILBOX, Report(int(draw), result["score"], result["chance"]))
     return result

@@ -13,8 +13,9 @@ from typing import Any
 
 import av
 import av._core
-from av.codec.context import CodecContext
+import av.logging
 from av.container import InputContainer
+from av.error import FFmpegError
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
@@ -98,6 +99,7 @@ def open_video(path: str, number: int | None = None) -> Iterator[tuple[InputCont
     with open_container(path) as container:
         with reading(RejectReason.NO_VIDEO_STREAM, f"{path} has no video stream that can be decoded"):
             stream = _find_film(path, container) if number is None else container.streams[number]
+            assert isinstance(stream, VideoStream)  # `number` was found so
             check_pixels(path, stream.codec_context.width, stream.codec_context.height)
             stream.codec_context.thread_count = 1
             stream.codec_context.options = LIMITS
@@ -116,7 +118,7 @@ def _find_film(path: str, container: InputContainer) -> VideoStream:
     if len(films) == 1:
         return films[0]
     with open_container(path) as again:
-        streams = [again.streams[film.index] for film in films]
+        streams = [stream for stream in again.streams.video if stream.index in {film.index for film in films}]
         pictures = Counter(packet.stream_index for packet in media_packets(again, streams))
 
     def rank(film: VideoStream) -> tuple[bool, bool, int]:
@@ -147,7 +149,7 @@ def media_packets(container: InputContainer, streams: VideoStream | list[VideoSt
     while True:
         try:
             packet = next(packets, None)
-        except av.FFmpegError as error:
+        except FFmpegError as error:
             check_memory(error)
             return
         if packet is None:
@@ -160,16 +162,16 @@ def media_packets(container: InputContainer, streams: VideoStream | list[VideoSt
             yield packet
 
 
-def decode_packet(context: CodecContext, packet: av.Packet | None) -> list[av.VideoFrame] | None:
+def decode_packet(stream: VideoStream, packet: av.Packet | None) -> list[av.VideoFrame] | None:
     """What comes out of the decoder; None where the packet is damaged. MachineError for want of memory."""
     try:
-        return context.decode(packet)
-    except av.FFmpegError as error:
+        return stream.decode(packet)
+    except FFmpegError as error:
         check_memory(error)
         return None
 
 
-def check_memory(error: av.FFmpegError) -> None:
+def check_memory(error: FFmpegError) -> None:
     """MachineError where FFmpeg found no memory although the file does not ask for more than any may."""
     if isinstance(error, MemoryError) and not memory_is_left():
         raise MachineError("FFmpeg finds no memory on this machine; no video is judged") from error

@@ -42,8 +42,8 @@ class Soundness:
         """The packet gave an error."""
         self._damaged.append(position)
 
-    def see(self, frame: av.VideoFrame, is_key: bool, starts: bool) -> None:
-        """A frame came out of the decoder; its `pts` is its packet's place.
+    def see(self, frame: av.VideoFrame, position: int, is_key: bool, starts: bool) -> None:
+        """A frame came out of the decoder; it is of the packet at that position.
 
         Args:
             is_key: the file says that decoding may begin with it.
@@ -51,11 +51,11 @@ class Soundness:
         """
         whole = frame.pict_type in (PictureType.I, PictureType.NONE)  # not so where a stream is refreshed bit by bit
         if frame.is_corrupt:
-            self._corrupt.add(frame.pts)
+            self._corrupt.add(position)
         elif is_key and whole:
-            self._anew.append(frame.pts)
+            self._anew.append(position)
         if starts and not (frame.key_frame or whole):
-            self.damage(frame.pts)
+            self.damage(position)
 
     def holds(self, position: int) -> bool:
         """Whether a frame of that packet, which was seen, is sound."""

@@ -21,6 +21,7 @@ from typing import NamedTuple
 import av
 import numpy as np
 from av.container import InputContainer
+from av.error import FFmpegError
 from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
@@ -75,7 +76,10 @@ def decode(
 
 
 def decode_possible(
-    path: str | os.PathLike[str], times: Sequence[float], size: tuple[int, int], decoder: str = DEFAULT_DECODER
+    path: str | os.PathLike[str],
+    times: Sequence[float] | np.ndarray,
+    size: tuple[int, int],
+    decoder: str = DEFAULT_DECODER,
 ) -> tuple[np.ndarray, np.ndarray]:
     """As `decode`, but a frame that cannot be decoded is no error: also returns bool (T,), which ones are missing."""
     path = os.fspath(path)
@@ -186,7 +190,7 @@ def _decode_in_order(path: str, index: FrameIndex, missing: set[int]) -> Iterato
     with _open_decoder(path, index) as (container, stream):
         number = 0
         for packet in chain(media_packets(container, stream), [None]):
-            frames = decode_packet(stream.codec_context, packet)
+            frames = decode_packet(stream, packet)
             if frames is None:
                 return
             for frame in frames:
@@ -219,15 +223,17 @@ def _decode_ranges(
                 packet.pts = position
                 if skip and index.codec in SKIPS_UNREFERENCED:
                     context.skip_frame = "DEFAULT" if number_of.get(position) in missing else "NONREF"
-            frames = decode_packet(context, packet)
+            frames = decode_packet(stream, packet)
             # What is shown before the key frame may need what was left out.
             leading = part.key > 0 and (position < part.key or NO_TIME < index.pts[position] < index.pts[part.key])
             if (frames is None or index.torn[position]) and not leading:
                 soundness.damage(position)
             for frame in frames or ():
-                soundness.see(frame, is_key=bool(index.key[frame.pts]), starts=frame.pts == part.key > 0)
-                number = number_of.get(frame.pts)
-                if number in missing and soundness.holds(frame.pts):
+                place = frame.pts
+                assert place is not None  # each packet has one
+                soundness.see(frame, place, is_key=bool(index.key[place]), starts=place == part.key > 0)
+                number = number_of.get(place)
+                if number is not None and number in missing and soundness.holds(place):
                     missing.remove(number)
                     yield number, frame
             if not missing:
@@ -268,7 +274,7 @@ def _numbered_packets(
         known = [int(t) for t in (index.pts[first], index.dts[first]) if t != NO_TIME]
         try:
             container.seek(min(known), stream=stream)
-        except av.FFmpegError:
+        except FFmpegError:
             return
         for packet in packets:
             if packet.pts == index.pts[first]:

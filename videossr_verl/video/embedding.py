@@ -118,7 +118,7 @@ def _load_clip(name: str) -> tuple[Any, Any]:
     if model.config.model_type != "clip":
         raise BadInput(f"embedding '{name}' holds a '{model.config.model_type}' model; give a CLIP checkpoint")
     if torch.cuda.is_available():
-        model.to(f"cuda:{os.getpid() % torch.cuda.device_count()}")  # workers spread over the GPUs
+        torch.nn.Module.to(model, f"cuda:{os.getpid() % torch.cuda.device_count()}")  # workers spread over the GPUs
     else:
         torch.set_num_threads(1)  # a build has one worker per core
     return model.eval(), processor

@@ -120,7 +120,7 @@ class FrameCache:
 
     def _write(self, name: Path, frames: np.ndarray) -> None:
         pixels = np.ascontiguousarray(frames)
-        if not self._store(name, memoryview(pixels).cast("B"), zlib.crc32(pixels).to_bytes(4, "little")):
+        if not self._store(name, pixels.data.cast("B"), zlib.crc32(pixels.data).to_bytes(4, "little")):
             return
         with self._lock:
             self._unweighed += pixels.nbytes

@@ -123,6 +123,7 @@ def read_index(path: str) -> FrameIndex:
         shown = int(packets.shown.sum())
         if not shown:
             raise VideoRejected(RejectReason.NO_FRAMES, f"{path} has a video stream without frames")
+        assert stream.time_base is not None  # FFmpeg gives each stream of a file one
         tick, name = float(stream.time_base), container.format.name
         starts = find_timelines(packets.pts, packets.shown, packets.key, MAX_PAUSE.get(name, math.inf) / tick)
         times = join_timelines(packets.pts, packets.shown, packets.duration, starts)

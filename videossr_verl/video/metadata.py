@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 # Frame indices count milliseconds, so that uneven frame times stay true.
 CLOCK_HZ = 1000.0
 
 
-def video_metadata(clock: Sequence[float]) -> dict[str, Any]:
+class Metadata(TypedDict):
+    """Of one video: `frames_indices[i] / fps` is the i-th frame's time, `duration` is in seconds."""
+
+    fps: float
+    frames_indices: list[int]
+    total_num_frames: int
+    duration: float
+    video_backend: str
+
+
+def video_metadata(clock: Sequence[float]) -> Metadata:
     """Metadata of T frames shown at `clock` (seconds, increasing, T >= 2).
 
-    `frames_indices[i] / fps` is the i-th frame's time. `total_num_frames` makes the processors' "sampled fps",
+    `total_num_frames` makes the processors' "sampled fps",
     T / (total / fps), the mean frame rate: Qwen2.5-VL derives its time axis from it.
     """
     num_frames = len(clock)

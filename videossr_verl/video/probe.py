@@ -94,12 +94,11 @@ def first_frame(path: str, stream: int) -> av.VideoFrame:
     """The stream's first picture that can be decoded; VideoRejected(undecodable) when there is none near the start."""
     undecodable = f"{path}: its first {FIRST_FRAME_PACKETS} packets hold no picture that can be decoded"
     with open_video(path, stream) as (container, film), reading(RejectReason.UNDECODABLE, undecodable):
-        context = film.codec_context
         for number, packet in enumerate(media_packets(container, film)):
             if number == FIRST_FRAME_PACKETS:
                 break
-            if frames := decode_packet(context, packet):  # a damaged one gives none: the next ones may be good
+            if frames := decode_packet(film, packet):  # a damaged one gives none: the next ones may be good
                 return frames[0]
-        if frames := decode_packet(context, None):
+        if frames := decode_packet(film, None):
             return frames[0]
     raise VideoRejected(RejectReason.UNDECODABLE, undecodable)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import TypedDict
 
 from videossr_verl.errors import MachineError
 from videossr_verl.video.memory import memory_is_left
@@ -21,23 +21,50 @@ class Failure:
     detail: str
 
 
-def probe_one(path: str, video: str) -> dict[str, Any] | Failure:
-    """Runs in a worker: the fields of the file's VideoInfo as JSON data, or why it cannot be used."""
+class ProbeRecord(TypedDict):
+    """A `VideoInfo` without its path: a piece of work must not depend on where the corpus lies."""
+
+    content_id: str
+    width: int
+    height: int
+    rotation: int
+    codec: str
+    container: str
+    pts: list[float]
+    duration: float
+
+
+def probe_one(path: str, video: str) -> ProbeRecord | Failure:
+    """Runs in a worker: what the file is, or why it cannot be used."""
     try:
         info = probe(path)
     except VideoRejected as error:
         return failure_of(error, path, video)
-    # The path stays out: a piece of work must not depend on where the corpus lies.
     return {
-        **{f.name: getattr(info, f.name) for f in fields(info)},
-        "path": "",
+        "content_id": info.content_id,
+        "width": info.width,
+        "height": info.height,
+        "rotation": info.rotation,
+        "codec": info.codec,
+        "container": info.container,
         "pts": list(map(float, info.pts)),
+        "duration": info.duration,
     }
 
 
-def load_info(piece: dict[str, Any], path: str) -> VideoInfo:
+def load_info(record: ProbeRecord, path: str) -> VideoInfo:
     """The VideoInfo of the file at `path`, from what `probe_one` gave."""
-    return VideoInfo(**{**piece, "path": path, "pts": tuple(piece["pts"])})
+    return VideoInfo(
+        path=path,
+        content_id=record["content_id"],
+        width=record["width"],
+        height=record["height"],
+        rotation=record["rotation"],
+        codec=record["codec"],
+        container=record["container"],
+        pts=tuple(record["pts"]),
+        duration=record["duration"],
+    )
 
 
 def failure_of(error: VideoRejected, path: str, video: str) -> Failure:

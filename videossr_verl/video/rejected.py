@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 
-import av
+from av.error import FFmpegError
 
 from videossr_verl.errors import BadInput, MachineError
 from videossr_verl.printable import printable, shortened
@@ -72,7 +72,7 @@ def rejecting(reason: RejectReason, detail: str) -> Iterator[None]:
     except (VideoRejected, BadInput, MachineError):
         raise
     except Exception as error:
-        by_system = isinstance(error, OSError) and not isinstance(error, av.FFmpegError)
+        by_system = isinstance(error, OSError) and not isinstance(error, FFmpegError)
         if by_system or (isinstance(error, MemoryError) and not memory_is_left()):
             raise MachineError(f"{detail}, for a reason of this machine: {error or type(error).__name__}") from error
         raise VideoRejected(reason, f"{detail}: {error}") from error

@@ -53,7 +53,7 @@ def sign(path: str | os.PathLike[str]) -> Signature:
     places = _places(float(frame_index(path).times[-1]))
     frames, missing = decode_possible(path, places * STEP, _SIZE)
     pictures = [Image.fromarray(frame).convert("L") for frame in frames]
-    clear = [not gone and np.std(picture) >= MIN_CONTRAST for picture, gone in zip(pictures, missing, strict=True)]
+    clear = ~missing & np.array([np.std(np.asarray(picture)) >= MIN_CONTRAST for picture in pictures])
     hashes = [_hash(picture) for picture, is_clear in zip(pictures, clear, strict=True) if is_clear]
     return Signature(places[clear], np.array(hashes, dtype=np.uint64).reshape(-1, WORDS))
 

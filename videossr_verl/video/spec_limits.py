@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeGuard
 
 from videossr_verl.files.json_text import read_object
 from videossr_verl.video.container import MAX_PIXELS, MAX_SIDE
@@ -21,6 +21,15 @@ from videossr_verl.video.rejected import RejectReason, VideoRejected
 MAX_NAME = 4096  # bytes of a video's path, as on Linux
 MAX_TIMES = 4096  # frames of one video in a prompt
 MAX_PROMPT_PIXELS = 2**27  # of all frames of a prompt after the resize: 512 of 512 x 512, some 65,000 tokens
+
+
+def is_whole_number(value: object) -> TypeGuard[int]:
+    """An int, NumPy's own too, but no bool. (`Integral` has no comparisons for type checkers.)"""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, Real)
 
 
 def read_name(row: Mapping[str, Any], key: str = "video") -> str:
@@ -42,7 +51,7 @@ def read_times(row: Mapping[str, Any], key: str, video: str) -> tuple[float, ...
         count = len(times) if isinstance(times, Sequence) else "none"
         raise _bad_row(video, f"must have 1 to {MAX_TIMES} values in {key}, and has {count}")
     for time in times:
-        if not isinstance(time, Real) or not 0 <= time <= MAX_DURATION:
+        if not _is_number(time) or not 0 <= time <= MAX_DURATION:
             raise _bad_row(video, f"has {time!r} in {key}, which must be seconds from 0 to {MAX_DURATION:g}")
     return tuple(map(float, times))
 
@@ -57,16 +66,18 @@ def read_decoder(row: Mapping[str, Any], video: str) -> str:
 
 def read_sizes(row: Mapping[str, Any], video: str) -> dict[str, int]:
     """width, height, min_pixels, max_pixels."""
-    sizes = {name: row.get(name) for name in ("width", "height", "min_pixels", "max_pixels")}
-    for name, value in sizes.items():
-        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+    sizes: dict[str, int] = {}
+    for name in ("width", "height", "min_pixels", "max_pixels"):
+        value = row.get(name)
+        if not is_whole_number(value) or value < 1:
             raise _bad_row(video, f"has {name} {value!r}, which must be a whole number above 0")
+        sizes[name] = int(value)
     if max(sizes["width"], sizes["height"]) > MAX_SIDE or sizes["width"] * sizes["height"] > MAX_PIXELS:
         limits = f"{MAX_PIXELS} pixels, and {MAX_SIDE} for a side"
         raise _bad_row(video, f"has pictures of {sizes['width']}x{sizes['height']}; the limit is {limits}")
     if sizes["min_pixels"] > sizes["max_pixels"]:
         raise _bad_row(video, f"has min_pixels {sizes['min_pixels']} above max_pixels {sizes['max_pixels']}")
-    return {name: int(value) for name, value in sizes.items()}
+    return sizes
 
 
 def read_transform(row: Mapping[str, Any], video: str) -> dict[str, Any]:

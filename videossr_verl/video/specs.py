@@ -8,10 +8,37 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 from videossr_verl.video import spec_limits
 from videossr_verl.video.decode import DEFAULT_DECODER
+
+
+class VideoItem(TypedDict):
+    """A `VideoSpec` in a row; `transform` is JSON text, as its shape differs by task."""
+
+    video: str
+    times: list[float]
+    clock: list[float]
+    width: int
+    height: int
+    min_pixels: int
+    max_pixels: int
+    task: str
+    transform: str
+    decoder: str
+
+
+class ImageItem(TypedDict):
+    """An `ImageSpec` in a row; the file stands under verl's own key for it."""
+
+    image: str
+    time: float
+    width: int
+    height: int
+    min_pixels: int
+    max_pixels: int
+    decoder: str
 
 
 @dataclass(frozen=True)
@@ -41,8 +68,8 @@ class VideoSpec:
     transform: Mapping[str, Any] = field(default_factory=dict)
     decoder: str = DEFAULT_DECODER
 
-    def to_row(self) -> dict[str, Any]:
-        """The entry of a parquet row's `videos` list. `transform` becomes a string: its shape differs by task."""
+    def to_row(self) -> VideoItem:
+        """The entry of a parquet row's `videos` list."""
         return {
             "video": self.video,
             "times": [round(t, 6) for t in self.times],
@@ -95,8 +122,8 @@ class ImageSpec:
     max_pixels: int
     decoder: str = DEFAULT_DECODER
 
-    def to_row(self) -> dict[str, Any]:
-        """The entry of a parquet row's `images` list; the file stands under verl's own key for it."""
+    def to_row(self) -> ImageItem:
+        """The entry of a parquet row's `images` list."""
         return {
             "image": self.video,
             "time": round(self.time, 6),

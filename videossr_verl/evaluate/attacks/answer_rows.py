@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -21,6 +20,7 @@ from videossr_verl.evaluate.attacks.shown import Shown
 from videossr_verl.evaluate.questions import Question, questions
 from videossr_verl.families import qwen3_vl
 from videossr_verl.printable import tell
+from videossr_verl.rows.schema import Row
 
 _AT_ONCE = 4  # rows a worker takes
 _WORTH = 64  # rows: fewer are done before another process has started
@@ -29,7 +29,7 @@ Answers = dict[str, dict[int, str]]
 Rule = Callable[[Shown], str]
 
 
-def answer_rows(rows: Sequence[Mapping[str, Any]], data_root: str | Path, workers: int) -> Answers:
+def answer_rows(rows: Sequence[Row], data_root: str | Path, workers: int) -> Answers:
     """Rule -> row's index -> answer. Rows whose video cannot be shown, or whose task has no rules, have none.
 
     Raises:
@@ -61,7 +61,7 @@ def rules_of(task: str) -> Mapping[str, Rule] | None:
     return module.RULES
 
 
-def _with_rules(rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+def _with_rules(rows: Sequence[Row]) -> Sequence[Row]:
     """Those whose task has rules; the others are told."""
     without = sorted(task for task in {row["extra_info"]["task"] for row in rows} if rules_of(task) is None)
     if not without:
@@ -74,17 +74,17 @@ def _with_rules(rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]
     return left
 
 
-def _answer_part(rows: Sequence[dict[str, Any]], data_root: str) -> list[tuple[int, str, str]]:
+def _answer_part(rows: Sequence[Row], data_root: str) -> list[tuple[int, str, str]]:
     """Runs in a worker: (index, rule, answer) of each row and rule."""
     return [answer for row, shown in _shown(rows, data_root) for answer in _answers(row, shown)]
 
 
-def _answers(row: Mapping[str, Any], shown: Shown) -> Iterator[tuple[int, str, str]]:
+def _answers(row: Row, shown: Shown) -> Iterator[tuple[int, str, str]]:
     for name, rule in (rules_of(row["extra_info"]["task"]) or {}).items():
         yield row["extra_info"]["index"], name, rule(shown)
 
 
-def _shown(rows: Sequence[dict[str, Any]], data_root: str) -> Iterator[tuple[dict[str, Any], Shown]]:
+def _shown(rows: Sequence[Row], data_root: str) -> Iterator[tuple[Row, Shown]]:
     for row, (_, question) in zip(rows, questions(rows, data_root, qwen3_vl.FACTOR), strict=True):
         if isinstance(question, Question):
             yield row, as_shown(question)

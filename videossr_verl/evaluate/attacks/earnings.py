@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from videossr_verl.evaluate.attacks.answer_rows import Answers
 from videossr_verl.evaluate.scores import SubsetScore, score_rows
+from videossr_verl.rows.schema import Row
 
 Earnings = dict[str, dict[str, SubsetScore]]
 
 
-def earnings(rows: Sequence[Mapping[str, Any]], answers: Answers) -> Earnings:
+def earnings(rows: Sequence[Row], answers: Answers) -> Earnings:
     """Subset -> rule -> its score by the training's rewards, the best first; of the questions that it answers."""
     found: Earnings = {}
     for rule, texts in answers.items():

@@ -13,6 +13,7 @@ from videossr_verl.evaluate.attacks.paths import cheapest_path
 from videossr_verl.evaluate.attacks.pictures import colours, differences, misfit, small, without_light
 from videossr_verl.evaluate.attacks.shown import Shown
 
+_Pictures = Sequence[np.ndarray] | np.ndarray
 _SCALES = (0.4, 0.5, 0.6, 1.0)  # of a candidate against a frame: the share that it may show, or all of it
 
 
@@ -122,7 +123,7 @@ def brightness(shown: Shown) -> str:
 
 
 def _count(shown: Shown) -> int:
-    return int(re.search(r"(\d+) frames are missing here", shown.question)[1])
+    return int(re.findall(r"(\d+) frames are missing here", shown.question)[0])
 
 
 def _frames(shown: Shown) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -134,7 +135,7 @@ def _frames(shown: Shown) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _puzzle(
     shown: Shown,
     seen: Callable[[np.ndarray], np.ndarray],
-    apart: Callable[[Sequence, Sequence], np.ndarray] = differences,
+    apart: Callable[[_Pictures, _Pictures], np.ndarray] = differences,
 ) -> _Puzzle:
     before, after, pool = map(seen, _frames(shown))
     others = [*before[:-1], *after[1:]]
@@ -156,7 +157,7 @@ def _chain(puzzle: _Puzzle) -> str:
 
 
 def _best_fits(shown: Shown) -> _Puzzle:
-    def apart(a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> np.ndarray:
+    def apart(a: _Pictures, b: _Pictures) -> np.ndarray:
         return np.array([[misfit(x, y, _SCALES) for y in b] for x in a])
 
     return _puzzle(shown, lambda frames: without_light(small(frames, width=32)), apart)

@@ -95,7 +95,7 @@ def motion_goes_on(shown: Shown) -> str:
     def cost(i: int, j: int) -> float:
         moved, sure = shift(clips[i][-1], clips[j][0])
         way = moves[i] + moves[j]
-        return 1 - sure - 0.3 * float(moved @ way) / (np.linalg.norm(moved) * np.linalg.norm(way) + 1e-6)
+        return 1 - sure - 0.3 * float(moved @ way) / float(np.linalg.norm(moved) * np.linalg.norm(way) + 1e-6)
 
     return _chain(_pairs(cost, len(clips)))
 
@@ -109,7 +109,7 @@ def best_fit(shown: Shown) -> str:
 
 def shared_corners(shown: Shown) -> str:
     """A clip's last frame has the most corners in common with the first of the next, also if it is mirrored."""
-    orb = cv2.ORB_create(200, fastThreshold=5, edgeThreshold=8, patchSize=16)
+    orb = cv2.ORB.create(200, fastThreshold=5, edgeThreshold=8, patchSize=16)
     matcher = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True)
 
     def describe(frame: np.ndarray) -> np.ndarray | None:
@@ -119,7 +119,8 @@ def shared_corners(shown: Shown) -> str:
     first = [[describe(picture) for picture in (v[0], v[0][:, ::-1])] for v in shown.videos]
 
     def cost(i: int, j: int) -> float:
-        seen = [matcher.match(last[i], b) for b in first[j] if last[i] is not None and b is not None]
+        a = last[i]
+        seen = [matcher.match(a, b) for b in first[j] if a is not None and b is not None]
         return -max((sum(match.distance < _CLOSE for match in matches) for matches in seen), default=0)
 
     return _chain(_pairs(cost, len(last)))

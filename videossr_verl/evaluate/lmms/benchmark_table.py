@@ -68,10 +68,10 @@ def _scored(folder: Path) -> dict[str, Scored]:
     return {of_task[task.name].name: score(of_task[task.name], task) for task in tasks}
 
 
-def _others(folder: Path) -> dict[str, dict[str, float]]:
+def _others(folder: Path) -> dict[str, float]:
     """What lmms-eval itself says of tasks that the paper does not have."""
     known = {task for benchmark in benchmarks().values() for task in benchmark.tasks}
-    told = {}
+    told: dict[str, float] = {}
     for task in _task_folders(folder):
         if task.name not in known and finished(task):
             results, _ = read_task(task)

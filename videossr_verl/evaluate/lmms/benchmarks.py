@@ -42,11 +42,12 @@ class Benchmark:
 def benchmarks() -> dict[str, Benchmark]:
     """The 17, by name, in the paper's order."""
     data = yaml.safe_load(files("videossr_verl.evaluate.lmms").joinpath("benchmarks.yaml").read_text(encoding="utf-8"))
-    lists = {"tasks", "remove", "recalls"}
-    return {
-        name: Benchmark(name, **{k: tuple(v) if k in lists else v for k, v in entry.items()})
-        for name, entry in data.items()
-    }
+    return {name: _benchmark(name, entry) for name, entry in data.items()}
+
+
+def _benchmark(name: str, entry: Mapping[str, Any]) -> Benchmark:
+    lists = {key: tuple(entry[key]) for key in ("tasks", "remove", "recalls") if key in entry}
+    return Benchmark(name, **{**entry, **lists})
 
 
 def task_folder() -> Path:

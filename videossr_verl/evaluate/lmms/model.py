@@ -17,8 +17,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from lmms_eval.api.instance import Instance
-from lmms_eval.api.model import lmms
+from lmms_eval.api.instance import Instance  # pyright: ignore[reportMissingImports]  # of another environment
+from lmms_eval.api.model import lmms  # pyright: ignore[reportMissingImports]  # of another environment
 from PIL import Image
 from tqdm import tqdm
 
@@ -30,6 +30,7 @@ from videossr_verl.evaluate.lmms.whole_video import FramePolicy, whole_video
 from videossr_verl.evaluate.questions import THREADS, Question
 from videossr_verl.evaluate.vllm_engine import VllmEngine
 from videossr_verl.prompt.render import render
+from videossr_verl.rows.schema import Message
 from videossr_verl.video.container import check_pixels
 from videossr_verl.video.specs import ImageSpec, VideoSpec
 
@@ -75,7 +76,7 @@ class VideoModel(lmms):
         self._paper_prompts = prompts == "paper"
         self._pretrained, self._options = pretrained, options
         self._state = Path(state) if state else None
-        self._engine: VllmEngine | None = None
+        self._opened: VllmEngine | None = None
 
     def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
         """Not used by video tasks."""
@@ -148,7 +149,7 @@ class VideoModel(lmms):
             shown, stills = render(videos, specs, "/", self._engine.factor)
             rendered = iter(stills)
             opened = [next(rendered) if isinstance(image, ImageSpec) else _opened(image) for image in images]
-            texts = [{"role": m["role"], "content": _text(m["content"])} for m in messages]
+            texts: list[Message] = [{"role": m["role"], "content": _text(m["content"])} for m in messages]
         except Exception as error:  # a broken file may fail in any way, and costs this question only
             return _told(error)
         return Question(0, texts, shown, opened)
@@ -161,11 +162,16 @@ class VideoModel(lmms):
 
     def _open_engine(self, requests: Sequence[Instance]) -> None:
         """vLLM needs to know at its start how many media a question may have."""
-        if self._engine is not None:
+        if self._opened is not None:
             return
         messages = [m for m in map(self._messages, requests) if not isinstance(m, str)]
-        most = [max((len(_media(m, kind)) for m in messages), default=0) for kind in ("video", "image")]
-        self._engine = VllmEngine(self._pretrained, *most, self._options)
+        videos, images = (max((len(_media(m, kind)) for m in messages), default=0) for kind in ("video", "image"))
+        self._opened = VllmEngine(self._pretrained, videos, images, self._options)
+
+    @property
+    def _engine(self) -> VllmEngine:
+        assert self._opened is not None  # before anything is asked
+        return self._opened
 
     def _key(self, request: Instance) -> str:
         """Names a question in the state file; asked of another model or in another way it is another one."""

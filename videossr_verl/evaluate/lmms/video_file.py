@@ -53,7 +53,7 @@ def _encode(frames: np.ndarray, clock: tuple[float, ...], path: str) -> None:
         rate = Fraction((len(clock) - 1) / (clock[-1] - clock[0])).limit_denominator(1000)
         stream = container.add_stream("libx264", rate=rate)
         stream.height, stream.width = frames.shape[1:3]
-        stream.pix_fmt, stream.options = "yuv420p", ENCODING
+        stream.pix_fmt, stream.codec_context.options = "yuv420p", ENCODING
         stream.codec_context.time_base = stream.time_base = Fraction(1, CLOCK)
         for picture, time in zip(frames, clock, strict=True):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -12,9 +12,9 @@ import numpy as np
 
 from reward_fns import reward_of
 from reward_fns.commonest import commonest
+from videossr_verl.rows.schema import Row
 from videossr_verl.tasks import get_task
 
-Row = Mapping[str, Any]
 Answers = dict[int, str]
 
 BEST_CONSTANT = "best constant"

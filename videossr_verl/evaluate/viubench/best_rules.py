@@ -6,6 +6,7 @@ They need the videos, and time, so their answers are written once, when the benc
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from videossr_verl.evaluate.attacks.answer_rows import Answers, answer_rows
 from videossr_verl.evaluate.questions import read_questions
 from videossr_verl.evaluate.viubench.score import score
 from videossr_verl.files.json_text import read_object
+from videossr_verl.rows.schema import Row
 
 NAME = "best rule without learning"
 MAX_ANSWERS = 2**28  # characters
@@ -49,7 +51,7 @@ def read_best_rules(folder: Path) -> dict[int, str] | None:
         return None
 
 
-def _best_rule(rows: list, answers: Answers) -> str | None:
+def _best_rule(rows: Sequence[Row], answers: Answers) -> str | None:
     """None where no rule answers any of the rows."""
     asked = {row["extra_info"]["index"] for row in rows}
     values = {}

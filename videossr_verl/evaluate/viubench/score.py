@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from reward_fns import compute_metric
 from videossr_verl.errors import BadInput
 from videossr_verl.evaluate.bootstrap import bootstrap
+from videossr_verl.rows.schema import Row
 
 # Subset of the dataset (presets/viubench.yaml) -> column of the paper's table.
 COLUMNS = {
@@ -58,7 +58,7 @@ class Column:
     missing: float
 
 
-def figure_of(row: Mapping[str, Any], answer: str | None) -> tuple[float, bool]:
+def figure_of(row: Row, answer: str | None) -> tuple[float, bool]:
     """What an answer (None: missing) earns by the task's published metric, 0 to 1, and whether it could be read."""
     if answer is None:
         return 0.0, False
@@ -75,13 +75,13 @@ class Graded:
     missing: bool
 
 
-def grade(row: Mapping[str, Any], answer: str | None) -> tuple[str, Graded]:
+def grade(row: Row, answer: str | None) -> tuple[str, Graded]:
     """(subset, outcome) of a row; None is a missing answer."""
     value, was_read = figure_of(row, answer)
     return row["data_source"].split("/")[-1], Graded(row["extra_info"]["video_id"], value, was_read, answer is None)
 
 
-def score(rows: Iterable[Mapping[str, Any]], answers: Mapping[int, str], seed: int = 0) -> list[Column]:
+def score(rows: Iterable[Row], answers: Mapping[int, str], seed: int = 0) -> list[Column]:
     """The columns of a benchmark's rows.
 
     Args:

@@ -10,8 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from videossr_verl.patches.hooks import replace_method
+
+if TYPE_CHECKING:
+    import torch
 
 
 def keep_from_dummy_loading(vision: ModuleType) -> None:
@@ -21,7 +25,7 @@ def keep_from_dummy_loading(vision: ModuleType) -> None:
 
 
 def _wrap_init(stock: Callable[..., None]) -> Callable[..., None]:
-    def __init__(self: object, *args: object, **kwargs: object) -> None:
+    def __init__(self: torch.nn.Module, *args: object, **kwargs: object) -> None:
         stock(self, *args, **kwargs)
         self._non_persistent_buffers_set.update(self._buffers)
 

@@ -11,6 +11,7 @@ rank, are everyday cases for these tasks.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from tensordict import TensorDict
@@ -40,7 +41,8 @@ def wrap_fix_3d_position_ids(stock: Callable[[TensorDict], None]) -> Callable[[T
     from verl.utils.tensordict_utils import nested_tensor_from_tensor_list
 
     def maybe_fix_3d_position_ids(data: TensorDict) -> None:
-        positions = data["position_ids"] if "position_ids" in data.keys() else None  # noqa: SIM118
+        # Any: torch's stubs do not know nested tensors.
+        positions: Any = data["position_ids"] if "position_ids" in data.keys() else None  # noqa: SIM118
         if positions is not None and positions.is_nested and positions.dim() == 3:
             rows = rows_by_axes(positions.values(), positions.offsets())
             if rows is not None:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from videossr_verl.families.processor import Processor
+
 if TYPE_CHECKING:  # this file is imported with verl itself
     from transformers import ProcessorMixin
 
@@ -22,7 +24,7 @@ _TEXT, _IMAGE, _VIDEO = 0, 1, 2
 
 
 def rope_index(
-    self: ProcessorMixin,
+    self: Processor,
     input_ids: torch.Tensor,
     mm_token_type_ids: torch.Tensor | None = None,
     image_grid_thw: torch.Tensor | None = None,
@@ -67,7 +69,7 @@ _Grids = dict[int, Iterator[tuple[int, int, int, float]]]
 
 
 def _grids(
-    processor: ProcessorMixin,
+    processor: Processor,
     image_grid_thw: torch.Tensor | None,
     video_grid_thw: torch.Tensor | None,
     second_per_grid_ts: torch.Tensor | None,
@@ -128,8 +130,9 @@ def wrap_hf_processor(
     def hf_processor(*args: object, **kwargs: object) -> ProcessorMixin | None:
         processor = stock(*args, **kwargs)
         if type(processor).__name__ == "Qwen2_5_VLProcessor":
-            processor.get_rope_index = MethodType(rope_index, processor)
-            processor.get_rope_index_kwargs = _rope_index_kwargs
+            vars(processor).update(
+                get_rope_index=MethodType(rope_index, processor), get_rope_index_kwargs=_rope_index_kwargs
+            )
         return processor
 
     return hf_processor

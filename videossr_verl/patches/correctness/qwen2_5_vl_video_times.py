@@ -28,6 +28,7 @@ def register_timed_processor(qwen2_5_vl: ModuleType) -> None:
 
 
 def _timed_classes(qwen2_5_vl: ModuleType) -> tuple[type, type]:
+    import numpy as np
     import torch
     from transformers.video_utils import VideoMetadata
     from vllm.model_executor.models.qwen2_vl import Qwen2VLMultiModalDataParser
@@ -36,7 +37,7 @@ def _timed_classes(qwen2_5_vl: ModuleType) -> tuple[type, type]:
         def _get_video_with_metadata(self, video: Any) -> tuple[Any, dict[str, Any]]:
             frames, metadata = super()._get_video_with_metadata(video)
             # Bare frames (vLLM's own profiling sends them) stay allowed, and mean what they did before.
-            return frames, metadata or {"total_num_frames": len(frames)}
+            return frames, metadata or {"total_num_frames": len(np.asarray(frames))}  # vLLM may wrap the array
 
     class TimedProcessingInfo(qwen2_5_vl.Qwen2_5_VLProcessingInfo):
         def get_data_parser(self) -> TimedDataParser:

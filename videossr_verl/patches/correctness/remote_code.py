@@ -10,13 +10,15 @@ def wrap_init_reward_fn(stock: Callable[[Any], None]) -> Callable[[Any], None]:
     """Makes a reward worker load its tokenizers as `actor_rollout_ref.model.trust_remote_code` says."""
     import verl.experimental.reward_loop.reward_loop as reward_loop
 
+    names: dict[str, Any] = reward_loop.__dict__
+
     def _init_reward_fn(self: Any) -> None:
-        load = reward_loop.hf_tokenizer
+        load = names["hf_tokenizer"]
         trusted = bool(self.config.actor_rollout_ref.model.get("trust_remote_code", False))
-        reward_loop.hf_tokenizer = lambda path, **settings: load(path, **settings | {"trust_remote_code": trusted})
+        names["hf_tokenizer"] = lambda path, **settings: load(path, **settings | {"trust_remote_code": trusted})
         try:
             stock(self)
         finally:
-            reward_loop.hf_tokenizer = load
+            names["hf_tokenizer"] = load
 
     return _init_reward_fn

@@ -18,7 +18,7 @@ Embeds = tuple[torch.Tensor, torch.Tensor | None]
 
 def wrap_get_input_embeds(stock: Callable[..., Embeds]) -> Callable[..., Embeds]:
     """Gives verl's text-only branch the tensor it takes the vision tower's answer for."""
-    from verl.models.transformers.qwen2_vl import unpack_visual_output
+    from verl.utils.transformers_compat import unpack_visual_output
 
     def _get_input_embeds(
         model: Any,

@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from videossr_verl.families import family_of
-
-if TYPE_CHECKING:
-    from transformers import ProcessorMixin
+from videossr_verl.families.processor import Processor
 
 
 class CannotUnexpand(RuntimeError):
@@ -68,7 +66,7 @@ def _end_of_video(ids: Sequence[int], at: int, start: int, end: int, pad: int) -
 
 
 @functools.lru_cache(maxsize=4)
-def check(processor: ProcessorMixin) -> None:
+def check(processor: Processor) -> None:
     """Raises CannotUnexpand if `unexpand_videos` does not undo what this processor does to a video prompt."""
     text = f"{processor.vision_start_token}{processor.video_token}{processor.vision_end_token}"
     frames = np.zeros((4, 3, 64, 64), np.uint8)
@@ -82,7 +80,7 @@ def check(processor: ProcessorMixin) -> None:
         )
 
 
-def _unexpand(ids: Sequence[int], processor: ProcessorMixin) -> list[int]:
+def _unexpand(ids: Sequence[int], processor: Processor) -> list[int]:
     return unexpand_videos(
         ids, processor.vision_start_token_id, processor.vision_end_token_id, processor.video_token_id
     )
@@ -91,7 +89,7 @@ def _unexpand(ids: Sequence[int], processor: ProcessorMixin) -> list[int]:
 def wrap_dedup_image_tokens(stock: Callable[..., Sequence[int]]) -> Callable[..., Sequence[int]]:
     """Makes `qwen2_5_vl_dedup_image_tokens` undo Qwen3-VL's expansion before it shrinks runs."""
 
-    def qwen2_5_vl_dedup_image_tokens(prompt_ids: Sequence[int], processor: ProcessorMixin | None) -> Sequence[int]:
+    def qwen2_5_vl_dedup_image_tokens(prompt_ids: Sequence[int], processor: Any) -> Sequence[int]:
         family = family_of(processor)
         if family is not None and family.TOKENS_OF_A_TIME:
             check(processor)

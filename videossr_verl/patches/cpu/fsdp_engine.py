@@ -11,7 +11,7 @@ def register(transformer_impl: ModuleType) -> None:
     from verl.workers.engine.base import EngineRegistry
 
     # Pinning needs an accelerator, and there is nowhere to offload from.
-    transformer_impl.CPUOffloadPolicy = lambda pin_memory=False: OffloadPolicy()
+    vars(transformer_impl)["CPUOffloadPolicy"] = lambda pin_memory=False: OffloadPolicy()
     if "cpu" not in EngineRegistry._engines["language_model"]["fsdp2"]:
         register = EngineRegistry.register(model_type="language_model", backend=["fsdp", "fsdp2"], device="cpu")
         register(transformer_impl.FSDPEngineWithLMHead)

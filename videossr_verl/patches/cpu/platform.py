@@ -52,12 +52,23 @@ class _CpuModule:
         return "cpu"
 
 
+_MODULE = _CpuModule()
+
+
 class CpuPlatform(PlatformBase):
     """One CPU "device" per process; see verl's PlatformBase for what each method means."""
 
-    device_name = "cpu"
-    vendor_name = "cpu"
-    device_module = _CpuModule()
+    @property
+    def device_name(self) -> str:
+        return "cpu"
+
+    @property
+    def vendor_name(self) -> str:
+        return "cpu"
+
+    @property
+    def device_module(self) -> _CpuModule:
+        return _MODULE
 
     def is_available(self) -> bool:
         return True

@@ -14,7 +14,7 @@ from typing import Any
 def turn_off_onednn(custom_ops: ModuleType) -> None:
     """Has vLLM pack no weights for oneDNN."""
     if custom_ops.current_platform.is_cpu():
-        custom_ops._supports_onednn = False
+        vars(custom_ops)["_supports_onednn"] = False
 
 
 def wrap_check_cpu_sgl_kernel(stock: Callable[..., bool]) -> Callable[..., bool]:

@@ -52,14 +52,13 @@ async def send_pixels(output: Any, uid: str) -> str | None:
     outputs = output if isinstance(output, list) else [output]
     for one in outputs:
         one.mm_processor_output = None  # SGLang has had it
-    videos = [(one.multi_modal_data or {}).get("videos") for one in outputs]
-    fields = _patches(videos[0]) if videos and all(v is videos[0] for v in videos) else None
-    if not fields:
+    videos, *others = [(one.multi_modal_data or {}).get("videos") for one in outputs] or [None]
+    if not isinstance(videos, SharedVideos) or any(other is not videos for other in others):
+        return None
+    if not (fields := _patches(videos)):
         return None
     if uid:
-        await videos[0].send_once(
-            uid, lambda: transfer_queue.async_kv_put(key=uid, partition_id=PARTITION, fields=fields)
-        )
+        await videos.send_once(uid, lambda: transfer_queue.async_kv_put(key=uid, partition_id=PARTITION, fields=fields))
     return uid
 
 
@@ -83,11 +82,14 @@ def name_pixels(inputs: dict[str, Any]) -> dict[str, Any]:
     return inputs
 
 
-def _patches(videos: Any) -> dict[str, torch.Tensor]:
+def _patches(videos: SharedVideos) -> dict[str, torch.Tensor]:
     """What has to be sent for a prompt's shared media, by name; empty if it is in the rows."""
-    processed = videos.any_processed() if isinstance(videos, SharedVideos) else None
-    found = {name: (processed or {}).get(name) for name in PIXELS}
-    return {name: pixels.patches for name, pixels in found.items() if isinstance(pixels, PromptPixels)}
+    found = {name: (videos.any_processed() or {}).get(name) for name in PIXELS}
+    return {
+        name: pixels.patches
+        for name, pixels in found.items()
+        if isinstance(pixels, PromptPixels) and pixels.patches is not None
+    }
 
 
 def wrap_extract_multi_modal_inputs(stock: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:

@@ -9,6 +9,7 @@ Their frames travel to the rollout server once, through Ray's object store, and 
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -26,8 +27,7 @@ def wrap_build_processor_inputs(stock: Callable[..., Any]) -> Callable[..., Any]
 
     def build_multimodal_processor_inputs(processor: Any, **inputs: Any) -> Any:
         videos = inputs.get("videos")
-        alone = isinstance(videos, SharedVideos) and videos.are_all(inputs.get("images"))
-        if not alone or inputs.get("audio"):
+        if not isinstance(videos, SharedVideos) or not videos.are_all(inputs.get("images")) or inputs.get("audio"):
             return stock(processor, **inputs)
         settings = inputs.get("mm_processor_kwargs")
 
@@ -38,7 +38,7 @@ def wrap_build_processor_inputs(stock: Callable[..., Any]) -> Callable[..., Any]
 
         others = {name: value for name, value in inputs.items() if name not in ("videos", "images")}
         output = videos.processed(repr(sorted(others.items())), process)
-        return type(output)(dict(output))  # callers take keys out of theirs
+        return copy.copy(output)  # callers take keys out of theirs
 
     return build_multimodal_processor_inputs
 
@@ -49,9 +49,9 @@ def wrap_compute_multi_modal_inputs(stock: Callable[..., dict[str, Any]]) -> Cal
     def _compute_multi_modal_inputs(self: Any, output: Any, input_ids: torch.Tensor) -> dict[str, Any]:
         data = output.multi_modal_data or {}
         videos = data.get("videos")
-        alone = isinstance(videos, SharedVideos) and videos.are_all(data.get("images")) and not data.get("audios")
-        processed = videos.any_processed() if alone else None
-        if processed is None:
+        if not isinstance(videos, SharedVideos) or not videos.are_all(data.get("images")) or data.get("audios"):
+            return stock(self, output, input_ids)
+        if (processed := videos.any_processed()) is None:
             return stock(self, output, input_ids)
         inputs = {name: value for name, value in processed.items() if name not in _OF_THE_TEXT}
         if (grids := inputs.get("image_grid_thw")) is not None:  # as stock does
@@ -79,6 +79,10 @@ def wrap_generate(stock: Callable[..., Any]) -> Callable[..., Any]:
 
 def _normalised(payloads: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
     def plain(value: Any) -> Any:
-        return value.normalised(value.patches) if isinstance(value, PromptPixels) else value
+        if not isinstance(value, PromptPixels):
+            return value
+        if value.patches is None:
+            raise RuntimeError("SGLang is to get pixels that were sent elsewhere")
+        return value.normalised(value.patches)
 
     return payloads and [{name: plain(value) for name, value in payload.items()} for payload in payloads]

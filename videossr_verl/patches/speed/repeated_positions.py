@@ -17,7 +17,7 @@ from videossr_verl.families import family_of
 REMEMBERED = 64  # prompts; some 40 KB each
 
 
-def _is_known(processor: Any) -> bool:
+def _is_known(processor: object) -> bool:
     family = family_of(processor)
     return family is not None and family.TEXT_GOES_ON
 

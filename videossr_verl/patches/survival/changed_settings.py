@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -65,7 +65,8 @@ EFFECTS = {
 
 def settings_of(config: DictConfig) -> dict[str, Any]:
     """All settings of a run as {dotted name: value}, as they come back from JSON; lists are values."""
-    return json.loads(json.dumps(dict(_leaves(OmegaConf.to_container(config, resolve=True))), default=str))
+    whole = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))  # as its stubs do not say
+    return json.loads(json.dumps(dict(_leaves(whole)), default=str))
 
 
 def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

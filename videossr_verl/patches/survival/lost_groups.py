@@ -11,7 +11,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import ray
 
@@ -24,6 +24,15 @@ MAILBOX = "videossr_lost_groups"
 FILE = "lost_groups.jsonl"
 WINDOW = 10  # batches over which the share is taken
 SHOWN = 10  # groups in an error message
+
+
+class LostGroup(TypedDict):
+    """Rollouts of one prompt that have no answer; `videos` are all files that the prompt names."""
+
+    group: str
+    validation: bool
+    videos: list[str]
+    reason: str
 
 
 class TooManyLostGroupsError(RuntimeError):
@@ -45,7 +54,7 @@ def wrap_run_agent_loop(stock: Callable[..., Any]) -> Callable[..., Any]:
     return _run_agent_loop
 
 
-def _report(prompt: Mapping[str, Any], error: Exception) -> dict[str, Any]:
+def _report(prompt: Mapping[str, Any], error: Exception) -> LostGroup:
     return {
         "group": str(prompt["uid"]),
         "validation": bool(prompt["trajectory"]["validate"]),
@@ -73,10 +82,10 @@ class Ledger:
 
     def __init__(self, folder: Path, groups: int, max_share: float) -> None:
         self._file, self._groups, self._max_share = folder / FILE, groups, max_share
-        self._recent: deque[list[dict[str, Any]]] = deque(maxlen=WINDOW)
+        self._recent: deque[list[LostGroup]] = deque(maxlen=WINDOW)
         self._so_far = 0
 
-    def after_step(self, step: int, reports: list[dict[str, Any]]) -> dict[str, float]:
+    def after_step(self, step: int, reports: list[LostGroup]) -> dict[str, float]:
         """Writes the step's losses down and returns its metrics; TooManyLostGroupsError above the limit."""
         lost = self.write(step, reports)
         training = [group for group in lost if not group["validation"]]
@@ -96,17 +105,17 @@ class Ledger:
             "validation/lost_groups": len(lost) - len(training),
         }
 
-    def write(self, step: int, reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def write(self, step: int, reports: list[LostGroup]) -> list[LostGroup]:
         """One line a group; its first rollout that failed tells why."""
         lost = {report["group"]: report for report in reversed(reports)}
         if lost:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             with self._file.open("a", encoding="utf-8") as file:
                 for group in lost.values():
-                    file.write(json.dumps({"step": step} | group, ensure_ascii=False) + "\n")
+                    file.write(json.dumps({"step": step, **group}, ensure_ascii=False) + "\n")
         return list(lost.values())
 
-    def told(self, lost: list[dict[str, Any]]) -> str:
+    def told(self, lost: list[LostGroup]) -> str:
         """The distinct reasons, shortened, and where all are."""
         reasons = list(dict.fromkeys(group["reason"] for group in lost))
         more = f" and {len(reasons) - SHOWN} more" if len(reasons) > SHOWN else ""
@@ -128,7 +137,7 @@ def _ledger(trainer: Any) -> Ledger:
     return trainer._videossr_lost_groups
 
 
-def _take() -> list[dict[str, Any]]:
+def _take() -> list[LostGroup]:
     return ray.get(open_mailbox(MAILBOX).take.remote())
 
 

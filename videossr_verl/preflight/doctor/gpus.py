@@ -17,6 +17,7 @@ WITHOUT = "on a machine without a GPU set VERL_PLATFORM=cpu"
 def check_gpus() -> Iterator[Finding]:
     """None that torch can use is a failure, unequal ones are a warning."""
     import torch
+    from torch.cuda import nccl
 
     if os.environ.get("VERL_PLATFORM") == "cpu":
         yield warning("GPU", "not used: VERL_PLATFORM=cpu", "unset it to train models of real size")
@@ -27,9 +28,8 @@ def check_gpus() -> Iterator[Finding]:
         return
     names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     memory = torch.cuda.get_device_properties(0).total_memory / 2**30
-    nccl = ".".join(map(str, torch.cuda.nccl.version()))
     told = f"{len(names)} x {names[0]}, {memory:.0f} GiB; driver {driver or 'unknown'}"
-    told += f"; torch's CUDA {cuda}, NCCL {nccl}"
+    told += f"; torch's CUDA {cuda}, NCCL {'.'.join(map(str, nccl.version()))}"
     if len(set(names)) > 1:
         yield warning("GPU", f"{told}; they differ", "give verl equal ones: the slowest sets the pace")
     else:

@@ -29,11 +29,11 @@ CRITICAL = (
 def check_versions() -> Iterator[Finding]:
     """Another version of what is critical, or none of what is needed, is a failure; other differences are a warning."""
     wanted = pinned(_device())
-    found = {name: _installed(name) for name in wanted}
-    different = {n: f"{found[n]} (tested: {v})" for n, v in wanted.items() if found[n] and not _same(found[n], v)}
+    found = {name: version for name in wanted if (version := _installed(name))}
+    different = {n: f"{v} (tested: {wanted[n]})" for n, v in found.items() if not _same(v, wanted[n])}
     wrong = [f"{name} {different[name]}" for name in CRITICAL if name in different]
     needed = {*CRITICAL, *_needed(_device())}
-    wrong += [f"{name} is missing (tested: {wanted[name]})" for name in wanted if name in needed and not found[name]]
+    wrong += [f"{name} is missing (tested: {wanted[name]})" for name in wanted if name in needed and name not in found]
     if wrong:
         yield failure("versions", "; ".join(wrong), setup_command())
     else:

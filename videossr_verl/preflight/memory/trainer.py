@@ -88,6 +88,7 @@ def load(run: Run, micro: MicroBatch, prompt: Prompt) -> Load:
     """The largest micro batch of one GPU: full of the longest prompts with answers of the longest length."""
     longest = prompt.tokens + run.answer_length
     if micro.samples is None:
+        assert micro.tokens is not None
         # verl lets every GPU of a Ulysses group bring its limit; a sample is never cut.
         tokens = max(micro.tokens * run.sequence_parallel, longest)
         samples = tokens / longest

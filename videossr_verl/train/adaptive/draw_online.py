@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache, wraps
-from typing import Any
+from typing import ParamSpec
 
 from videossr_verl.errors import MachineError
 from videossr_verl.files.retry import retried
 from videossr_verl.prompt.render import resolve_path
-from videossr_verl.rows.schema import make_row
-from videossr_verl.tasks.draw import DrawSettings, draw_samples
+from videossr_verl.rows.schema import Row, make_row
+from videossr_verl.tasks.draw import DrawSettings, Lender, draw_samples
 from videossr_verl.tasks.seeds import digest
-from videossr_verl.video.probe_record import Failure, probe_one
+from videossr_verl.video.probe_record import Failure, ProbeRecord, probe_one
 from videossr_verl.video.specs import VideoSpec
 
 logger = logging.getLogger(__name__)
 
+_Args = ParamSpec("_Args")
 TRIES = 3  # not every draw finds a change that shows
 _PROBES_KEPT = 256  # a probe holds a time for each frame of its video
 
 
-def _patient(draw: Callable[..., dict[str, Any] | None]) -> Callable[..., dict[str, Any] | None]:
+def _patient(draw: Callable[_Args, Row | None]) -> Callable[_Args, Row | None]:
     """`draw`, tried again while the machine fails; None, with a warning, where it goes on failing."""
 
     @wraps(draw)
-    def patient(*args: Any, **kwargs: Any) -> dict[str, Any] | None:
+    def patient(*args: _Args.args, **kwargs: _Args.kwargs) -> Row | None:
         try:
             return retried(draw, *args, **kwargs)
         except MachineError as error:
@@ -39,14 +40,14 @@ def _patient(draw: Callable[..., dict[str, Any] | None]) -> Callable[..., dict[s
 
 @_patient
 def draw_row(
-    stored: Mapping[str, Any],
+    stored: Row,
     partner: str | None,
     subset: str,
     preset: str,
     settings: DrawSettings,
     data_root: str,
     number: int,
-) -> dict[str, Any] | None:
+) -> Row | None:
     """A row of `subset` from the video of `stored`, by its decoder, with its index.
 
     None if the video cannot carry it, or cannot be read now.
@@ -60,26 +61,26 @@ def draw_row(
         number: of the draw; every draw has its own.
     """
     video, extra = stored["videos"][0]["video"], stored["extra_info"]
-    info = _probe(str(resolve_path(video, data_root)), video)
-    if isinstance(info, Failure):
+    record = _probe(str(resolve_path(video, data_root)), video)
+    if isinstance(record, Failure):
         return None
     chosen = settings.subsets[subset]
     clip = replace(chosen.clip, decoder=VideoSpec.from_row(stored["videos"][0]).decoder)
     settings = replace(settings, subsets={subset: replace(chosen, clip=clip)})
     other = _probe(str(resolve_path(partner, data_root)), partner) if partner else None
-    borrow = (partner, other) if other and not isinstance(other, Failure) else None
+    lender = Lender(partner, other) if partner and other and not isinstance(other, Failure) else None
     for attempt in range(TRIES):
         seed = int(digest("online", settings.seed, number, attempt)[:16], 16) >> 1
         path = str(resolve_path(video, data_root))
-        drawn = draw_samples(path, video, info, replace(settings, seed=seed), {subset: 1}, borrow)
+        drawn = draw_samples(path, video, record, replace(settings, seed=seed), {subset: 1}, lender)
         if isinstance(drawn, Failure):
             return None
         if "cannot" not in (sample := drawn[subset][0]):
-            identity = (info["content_id"], extra["look_alike_id"])
+            identity = (record["content_id"], extra["look_alike_id"])
             return make_row(subset, *identity, sample, extra["index"], extra["split"], preset)
     return None
 
 
 @lru_cache(_PROBES_KEPT)
-def _probe(path: str, video: str) -> dict[str, Any] | Failure:
+def _probe(path: str, video: str) -> ProbeRecord | Failure:
     return probe_one(path, video)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import ray
 from ray.exceptions import RayError
@@ -22,25 +22,26 @@ from ray.exceptions import RayError
 from videossr_verl.cluster.mailbox import open_mailbox
 from videossr_verl.errors import BadInput
 from videossr_verl.rows.check import is_pretext
+from videossr_verl.rows.row_files import AnyRow
+from videossr_verl.rows.schema import Row
 from videossr_verl.tasks.draw import DrawSettings
 from videossr_verl.tasks.partners import partners
 from videossr_verl.tasks.presets import Preset, load_preset, with_embedding
 from videossr_verl.tasks.seeds import digest, rng
 from videossr_verl.train.adaptive.draw_online import draw_row
 from videossr_verl.train.adaptive.level_chooser import LevelChooser, is_useful
-from videossr_verl.train.reward_hook import MAILBOX
+from videossr_verl.train.reward_hook import MAILBOX, Report
 from videossr_verl.video.embedding import describe_embedding
 
 logger = logging.getLogger(__name__)
 
-Row = dict[str, Any]
 _OPEN_KEPT = 10_000  # draws waited for; those whose rollouts were lost are forgotten in the end
 
 
 class AdaptiveDraws:
     """Draws rows, and learns from the rewards that the reward hook reports."""
 
-    def __init__(self, config: Mapping[str, Any], seed: int, data_root: str, rows: Iterable[Row]) -> None:
+    def __init__(self, config: Mapping[str, Any], seed: int, data_root: str, rows: Iterable[AnyRow]) -> None:
         """
         Args:
             config: `data.adaptive` of the Hydra config `videossr_grpo`, with `levels` set.
@@ -79,10 +80,10 @@ class AdaptiveDraws:
         self._partners = {video: videos[other] for video, other in partners(look_alikes, seed).items()}
         self._drawn = 0
         self._open: dict[int, tuple[str, str]] = {}  # number of the draw -> task, level
-        self._reports: dict[int, list[tuple[float, float]]] = {}  # of groups that are not whole yet
+        self._reports: dict[int, list[tuple[float, float]]] = {}  # (reward, chance), of groups that are not whole yet
         self._mailbox = open_mailbox(MAILBOX)
 
-    def rows(self, stored: Sequence[Row], fits: Callable[[Row], bool]) -> list[Row]:
+    def rows(self, stored: Sequence[AnyRow], fits: Callable[[Row], bool]) -> list[AnyRow]:
         """For each stored row one of the same task and video, drawn now; the stored one where that cannot be.
 
         Args:
@@ -99,7 +100,7 @@ class AdaptiveDraws:
             if new is not None and not fits(new):
                 logger.warning("level '%s': a prompt is longer than data.max_prompt_length and is not used", level)
                 new = None
-            if new is None:
+            if new is None or level is None:
                 rows.append(old)
                 continue
             new["extra_info"]["draw"] = number
@@ -126,22 +127,23 @@ class AdaptiveDraws:
         self._open = {number: (task, level) for number, task, level in state["open"]}
         self._reports = {number: [tuple(report) for report in reports] for number, reports in state["reports"]}
 
-    def _level(self, row: Row, number: int) -> str | None:
+    def _level(self, row: AnyRow, number: int) -> str | None:
         task = row["extra_info"]["task"] if is_pretext(row["data_source"]) else None
         if task not in self._levels:
             return None
         return self._chooser.choose(task, rng(int(digest("level", self._draw.seed, number)[:16], 16)))
 
-    def _row(self, stored: Row, level: str | None, number: int) -> Row | None:
-        if level is None:
+    def _row(self, stored: AnyRow, level: str | None, number: int) -> Row | None:
+        if level is None:  # also where it is of another data set
             return None
         partner = self._partners.get(stored["extra_info"]["video_id"])
-        return draw_row(stored, partner, level, self._preset, self._draw, self._data_root, number)
+        return draw_row(cast(Row, stored), partner, level, self._preset, self._draw, self._data_root, number)
 
     def _take_reports(self) -> None:
-        for number, score, chance in ray.get(self._mailbox.take.remote()):
-            if number in self._open:
-                self._reports.setdefault(number, []).append((score, chance))
+        taken: list[Report] = ray.get(self._mailbox.take.remote())
+        for report in taken:
+            if report.draw in self._open:
+                self._reports.setdefault(report.draw, []).append((report.reward, report.chance))
 
     def _learn(self) -> list[list[float]]:
         """The rewards of the groups that have become whole, after the chooser has seen them in order of their draws."""
@@ -159,7 +161,7 @@ class AdaptiveDraws:
             self._reports.pop(number, None)
         return groups
 
-    def _write_log(self, groups: Sequence[Sequence[float]], rows: Sequence[Row]) -> None:
+    def _write_log(self, groups: Sequence[Sequence[float]], rows: Sequence[AnyRow]) -> None:
         """One line a batch in `data.adaptive.log`: what was learned from, what was drawn, and how each level stands."""
         if not self._log:
             return

@@ -12,7 +12,7 @@ from typing import Any
 
 import datasets
 import numpy as np
-from lmms_eval.tasks.charades_sta.utils import extract_time
+from lmms_eval.tasks.charades_sta.utils import extract_time  # pyright: ignore[reportMissingImports]  # of another environment
 
 from videossr_verl.evaluate.lmms.local_rows import annotation, as_dataset, read_json, read_json_lines, video_of
 

@@ -6,8 +6,8 @@ Prompt: VideoSSR's (Fig. 7), the question and then "Answer with the option lette
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, cast
 
 import datasets
 import numpy as np
@@ -36,7 +36,7 @@ def load_cvbench(_: datasets.Dataset) -> datasets.Dataset:
     table = datasets.Dataset.from_parquet(str(annotation("cvbench", "test-00000-of-00001.parquet")))
 
     def rows() -> Iterator[dict[str, Any]]:
-        for r in table:
+        for r in cast(Iterable[Doc], table):  # its stubs allow columns too
             videos = [r[f"video_{i}"] for i in range(1, 5) if r[f"video_{i}"]]
             said = r["answer"].strip().rstrip(".")
             instruct = "Answer with Yes or No directly." if said.lower() in ("yes", "no") else None

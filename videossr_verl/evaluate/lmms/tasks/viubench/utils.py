@@ -27,9 +27,9 @@ from videossr_verl.families import qwen2_5_vl
 from videossr_verl.prompt.render import render, resolve_path
 from videossr_verl.prompt.tokens import content_parts
 from videossr_verl.rows.dataset_folder import stored_data_root
+from videossr_verl.rows.schema import Row
 from videossr_verl.video.specs import ImageSpec, VideoSpec
 
-Doc = Mapping[str, Any]
 MVP_METRICS = {name: name for name in ("metric", "selection", "order", "parsed")} | {"reward": "score", "exact": "acc"}
 
 
@@ -43,7 +43,7 @@ def load_mvp(_: datasets.Dataset) -> datasets.Dataset:
     return _load("mvp")
 
 
-def doc_to_messages(doc: Doc, lmms_eval_specific_kwargs: Mapping[str, str]) -> list[dict[str, Any]]:
+def doc_to_messages(doc: Row, lmms_eval_specific_kwargs: Mapping[str, str]) -> list[dict[str, Any]]:
     """The row's messages. For `--model videossr` media are specs, whose frames keep their times; else files, images."""
     root = _data_root(_part(doc))
     specs = {
@@ -60,17 +60,17 @@ def doc_to_messages(doc: Doc, lmms_eval_specific_kwargs: Mapping[str, str]) -> l
     return [{"role": m["role"], "content": [part(p) for p in content_parts(m["content"])]} for m in doc["prompt"]]
 
 
-def doc_to_text(doc: Doc, lmms_eval_specific_kwargs: Mapping[str, str] | None = None) -> str:
+def doc_to_text(doc: Row, lmms_eval_specific_kwargs: Mapping[str, str] | None = None) -> str:
     """The question."""
     return doc["prompt"][-1]["content"]
 
 
-def doc_to_target(doc: Doc) -> str:
+def doc_to_target(doc: Row) -> str:
     """The answer."""
     return doc["reward_model"]["ground_truth"]
 
 
-def score_viubench(doc: Doc, results: Sequence[str]) -> dict[str, dict[str, Any]]:
+def score_viubench(doc: Row, results: Sequence[str]) -> dict[str, dict[str, Any]]:
     """What the answer earns in percent, under its column, its group and All."""
     subset, graded = grade(doc, results[0])
     column = COLUMNS[subset]
@@ -80,7 +80,7 @@ def score_viubench(doc: Doc, results: Sequence[str]) -> dict[str, dict[str, Any]
     return {column: payload, group: payload, "All": payload, "unread": unread}
 
 
-def score_mvp(doc: Doc, results: Sequence[str]) -> dict[str, dict[str, Any]]:
+def score_mvp(doc: Row, results: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The published metric, the reward and its parts in percent, and what the best blind guess earns."""
     asked = (doc["data_source"], results[0], doc_to_target(doc), doc["extra_info"])
     result = compute_score(*asked) | {"metric": compute_metric(*asked)[0]}
@@ -124,12 +124,12 @@ def _load(part: str) -> datasets.Dataset:
     if not file.is_file():
         sys.exit(f"{file} is not there: build the benchmark with --mvp")
     try:
-        return datasets.Dataset.from_list(read_questions(file))
+        return datasets.Dataset.from_list(list(map(dict, read_questions(file))))
     except BadInput as error:
         sys.exit(str(error))
 
 
-def _part(doc: Doc) -> str:
+def _part(doc: Row) -> str:
     return "viubench" if doc["data_source"].split("/")[-1] in COLUMNS else "mvp"
 
 
