@@ -17,6 +17,7 @@ from typing import Any
 
 from reward_fns import parts
 from videossr_verl.errors import BadInput
+from videossr_verl.files.whole_file import whole_file, write_whole
 
 _VALIDATION = re.compile(r"val-(?:core|aux)/videossr/(\w+)(/blind)?/(\w+)/mean@\d+")
 _TASK_WIDTH = 25
@@ -125,7 +126,7 @@ def write_report(run: str | Path) -> str:
     curves = read_curves(run)
     draw_curves([curves], run / "curves.png")
     text = f"{summary(curves)}\ncurves: {run / 'curves.png'}"
-    (run / "summary.txt").write_text(text + "\n")
+    write_whole(run / "summary.txt", text + "\n")
     return text
 
 
@@ -193,7 +194,6 @@ def draw_curves(runs: Sequence[dict[str, TaskCurves]], out: Path) -> None:
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(axis="y", alpha=0.25)
     exact.legend(frameon=False)
-    partial = out.with_name(f".{out.name}.partial")
-    figure.savefig(partial, dpi=120, format="png")
+    with whole_file(out) as partial:
+        figure.savefig(partial, dpi=120, format="png")
     plt.close(figure)
-    partial.replace(out)

@@ -16,7 +16,6 @@ import json
 import logging
 import math
 import os
-import tempfile
 import threading
 import time
 import zlib
@@ -29,6 +28,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from videossr_verl.files.whole_file import whole_file
 from videossr_verl.files.writable_folder import make_writable
 from videossr_verl.video.container import check_file
 from videossr_verl.video.decode import DEFAULT_DECODER, decode
@@ -131,19 +131,13 @@ class FrameCache:
 
     def _store(self, name: Path, *parts: bytes | memoryview) -> bool:
         """Whether the parts could be written, all or nothing."""
-        partial = None
         try:
             name.parent.mkdir(exist_ok=True)
-            descriptor, partial = tempfile.mkstemp(dir=name.parent, suffix=".partial")
-            with open(descriptor, "wb") as file:
+            with whole_file(name, flush=False) as partial, open(partial, "wb") as file:
                 for part in parts:
                     file.write(part)
-            os.replace(partial, name)
             return True
         except OSError as error:
-            if partial:
-                with suppress(OSError):
-                    os.unlink(partial)
             if not self.counts["unwritable"]:
                 logger.warning("frame cache %s cannot be written to, so frames are decoded: %s", self._folder, error)
             self._count("unwritable")
