@@ -7,7 +7,6 @@ verl starts that file anew when a run is resumed, so each start has a file of it
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import Any
 from reward_fns import parts
 from videossr_verl.errors import BadInput
 from videossr_verl.files.whole_file import whole_file, write_whole
+from videossr_verl.run.metrics_file import read_records
 
 _VALIDATION = re.compile(r"val-(?:core|aux)/videossr/(\w+)(/blind)?/(\w+)/mean@\d+")
 _TASK_WIDTH = 25
@@ -45,17 +45,17 @@ def read_curves(run: Path) -> dict[str, TaskCurves]:
 
     BadInput if there is none of ours. A last line cut off by a kill is left out.
     """
-    lines = [line for file in sorted((run / "metrics").glob("*.jsonl")) for line in file.read_text().split("\n")[:-1]]
-    if not lines:
-        raise BadInput(
-            f"no metrics in '{run}/metrics': train with trainer.logger=[console,file] and VERL_FILE_LOGGER_PATH there"
-        )
     try:
-        values = _validations(map(json.loads, lines))
+        records = [record for file in sorted((run / "metrics").glob("*.jsonl")) for record in read_records(file)[0]]
+        values = _validations(records)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadInput(
             f"'{run}/metrics' holds no metrics of verl's file logger: {type(error).__name__}: {error}"
         ) from error
+    if not records:
+        raise BadInput(
+            f"no metrics in '{run}/metrics': train with trainer.logger=[console,file] and VERL_FILE_LOGGER_PATH there"
+        )
     if not values:
         raise BadInput(f"'{run}' holds no validation of a pretext task: set trainer.test_freq and data.val_files")
     curves = {}
