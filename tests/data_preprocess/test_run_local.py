@@ -44,7 +44,7 @@ def test_a_verdict_needs_two_tries_and_what_the_machine_fails_at_is_tried_again(
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"),
+    ("kind", "message"),
     [
         ("disk", "Input/output error"),
         ("killed", "ended by SIGKILL"),
@@ -52,10 +52,10 @@ def test_a_verdict_needs_two_tries_and_what_the_machine_fails_at_is_tried_again(
         ("memory", "Memory|ended|cannot be"),
     ],
 )
-def test_what_the_machine_fails_at_again_is_no_verdict_and_ends_the_run(worker_functions, tmp_path, kind, told):
+def test_what_the_machine_fails_at_again_is_no_verdict_and_ends_the_run(worker_functions, tmp_path, kind, message):
     results = run_isolated(worker_functions.misbehave, [(k, str(tmp_path)) for k in (kind, "one")], 1, 60.0)
     assert next(results) == (("one", str(tmp_path)), "ONE")  # the others are done first
-    with pytest.raises(MachineError, match=told):
+    with pytest.raises(MachineError, match=message):
         next(results)
     assert not multiprocessing.active_children()
 

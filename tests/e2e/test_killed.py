@@ -97,8 +97,8 @@ def test_a_run_that_loses_a_process_says_which(run, phase):
 
 
 def test_the_rollout_server_is_reached_from_its_node_only(run):
-    told = re.findall(r"LLMServerManager: \['([\d.]+):\d+'\]", (run[0] / "trainer.log").read_text())
-    assert told == ["127.0.0.1"]
+    addresses = re.findall(r"LLMServerManager: \['([\d.]+):\d+'\]", (run[0] / "trainer.log").read_text())
+    assert addresses == ["127.0.0.1"]
 
 
 def test_it_goes_on_to_the_end_and_keeps_the_last_checkpoints(run):

@@ -72,14 +72,14 @@ def _scored(folder: Path) -> dict[str, Scored]:
 def _others(folder: Path) -> dict[str, dict[str, float]]:
     """What lmms-eval itself says of tasks that the paper does not have."""
     known = {task for benchmark in benchmarks().values() for task in benchmark.tasks}
-    told = {}
+    found = {}
     for task in _task_folders(folder):
         if task.name not in known and finished(task):
             results, _ = read_task(task)
             for name, values in results.items():
                 numbers = {k: v for k, v in values.items() if isinstance(v, (int, float)) and "_stderr" not in k}
-                told |= {f"{name} {key.split(',')[0]}": value for key, value in numbers.items()}
-    return told
+                found |= {f"{name} {key.split(',')[0]}": value for key, value in numbers.items()}
+    return found
 
 
 def _table(scored: Mapping[str, Mapping[str, Scored]], frames: int) -> str:
