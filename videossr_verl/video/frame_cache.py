@@ -95,12 +95,12 @@ class FrameCache:
         state = [os.path.realpath(path), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         note = self._folder / "ids" / blake2b(json.dumps(state).encode(), digest_size=16).hexdigest()
         with suppress(OSError), open(note, "rb") as file:
-            identity = file.read(ID_DIGITS + 1)
-            if len(identity) == ID_DIGITS and set(identity) <= set(b"0123456789abcdef"):
-                return identity.decode()
-        identity = content_id(path)
-        self._store(note, identity.encode())
-        return identity
+            noted = file.read(ID_DIGITS + 1)
+            if len(noted) == ID_DIGITS and set(noted) <= set(b"0123456789abcdef"):
+                return noted.decode()
+        found = content_id(path)
+        self._store(note, found.encode())
+        return found
 
     def _read(self, name: Path, shape: tuple[int, ...]) -> np.ndarray | None:
         expected = math.prod(shape)
