@@ -13,6 +13,7 @@ from pathlib import Path
 from data_preprocess.write_dataset import write_parquet
 from videossr_verl.endings import end_well
 from videossr_verl.errors import BadInput
+from videossr_verl.files.whole_file import whole_file
 from videossr_verl.rows.dataset_folder import read_rows
 from videossr_verl.rows.schema import Row
 
@@ -48,9 +49,8 @@ def _qualifies(row: Row, other: Row) -> bool:
 
 def write_blind_control(test: Path, out: Path) -> None:
     """Writes the blind control of a `test.parquet` to `out`."""
-    partial = out.with_name(f".{out.name}.partial")
-    write_parquet(swap_videos(read_rows(test)), partial)
-    partial.replace(out)
+    with whole_file(out) as partial:
+        write_parquet(swap_videos(read_rows(test)), partial)
 
 
 def main(argv: list[str] | None = None) -> None:

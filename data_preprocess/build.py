@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from data_preprocess.build_settings import BuildSettings, test_share
 from data_preprocess.choose import Pick, split_videos
 from data_preprocess.corpus import Corpus, find_videos, note_left_out
-from data_preprocess.describe import RowSummary, describe, library_versions
+from data_preprocess.describe import FinishedBuild, RowSummary, describe, library_versions
 from data_preprocess.draw_corpus import SampleStore
 from data_preprocess.draw_splits import DrawnSplits, draw_splits
 from data_preprocess.file_state import FileState, look_at
@@ -114,22 +114,22 @@ def build(settings: BuildSettings) -> dict[str, Any]:
         _write_lines(rejected, work.folder / "rejected.jsonl")
         _write_lines(joined := _joined(splits, look_alikes, by_id), work.folder / "look_alikes.jsonl")
         write_signatures(_shown(drawn.picks, summary, by_id, signatures), work.folder / SIGNATURES)
-        unsigned = sum(not len(signatures[c].places) for c in by_id)
-        result = describe(
-            preset,
-            settings.seed,
-            corpus,
-            videos,
-            rejected,
-            drawn.picks,
-            fingerprints,
-            summary,
-            embeddings,
-            request,
-            look_alikes={"groups": len(joined), "videos": sum(len(line["videos"]) for line in joined)},
-            unsigned=unsigned,
+        finished = FinishedBuild(
+            preset=preset,
+            seed=settings.seed,
+            request=request,
+            embeddings=embeddings,
+            corpus=corpus,
+            videos=videos,
+            rejected=rejected,
+            unsigned=sum(not len(signatures[c].places) for c in by_id),
+            look_alikes=joined,
             left_out=drawn.left_out,
+            picks=drawn.picks,
+            fingerprints=fingerprints,
+            summary=summary,
         )
+        result = describe(finished)
         write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", work.folder / "dataset.json")
         _publish(work.folder, out)
         note_built(out, corpus.root)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from statistics import fmean
@@ -94,57 +94,79 @@ class RowSummary:
         return counts
 
 
-def describe(
-    preset: Preset,
-    seed: int,
-    corpus: Corpus,
-    videos: list[Video],
-    rejected: list[Rejected],
-    picks: Mapping[str, list[Pick]],
-    fingerprints: Mapping[str, str],
-    summary: RowSummary,
-    embeddings: Mapping[str, Mapping[str, str]],
-    request: str,
-    *,
-    look_alikes: Mapping[str, int],
-    unsigned: int,
-    left_out: Mapping[str, str],
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class FinishedBuild:
+    """What was asked for, and what became of it.
+
+    Attributes:
+        request: identifies what was asked for.
+        embeddings: of the tasks, by name, as `describe_embedding` tells them.
+        videos: the usable ones.
+        rejected: the others, and those that a task could not use.
+        unsigned: how many of `videos` show too little to be compared by their pictures.
+        look_alikes: a line for each group of them, as in look_alikes.jsonl.
+        left_out: tasks without a sample, and why.
+        picks: by split, the samples in the order of the rows.
+        fingerprints: of the rows, by split.
+        summary: the rows' numbers.
+    """
+
+    preset: Preset
+    seed: int
+    request: str
+    embeddings: Mapping[str, Mapping[str, str]]
+    corpus: Corpus
+    videos: Sequence[Video]
+    rejected: Sequence[Rejected]
+    unsigned: int
+    look_alikes: Sequence[Mapping[str, Any]]
+    left_out: Mapping[str, str]
+    picks: Mapping[str, Sequence[Pick]]
+    fingerprints: Mapping[str, str]
+    summary: RowSummary
+
+
+def describe(build: FinishedBuild) -> dict[str, Any]:
     """The content of dataset.json. No time and, but for `data_root`, no place: repeated builds are equal."""
-    whole_videos = Counter(line["reason"] for line in rejected if "task" not in line)
-    used = {split: len({pick.content_id for pick in chosen}) for split, chosen in picks.items()}
     return {
-        "preset": preset.name,
-        "seed": seed,
-        "data_root": corpus.root,
-        "samples": {split: len(chosen) for split, chosen in picks.items()},
+        "preset": build.preset.name,
+        "seed": build.seed,
+        "data_root": build.corpus.root,
+        "samples": {split: len(chosen) for split, chosen in build.picks.items()},
         "tasks": {
             name: {
                 "task": subset.task,
                 "weight": subset.weight,
-                **summary.subset(name),
+                **build.summary.subset(name),
                 "difficulty": asdict(subset.difficulty),
                 "clip": asdict(subset.clip),
             }
-            for name, subset in sorted(preset.subsets.items())
+            for name, subset in sorted(build.preset.subsets.items())
         },
-        "left_out": dict(left_out),
-        "embeddings": {name: dict(what) for name, what in embeddings.items()},
-        "videos": {
-            "found": len(corpus.videos) + len(corpus.rejected()),
-            "usable": len(videos),
-            "used": used,
-            "not_used": dict(whole_videos),
-            "left_out_by_name": {suffix: len(files) for suffix, files in corpus.left_out_by_suffix().items()},
-            "look_alikes": dict(look_alikes),
-            "compared_by_bytes_only": unsigned,
-        },
+        "left_out": dict(build.left_out),
+        "embeddings": {name: dict(what) for name, what in build.embeddings.items()},
+        "videos": _describe_videos(build),
         "num_prompt_tokens": {
-            key: {"min": min(n), "mean": round(fmean(n), 1), "max": max(n)} for key, n in summary.tokens.items() if n
+            key: {"min": min(n), "mean": round(fmean(n), 1), "max": max(n)}
+            for key, n in build.summary.tokens.items()
+            if n
         },
-        "fingerprint": dict(fingerprints),
+        "fingerprint": dict(build.fingerprints),
         "versions": library_versions(),
-        "request": request,
+        "request": build.request,
+    }
+
+
+def _describe_videos(build: FinishedBuild) -> dict[str, Any]:
+    corpus, groups = build.corpus, build.look_alikes
+    return {
+        "found": len(corpus.videos) + len(corpus.rejected()),
+        "usable": len(build.videos),
+        "used": {split: len({pick.content_id for pick in chosen}) for split, chosen in build.picks.items()},
+        "not_used": dict(Counter(line["reason"] for line in build.rejected if "task" not in line)),
+        "left_out_by_name": {suffix: len(files) for suffix, files in corpus.left_out_by_suffix().items()},
+        "look_alikes": {"groups": len(groups), "videos": sum(len(group["videos"]) for group in groups)},
+        "compared_by_bytes_only": build.unsigned,
     }
 
 

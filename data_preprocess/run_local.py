@@ -1,7 +1,10 @@
 """Runs a function over jobs in worker processes; a job that crashes or hangs costs itself and nothing else.
 
 A pool of the standard library breaks as a whole when one worker dies, and cannot stop a worker that hangs in
-native code. Video decoders do both on bad files, so each worker has its own pipe here and can be replaced.
+native code. Video decoders do both on bad files, so each worker has its own pipe here and can be replaced. The pool
+of `pebble` survives both, but its workers share one locked pipe: one that is killed while it sends a result keeps the
+lock, and the others wait for ever, with no time limit any more. There, a worker that ends with exit code 0 passes for
+one that took too long, and a job that no worker can load is never answered.
 """
 
 from __future__ import annotations

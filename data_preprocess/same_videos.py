@@ -64,5 +64,5 @@ def find_replaced(corpus: Corpus, states: Mapping[str, FileState], out: Path) ->
         if not noted[video][2] or content_id(corpus.path(video)) != noted[video][2]:
             return video
     if touched:
-        write_videos(states, {video: identity for video, (_, _, identity) in noted.items()}, out)
+        write_videos(states, {video: content for video, (_, _, content) in noted.items()}, out)
     return None

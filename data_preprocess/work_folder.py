@@ -5,7 +5,6 @@ it was.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +13,7 @@ from typing import Any
 
 from videossr_verl.errors import MachineError
 from videossr_verl.files.one_writer import one_writer
+from videossr_verl.files.whole_file import whole_file
 from videossr_verl.tasks.seeds import digest
 
 NAME = ".build"
@@ -43,11 +43,10 @@ class WorkFolder:
 
     def store(self, piece: Any, *key: Any) -> None:
         path = self._path(*key)
-        temporary = path.with_suffix(".tmp")
         try:
             path.parent.mkdir(exist_ok=True)
-            temporary.write_text(json.dumps(piece), encoding="utf-8")
-            os.replace(temporary, path)
+            with whole_file(path, flush=False) as partial:
+                partial.write_text(json.dumps(piece), encoding="utf-8")
         except OSError as error:
             raise MachineError(f"'{self.folder}' cannot be written to: {error.strerror}") from error
 

@@ -104,8 +104,10 @@ if [ "$trained" -lt "$steps" ]; then
     )
     mkdir -p "$train/metrics"
     train() {
-        VERL_FILE_LOGGER_PATH=$train/metrics/$(date +%s).jsonl "$py" -m verl.trainer.main_ppo --config-name videossr_grpo_cpu "$@" 2>&1 \
-            | "$py" -m videossr_verl.run.follow "$log" --total "$steps"
+        local metrics
+        metrics=$train/metrics/$(date +%s).jsonl
+        VERL_FILE_LOGGER_PATH=$metrics "$py" -m verl.trainer.main_ppo --config-name videossr_grpo_cpu "$@" 2>&1 \
+            | "$py" -m videossr_verl.run.follow "$log" --metrics "$metrics" --total "$steps"
     }
     run train "${rows[@]}" "${actor[@]}" "${trainer[@]}" "hydra.run.dir=$(quoted "$train/hydra")" "$@"
 fi

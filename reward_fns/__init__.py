@@ -156,10 +156,10 @@ def _row_knobs(
     return {**released, **difficulty_knobs((extra_info or {}).get("difficulty"))}
 
 
-def _known_parts(task: str, told: Mapping[str, float]) -> Mapping[str, float]:
-    if unknown := sorted(set(told) - set(getattr(load(REWARDS, task), "PARTS", ()))):
+def _known_parts(task: str, given: Mapping[str, float]) -> Mapping[str, float]:
+    if unknown := sorted(set(given) - set(getattr(load(REWARDS, task), "PARTS", ()))):
         raise RegistryError(f"the reward of task '{task}' tells '{unknown[0]}', which is not in its PARTS")
-    return told
+    return given
 
 
 def _score_by_verl(data_source: str, *args: Any, **kwargs: Any) -> dict[str, Any]:

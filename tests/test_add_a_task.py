@@ -109,10 +109,10 @@ def test_the_pages_commands(package, built, commands, install, monkeypatch, caps
     for command in commands:
         if command[0] != "build":
             assert main(command) == 0, capsys.readouterr().err
-    told = capsys.readouterr().out
+    shown = capsys.readouterr().out
     assert (package / "arrow.png").stat().st_size > 10_000
-    assert all(rule in told for rule in ("blind constant", "fade in", "key frames", "coming to rest"))
-    assert "preset arrow_of_time.yaml" in told
+    assert all(rule in shown for rule in ("blind constant", "fade in", "key frames", "coming to rest"))
+    assert "preset arrow_of_time.yaml" in shown
 
 
 def test_without_rules_all_but_the_attack_works(package, built, install, write_dist_info, tmp_path, capsys):

@@ -50,6 +50,6 @@ def test_the_ends_of_a_long_text_stay(length):
 
 def test_a_file_name_with_commands_is_shown_by_a_verb(tmp_path, capsys):
     assert main(["attack", str(tmp_path / f"x{COMMANDS[:-1]}.parquet")]) == 2
-    told = capsys.readouterr().err
-    assert told.rstrip("\n").isprintable()
-    assert "owned" in told
+    shown = capsys.readouterr().err
+    assert shown.rstrip("\n").isprintable()
+    assert "owned" in shown

@@ -34,10 +34,10 @@ def end_well(run: Callable[[], int | None], place: object = None) -> int:
     except MachineError as error:
         return _tell(error, 1)
     except OSError as error:
-        told = machine_failure(error, place)
-        if told is None:
+        message = machine_failure(error, place)
+        if message is None:
             raise
-        return _tell(told, 1)
+        return _tell(message, 1)
     except MemoryError:
         return _tell("this machine has no memory left; the same command goes on from here", 1)
     except SystemExit:  # its code may be another one, where it came through Ray

@@ -51,6 +51,6 @@ def machine_failure(error: OSError, place: object = None) -> str | None:
     if error.errno not in MACHINE:
         return None
     where = error.filename if error.filename is not None else place
-    told = error.strerror or str(error)
-    named = f"'{where}': {told}" if where is not None else told
+    message = error.strerror or str(error)
+    named = f"'{where}': {message}" if where is not None else message
     return f"{named}; mend that, and the same command goes on from here"

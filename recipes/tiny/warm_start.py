@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import copy
 import dataclasses
-import shutil
 import sys
 import tempfile
 import time
@@ -37,6 +36,7 @@ from verl.utils.tokenizer import build_multimodal_processor_inputs, hf_processor
 
 from videossr_verl.endings import end_well
 from videossr_verl.families import families
+from videossr_verl.files.whole_file import whole_folder
 from videossr_verl.prompt.tokens import content_parts
 from videossr_verl.rows.schema import SYSTEM_PROMPT
 from videossr_verl.tasks import get_task
@@ -246,10 +246,8 @@ def main() -> None:
         samples = Samples(scenes, preset, hf_processor(str(Path(scratch, "untrained"))), args.seed)
 
     def save(out: Path) -> None:
-        partial = out.with_name(f".{out.name}.partial")
-        save_checkpoint(copy.deepcopy(model).to(torch.bfloat16), build_processor(args.family, tokenizer), partial)
-        shutil.rmtree(out, ignore_errors=True)
-        partial.replace(out)
+        with whole_folder(out) as partial:
+            save_checkpoint(copy.deepcopy(model).to(torch.bfloat16), build_processor(args.family, tokenizer), partial)
 
     def snapshot(step: int) -> None:
         if args.save_every and step % args.save_every == 0:

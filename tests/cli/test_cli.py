@@ -50,9 +50,9 @@ def test_build_then_inspect(tmp_path, capsys):
     out = tmp_path / "data"
     options = ["--preset", "videossr_tiny", "--count", "4", "--test-count", "4", "--workers", "1"]
     assert main(["build", str(tmp_path / "videos"), "--out", str(out), *options]) == 0
-    told = capsys.readouterr().out
-    assert "4 train and 4 test samples" in told
-    assert "chance 0.4" in told
+    shown = capsys.readouterr().out
+    assert "4 train and 4 test samples" in shown
+    assert "chance 0.4" in shown
     assert main(["inspect", str(out), "--out", str(tmp_path / "sheet.png")]) == 0
     assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
 

@@ -77,8 +77,8 @@ def test_a_folder_is_too_long_where_ray_says_so(monkeypatch):
 
 def test_the_variable_to_set_is_named(monkeypatch):
     monkeypatch.setenv("TMPDIR", "/tmp/" + "x" * 60)
-    told = "bytes too long for sockets below it: set it to a shorter folder, such as /tmp"
-    with pytest.raises(BadInput, match=f"^TMPDIR='/tmp/x+' is \\d+ {told}$"):
+    message = "bytes too long for sockets below it: set it to a shorter folder, such as /tmp"
+    with pytest.raises(BadInput, match=f"^TMPDIR='/tmp/x+' is \\d+ {message}$"):
         check_cluster(None)
     assert found("sockets")[0][0] == "failure"
     monkeypatch.setenv("RAY_TMPDIR", "/tmp")

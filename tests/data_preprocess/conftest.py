@@ -5,7 +5,7 @@ import sys
 import pytest
 
 WORKER_FUNCTIONS = """
-import errno, os, resource, signal, time
+import errno, os, resource, signal, threading, time
 from videossr_verl.video.probe_record import probe_one
 from videossr_verl.video.probe_record import Failure
 
@@ -22,6 +22,13 @@ def misbehave(kind, folder):
         os.kill(os.getpid(), signal.SIGKILL)
     if kind == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
+    if kind == "ends":
+        os._exit(0)
+    if kind == "killed as it sends" and os.path.getsize(os.path.join(folder, kind)) == 1:
+        while not os.path.exists(os.path.join(folder, "nobody reads")):
+            time.sleep(0.01)
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGKILL)).start()
+        return "x" * 10**6  # more than a pipe holds
     if kind == "disk" or (kind == "disk once" and os.path.getsize(os.path.join(folder, kind)) == 1):
         raise OSError(errno.EIO, "Input/output error")
     if kind == "memory":

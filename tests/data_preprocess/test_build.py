@@ -117,8 +117,8 @@ def test_same_bytes_for_any_workers_and_place(dataset_folder, corpus_folder, tmp
         os.utime(moved / name, (1, 1))
     build(BuildSettings((f"{moved}/**/*.mkv", str(moved)), str(tmp_path / "out"), workers=1, **TINY))
     assert files(tmp_path / "out", DATA) == files(dataset_folder, DATA)
-    told = [json.loads((f / "dataset.json").read_text()) for f in (dataset_folder, tmp_path / "out")]
-    assert told[0]["fingerprint"] == told[1]["fingerprint"]
+    descriptions = [json.loads((f / "dataset.json").read_text()) for f in (dataset_folder, tmp_path / "out")]
+    assert descriptions[0]["fingerprint"] == descriptions[1]["fingerprint"]
     assert str(tmp_path).encode() not in b"".join(files(tmp_path / "out", DATA).values())
 
 
@@ -127,10 +127,10 @@ def test_same_dataset_wherever_one_stands(corpus_folder, tmp_path, monkeypatch):
     folder, few = corpus_folder.parent, {"preset": "videossr_tiny", "mix": {"temporal_jigsaw": 2}, "test_count": 1}
     out = str(tmp_path / "out")
     monkeypatch.chdir(folder)
-    told = build(BuildSettings((corpus_folder.name,), out, data_root=f"./{corpus_folder.name}/", **few))
-    assert told["data_root"] == str(corpus_folder)
+    result = build(BuildSettings((corpus_folder.name,), out, data_root=f"./{corpus_folder.name}/", **few))
+    assert result["data_root"] == str(corpus_folder)
     monkeypatch.chdir(corpus_folder / "sub folder")
-    assert build(BuildSettings((f"../../{corpus_folder.name}",), out, data_root="..", **few)) == told
+    assert build(BuildSettings((f"../../{corpus_folder.name}",), out, data_root="..", **few)) == result
     build(BuildSettings((str(corpus_folder),), str(tmp_path / "again"), data_root="..", **few))
     assert files(tmp_path / "again") == files(out)
 
@@ -229,12 +229,12 @@ def test_a_crashing_decoder_costs_only_its_video(corpus_folder, tmp_path, monkey
 
 
 def test_default_counts_mix_and_no_test(corpus_folder, tmp_path):
-    told = build(BuildSettings((str(corpus_folder),), str(tmp_path / "a"), "videossr_tiny"))
-    assert told["samples"] == {"train": 20, "test": 4}  # five videos and one, four tasks
+    result = build(BuildSettings((str(corpus_folder),), str(tmp_path / "a"), "videossr_tiny"))
+    assert result["samples"] == {"train": 20, "test": 4}  # five videos and one, four tasks
     mix = {"temporal_jigsaw": 2, "object_counting": 3}
-    told = build(BuildSettings((str(corpus_folder),), str(tmp_path / "b"), "videossr_tiny", mix=mix, test_count=0))
-    assert {t: n["samples"]["train"] for t, n in told["tasks"].items()} == mix
-    assert told["samples"]["test"] == 0
+    result = build(BuildSettings((str(corpus_folder),), str(tmp_path / "b"), "videossr_tiny", mix=mix, test_count=0))
+    assert {t: n["samples"]["train"] for t, n in result["tasks"].items()} == mix
+    assert result["samples"]["test"] == 0
     assert pq.read_table(tmp_path / "b" / "test.parquet").num_rows == 0
 
 
@@ -265,9 +265,9 @@ def test_counts_that_cannot_be_met(corpus_folder, tmp_path):
         build(BuildSettings((str(corpus_folder),), str(out), str(preset), count=12))
     assert [p.name for p in out.iterdir()] == [WORK_NAME]
     remove_work_folder(out)
-    told = build(BuildSettings((str(corpus_folder),), str(out), str(preset)))
-    assert told["samples"] == {"train": 5, "test": 1}
-    assert re.search(r"in preset \w+ would work for 6 of the 6 videos tried", told["left_out"]["anomaly_grounding"])
+    result = build(BuildSettings((str(corpus_folder),), str(out), str(preset)))
+    assert result["samples"] == {"train": 5, "test": 1}
+    assert re.search(r"in preset \w+ would work for 6 of the 6 videos tried", result["left_out"]["anomaly_grounding"])
 
 
 def test_no_video_is_decoded_twice_and_none_without_need(corpus_folder, tmp_path, monkeypatch):
@@ -314,8 +314,8 @@ def test_wrong_settings(wrong, sentence):
 
 
 def test_without_a_test_set_it_is_told_how_to_train(corpus_folder, tmp_path, capsys):
-    told = build(BuildSettings((str(corpus_folder / "generated_000.mp4"),), str(tmp_path / "out"), "videossr_tiny"))
-    assert told["samples"] == {"train": 4, "test": 0}
+    result = build(BuildSettings((str(corpus_folder / "generated_000.mp4"),), str(tmp_path / "out"), "videossr_tiny"))
+    assert result["samples"] == {"train": 4, "test": 0}
     said = capsys.readouterr().err
     assert "note: there is no test set, since only one video is usable; to train, give another dataset's" in said
     assert "trainer.val_before_train=False trainer.test_freq=-1" in said
@@ -330,9 +330,9 @@ def test_one_video_cannot_train_and_test(corpus_folder, tmp_path):
 def test_a_sample_costs_less_than_6_kb(real_clips, tmp_path):
     """The paper's setting on real clips; no pixel is written."""
     sources = tuple(map(str, real_clips.values()))
-    told = build(BuildSettings(sources, str(tmp_path / "out"), count=15, test_count=5, test_share=0.3))
+    result = build(BuildSettings(sources, str(tmp_path / "out"), count=15, test_count=5, test_share=0.3))
     sizes = {s: (tmp_path / "out" / f"{s}.parquet").stat().st_size for s in ("train", "test")}
-    assert sum(sizes.values()) / sum(told["samples"].values()) <= 6000
+    assert sum(sizes.values()) / sum(result["samples"].values()) <= 6000
 
 
 def test_swap_borrows_from_the_same_split(corpus_folder, tmp_path):
@@ -357,14 +357,14 @@ def test_prompt_lengths_are_counted_for_each_model(corpus_folder, tmp_path):
         build_processor(family, tokenizer).save_pretrained(tmp_path / family)
         counters.append(PromptTokenCounter(load_processor(str(tmp_path / family))))
     models = (str(tmp_path / "qwen2_5_vl"), str(tmp_path / "qwen3_vl"))
-    told = build(BuildSettings((str(corpus_folder),), str(tmp_path / "out"), models=models, **TINY))
+    result = build(BuildSettings((str(corpus_folder),), str(tmp_path / "out"), models=models, **TINY))
     rows = [row for split in read(tmp_path / "out").values() for row in split]
     for counter in counters:
         keys = [counter.row_key(row["prompt"], row["videos"]) for row in rows]
         counts = [json.loads(row["extra_info"]["num_prompt_tokens"]) for row in rows]
         stored = [count[key] for count, key in zip(counts, keys, strict=True)]
         assert stored == [counter.count(row["prompt"], row["videos"]) for row in rows]
-        numbers = told["num_prompt_tokens"][counter.key]
+        numbers = result["num_prompt_tokens"][counter.key]
         assert (numbers["min"], numbers["max"]) == (min(stored), max(stored))
 
 

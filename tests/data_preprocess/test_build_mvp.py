@@ -42,10 +42,10 @@ def rows_of(folder):
 def test_alone_and_with_another_number_of_workers(preset, corpus_folder, tmp_path):
     for name, workers in (("a", 1), ("b", 2)):
         build(BuildSettings((str(corpus_folder),), str(tmp_path / name), preset(), workers=workers, **MVP))
-    told = [json.loads((tmp_path / name / "dataset.json").read_text()) for name in ("a", "b")]
-    assert told[0] == told[1]
-    assert told[0]["embeddings"]["built_in"]["name"] == "built_in"
-    task = told[0]["tasks"]["masked_video_prediction"]
+    descriptions = [json.loads((tmp_path / name / "dataset.json").read_text()) for name in ("a", "b")]
+    assert descriptions[0] == descriptions[1]
+    assert descriptions[0]["embeddings"]["built_in"]["name"] == "built_in"
+    task = descriptions[0]["tasks"]["masked_video_prediction"]
     assert (task["clip"]["fps"], task["samples"]) == (4, {"train": 8, "test": 2})
     assert task["chance"] == pytest.approx(0.375)
     assert (tmp_path / "a" / "train.parquet").read_bytes() == (tmp_path / "b" / "train.parquet").read_bytes()
@@ -105,11 +105,11 @@ def test_clip_decides_by_its_weights(preset, corpus_folder, tmp_path):
     settings = BuildSettings(
         (str(corpus_folder),), str(tmp_path / "out"), knobs, embedding=str(tmp_path / "clip"), workers=1, **MVP
     )
-    told = build(settings)
-    (what,) = told["embeddings"].values()
+    result = build(settings)
+    (what,) = result["embeddings"].values()
     assert what["name"] == str(tmp_path / "clip")
     assert len(what["weights"]) == 16
-    assert told["tasks"]["masked_video_prediction"]["difficulty"]["embedding"] == str(tmp_path / "clip")
+    assert result["tasks"]["masked_video_prediction"]["difficulty"]["embedding"] == str(tmp_path / "clip")
 
 
 def test_kept_embeddings_serve_the_next_build(preset, corpus_folder, tmp_path):
@@ -144,12 +144,12 @@ def test_a_video_too_short_for_one_task_serves_the_other(corpus_folder, tmp_path
         "tasks:\n  temporal_jigsaw: {difficulty: {num_clips: 3}}\n  masked_video_prediction: {}\n"
     )
     settings = {"sources": (str(corpus_folder),), "preset": str(path), "test_count": 0}
-    told = build(BuildSettings(out=str(tmp_path / "out"), **settings))
+    result = build(BuildSettings(out=str(tmp_path / "out"), **settings))
     said = capsys.readouterr().err
     for knobs in ("num_key_frames 6", "num_masked 2", "num_distractors 1", "fps 4 to 16", "min_frames 64"):
-        assert knobs in told["left_out"]["masked_video_prediction"]
+        assert knobs in result["left_out"]["masked_video_prediction"]
     assert "its settings in preset mvp_short would work for 6 of the 6 videos tried" in said
-    assert {task: n["samples"]["train"] for task, n in told["tasks"].items()} == {
+    assert {task: n["samples"]["train"] for task, n in result["tasks"].items()} == {
         "temporal_jigsaw": 6,
         "masked_video_prediction": 0,
     }
@@ -162,8 +162,8 @@ def test_a_video_too_short_for_one_task_serves_the_other(corpus_folder, tmp_path
 def test_ordinary_short_videos_can_carry_it(real_clips, tmp_path):
     """Four real clips of 4 to 10 seconds: each carries the preset for short videos."""
     sources = tuple(map(str, real_clips.values()))
-    told = build(BuildSettings(sources, str(tmp_path / "out"), "mvp_short", test_count=0, embedding="built_in"))
-    assert told["videos"]["used"]["train"] == told["samples"]["train"] == 4
+    result = build(BuildSettings(sources, str(tmp_path / "out"), "mvp_short", test_count=0, embedding="built_in"))
+    assert result["videos"]["used"]["train"] == result["samples"]["train"] == 4
 
 
 @pytest.mark.parametrize("preset_name", ["mvp", "videossr_mvp"])

@@ -19,13 +19,13 @@ MIX = {"temporal_jigsaw": 3.0, "object_counting": 3.0}
 
 def test_rows_are_shown_by_the_decoder_that_built_them(corpus_folder, tmp_path):
     pytest.importorskip("decord")
-    rows, told = {}, {}
+    rows, decoders = {}, {}
     for decoder in ("pyav", "decord"):
         out = str(tmp_path / decoder)
         settings = BuildSettings((str(corpus_folder),), out, "videossr_tiny", mix=MIX, test_count=0, decoder=decoder)
-        told[decoder] = build(settings)["tasks"]["temporal_jigsaw"]["clip"]["decoder"]
+        decoders[decoder] = build(settings)["tasks"]["temporal_jigsaw"]["clip"]["decoder"]
         rows[decoder] = read_rows(f"{out}/train.parquet")
-    assert told == {"pyav": "pyav", "decord": "decord"}
+    assert decoders == {"pyav": "pyav", "decord": "decord"}
     # The same questions, as far as both show the same frames.
     assert [r["extra_info"]["seed"] for r in rows["pyav"]] == [r["extra_info"]["seed"] for r in rows["decord"]]
     spec = next(VideoSpec.from_row(v) for r in rows["decord"] for v in r["videos"] if v["transform"] == "{}")

@@ -49,9 +49,9 @@ def test_look_alikes_stay_in_one_split_and_are_told(dataset):
     lines = [json.loads(line) for line in (dataset / "look_alikes.jsonl").read_text().splitlines()]
     assert sorted(line["videos"] for line in lines) == pairs
     assert all(set(line["videos"]) <= shown[line["split"]] for line in lines)
-    told = json.loads((dataset / "dataset.json").read_text())["videos"]
-    assert told["look_alikes"] == {"groups": 2, "videos": 4}
-    assert told["compared_by_bytes_only"] == 0
+    videos = json.loads((dataset / "dataset.json").read_text())["videos"]
+    assert videos["look_alikes"] == {"groups": 2, "videos": 4}
+    assert videos["compared_by_bytes_only"] == 0
     assert {one.video: one.split for one in read_signatures(str(dataset))} == {
         video: split for split, names in shown.items() for video in names
     }
@@ -75,8 +75,8 @@ def test_another_dataset_leaves_them_out(videos, dataset, tmp_path):
         build(BuildSettings((str(tmp_path / "more"),), str(tmp_path / "out"), **settings))
     assert not (tmp_path / "out").exists()
     write_video(tmp_path / "more" / "new.mp4", scene(9), 12)
-    told = build(BuildSettings((str(tmp_path / "more"),), str(tmp_path / "out"), **settings))
-    assert told["videos"]["not_used"] == {"held_out": 2}
+    result = build(BuildSettings((str(tmp_path / "more"),), str(tmp_path / "out"), **settings))
+    assert result["videos"]["not_used"] == {"held_out": 2}
     splits = {one.video: one.split for one in read_signatures(str(dataset))}
     lines = [json.loads(line) for line in (tmp_path / "out" / "rejected.jsonl").read_text().splitlines()]
     assert {line["video"]: line["detail"] for line in lines if line["reason"] == "held_out"} == {

@@ -1,5 +1,6 @@
 import multiprocessing
 import resource
+from multiprocessing.connection import wait
 
 import pytest
 
@@ -26,6 +27,15 @@ def test_a_worker_killed_from_outside_is_forgiven_once(worker_functions, tmp_pat
     assert run(worker_functions.misbehave, ["killed once"], tmp_path, workers=1) == {"killed once": "KILLED ONCE"}
 
 
+def test_a_worker_killed_as_it_sends_its_result_is_forgiven_and_stops_nobody(worker_functions, tmp_path):
+    kinds = ("one", "killed as it sends")
+    results = run_isolated(worker_functions.misbehave, [(kind, str(tmp_path)) for kind in kinds], 2, 60.0)
+    assert next(results) == (("one", str(tmp_path)), "ONE")
+    (tmp_path / "nobody reads").touch()
+    assert wait([process.sentinel for process in multiprocessing.active_children()], 30.0)
+    assert list(results) == [(("killed as it sends", str(tmp_path)), "KILLED AS IT SENDS")]
+
+
 def test_a_verdict_needs_two_tries_and_what_the_machine_fails_at_is_tried_again(worker_functions, tmp_path):
     outcomes = run(worker_functions.misbehave, ["disk once", "other once", "bad", "one"], tmp_path)
     assert outcomes.pop("bad") == Failure("not_a_video", "as it is")
@@ -34,13 +44,18 @@ def test_a_verdict_needs_two_tries_and_what_the_machine_fails_at_is_tried_again(
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"),
-    [("disk", "Input/output error"), ("killed", "ended by SIGKILL"), ("memory", "Memory|ended|cannot be")],
+    ("kind", "message"),
+    [
+        ("disk", "Input/output error"),
+        ("killed", "ended by SIGKILL"),
+        ("ends", "ended with exit code 0"),
+        ("memory", "Memory|ended|cannot be"),
+    ],
 )
-def test_what_the_machine_fails_at_again_is_no_verdict_and_ends_the_run(worker_functions, tmp_path, kind, told):
+def test_what_the_machine_fails_at_again_is_no_verdict_and_ends_the_run(worker_functions, tmp_path, kind, message):
     results = run_isolated(worker_functions.misbehave, [(k, str(tmp_path)) for k in (kind, "one")], 1, 60.0)
     assert next(results) == (("one", str(tmp_path)), "ONE")  # the others are done first
-    with pytest.raises(MachineError, match=told):
+    with pytest.raises(MachineError, match=message):
         next(results)
     assert not multiprocessing.active_children()
 

@@ -55,9 +55,9 @@ def test_as_many_of_each(bench):
     assert Counter(row["data_source"].split("/")[2] for row in rows) == dict.fromkeys(COLUMNS, 6)
     assert [row["extra_info"]["index"] for row in rows] == list(range(54))
     assert pq.read_table(bench / "viubench" / "train.parquet").num_rows == 0
-    told = json.loads((bench / "viubench.json").read_text())
-    assert told["parts"]["viubench"] == dict.fromkeys(COLUMNS, 6)
-    assert len(told["files"]["viubench/test.parquet"]) == 64
+    description = json.loads((bench / "viubench.json").read_text())
+    assert description["parts"]["viubench"] == dict.fromkeys(COLUMNS, 6)
+    assert len(description["files"]["viubench/test.parquet"]) == 64
 
 
 def test_the_same_bytes_again(bench, heldout, tmp_path):
@@ -125,9 +125,9 @@ def test_the_commands(bench, tmp_path, capsys):
     shutil.copytree(bench, copy)
     (copy / "viubench" / "best_rules.json").unlink()
     assert main(["viubench", "score", str(copy), *command[3:]]) == 0
-    told = capsys.readouterr()
-    assert "best rule without learning" not in told.out
-    assert "no answers of rules to these questions" in told.err
+    captured = capsys.readouterr()
+    assert "best rule without learning" not in captured.out
+    assert "no answers of rules to these questions" in captured.err
     assert main(["viubench", "build", str(tmp_path / "no"), "--out", str(tmp_path / "o")]) == 2
 
 

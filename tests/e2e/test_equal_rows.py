@@ -70,13 +70,13 @@ def test_equally_long_rows_train_until_a_reward_fails(train, corpus_folder, qwen
         f"trainer.default_local_dir={tmp_path}/steps",
     )
     assert finished.returncode == 1
-    (told,) = {
+    (message,) = {
         line
         for line in finished.stderr.splitlines()
         if line.startswith("videossr_verl.patches.survival.reward_errors.")
     }
-    assert "the reward of data_source 'videossr/anomaly_grounding' failed on the row with extra_info.index 0" in told
-    assert "ZeroDivisionError: a bug of mine; mend the reward or the row" in told
+    assert "the reward of data_source 'videossr/anomaly_grounding' failed on the row with extra_info.index 0" in message
+    assert "ZeroDivisionError: a bug of mine; mend the reward or the row" in message
     assert not (tmp_path / "steps" / "lost_groups.jsonl").exists()
     metrics = read_metrics(tmp_path / "metrics.jsonl")
     for step in (1, 2):

@@ -55,15 +55,15 @@ def test_vllm_answers_resumes_and_scores(tiny_model, dataset_folder, corpus_fold
     assert (tmp_path / "out" / "answers.jsonl").read_text().startswith(first)
 
     # The score is our own reward of the same answers, and far above chance where the tiny model sees.
-    told = json.loads((tmp_path / "out" / "scores.json").read_text())
-    for subset in told["subsets"]:
+    written = json.loads((tmp_path / "out" / "scores.json").read_text())
+    for subset in written["subsets"]:
         rewards = [
             compute_score(row["data_source"], line["answer"], row["reward_model"]["ground_truth"], row["extra_info"])
             for row, line in zip(rows, lines, strict=True)
             if row["data_source"] == f"videossr/{subset['subset']}"
         ]
         assert subset["reward"] == pytest.approx(sum(r["score"] for r in rewards) / len(rewards))
-    reward = {subset["subset"]: subset["reward"] for subset in told["subsets"]}
+    reward = {subset["subset"]: subset["reward"] for subset in written["subsets"]}
     assert reward["temporal_jigsaw"] > 0.8
     assert "| temporal_jigsaw |" in text
     assert (tmp_path / "out" / "scores.png").read_bytes().startswith(b"\x89PNG")

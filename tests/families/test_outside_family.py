@@ -46,6 +46,8 @@ def test_build_parity_and_plan_know_it(model, corpus_folder, tmp_path):
     found = dict(compare(str(folder), str(tmp_path / "data" / "train.parquet"), str(corpus_folder)))
     assert [] in found.values()
     # Where a video has more steps than rows and columns, transformers and vLLM do differ in this family.
-    assert all("though ids and grids are equal" in difference for told in found.values() for difference in told)
+    assert all(
+        "though ids and grids are equal" in difference for differences in found.values() for difference in differences
+    )
     shape = model_shape(str(folder))
     assert count_parameters(shape).total == sum(parameter.numel() for parameter in made.parameters())

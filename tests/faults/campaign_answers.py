@@ -51,10 +51,10 @@ def run(folder: Path, tries: int, seed: int) -> Iterator[tuple[str, bool]]:
 def _faults(data: Path, out: Path, server: IllMannered, full: int, cut: float) -> list[str]:
     """What was not as promised."""
     with files_end_at(full):
-        code, _, told = run_eval(data, out, server.url, KEY)
+        code, _, message = run_eval(data, out, server.url, KEY)
     faults = []
-    if code != 1 or not told.splitlines()[-1].startswith("videossr: "):
-        faults.append(f"ended with {code}: {told[-300:]}")
+    if code != 1 or not message.splitlines()[-1].startswith("videossr: "):
+        faults.append(f"ended with {code}: {message[-300:]}")
     if hidden := [file.name for file in out.glob(".*.partial")]:
         faults.append(f"{hidden} left")
     file = out / "answers.jsonl"
@@ -62,10 +62,10 @@ def _faults(data: Path, out: Path, server: IllMannered, full: int, cut: float) -
         content = file.read_bytes()
         file.write_bytes(content[: int(cut * len(content))])
     kept = read_answers(file) if file.exists() else {}
-    code, _, told = run_eval(data, out, server.url, KEY)
+    code, _, message = run_eval(data, out, server.url, KEY)
     lines = len(file.read_text().splitlines())
     if code or len(answers(out)) != 8 or lines != 8:  # one asked again would have two
-        faults.append(f"the same command ends with {code} and {lines} lines: {told[-300:]}")
+        faults.append(f"the same command ends with {code} and {lines} lines: {message[-300:]}")
     if {i: entry["answer"] for i, entry in answers(out).items() if i in kept} != kept:
         faults.append("an answer of before was changed")
     return faults

@@ -39,20 +39,20 @@ def run(folder: Path, tries: int, seed: int) -> Iterator[tuple[str, bool]]:
     library, videos = compile_library(folder), folder / "videos"
     generate_videos(videos, 4, seed=0, seconds=2.0)
     (videos / "broken.mp4").write_bytes(b"not a video")
-    code, told = _build(videos, folder / "reference")
+    code, message = _build(videos, folder / "reference")
     if code:
-        raise RuntimeError(f"the build fails without faults: {told}")
+        raise RuntimeError(f"the build fails without faults: {message}")
     reference = _sums(folder / "reference")
     for number in range(tries):
         calls, where, error, one_in = FAULTS[number % len(FAULTS)]
         out = folder / f"out_{number}"
         path = {"videos": f"{videos}/", "out": f"{out}/", "any": ""}[where]
         faults = environment(library, calls, path, error, one_in=one_in, seed=seed + number)
-        code, told = _build(videos, out, faults)
+        code, message = _build(videos, out, faults)
         first = _sums(out) == reference
         again, _ = _build(videos, out)
         last = _sums(out) == reference
-        one_sentence = code == 0 or "Traceback" not in told
+        one_sentence = code == 0 or "Traceback" not in message
         outcome = f"exit code {code}, {'the same' if first else 'nothing' if code else 'OTHER BYTES'}"
         outcome += f"; again {again}, {'the same' if last else 'OTHER BYTES'}{'' if one_sentence else ', TRACEBACK'}"
         survived = (code != 0 or first) and again == 0 and last

@@ -29,7 +29,7 @@ CLIP, SIZE = 16, (64, 64)
 def run(folder: Path, tries: int, seed: int) -> Iterator[tuple[str, bool]]:
     """One damage each of the codecs that tell, in turn."""
     names = [name for name in VIDEOS if name not in WITHOUT_ERRORS]
-    yield from ((told, bad == 0) for told, bad in _clips(folder, names, tries, seed))
+    yield from ((what, bad == 0) for what, bad in _clips(folder, names, tries, seed))
 
 
 def _clips(folder: Path, names: list[str], tries: int, seed: int) -> Iterator[tuple[str, int]]:
@@ -65,8 +65,8 @@ if __name__ == "__main__":
     counts: dict[str, Counter[str]] = {name: Counter() for name in VIDEOS}
     tries = int(sys.argv[1]) if len(sys.argv) > 1 else 50
     with tempfile.TemporaryDirectory() as scratch:
-        for told, bad in _clips(Path(scratch), list(VIDEOS), tries * len(VIDEOS), seed=0):
-            outcome = "wrong" if bad else "right" if told.endswith("wrong") else "rejected"
-            counts[told.split(",")[0]][outcome] += 1
+        for what, bad in _clips(Path(scratch), list(VIDEOS), tries * len(VIDEOS), seed=0):
+            outcome = "wrong" if bad else "right" if what.endswith("wrong") else "rejected"
+            counts[what.split(",")[0]][outcome] += 1
     for name, found in counts.items():
         print(name, *(f"{outcome} {found[outcome]}" for outcome in ("rejected", "right", "wrong")))

@@ -43,7 +43,7 @@ def full_saves(folder: Path, tries: int, seed: int) -> Iterator[tuple[str, bool]
     ]
     finished = on_small_disk(folder, "120m", '"$@"', *command)
     lines = [json.loads(line) for line in finished.stdout.splitlines() if line.startswith("[")]
-    yield from ((f"checkpoint: {told}", survived) for told, survived in lines)
+    yield from ((f"checkpoint: {what}", survived) for what, survived in lines)
     if finished.returncode or len(lines) != tries:
         yield f"checkpoint: ended with {finished.returncode}: {finished.stderr[-2000:]}", False
 

@@ -76,5 +76,5 @@ def _tries(library: str, folder: Path, tries: int, seed: int) -> Iterator[tuple[
 
 
 if __name__ == "__main__":
-    for told in _tries(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])):
-        print(json.dumps(told), flush=True)
+    for outcome in _tries(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])):
+        print(json.dumps(outcome), flush=True)

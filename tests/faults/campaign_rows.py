@@ -80,8 +80,8 @@ def outcome(process: WatchedProcess, verb: str, data: Path, videos: Path) -> tup
     code, text = said
     raw = any(c in text for c in COMMANDS if not c.isprintable() and c != "\r")  # which progress bars write
     lines = [line for line in text.splitlines() if line.startswith("videossr: ")]
-    told = code in (0, 1) or (code == 2 and (len(lines) == 1 or verb == "doctor"))
-    return told and not raw and "Traceback" not in text, f"{code}: {' '.join(text[-200:].split())}"
+    one_sentence = code in (0, 1) or (code == 2 and (len(lines) == 1 or verb == "doctor"))
+    return one_sentence and not raw and "Traceback" not in text, f"{code}: {' '.join(text[-200:].split())}"
 
 
 def prepare() -> None:

@@ -44,12 +44,12 @@ def _faults(data: Path, out: Path, manner: str, share: str, rng: random.Random) 
     query = rng.choice([f"?key={password[:12]}", ""])
     with serving() as other, serving(lambda _: manner if rng.random() < SHARES[share] else "good", other.url) as server:
         url = server.url.replace("http://", address) + query
-        code, said, told = run_eval(data, out, url, key, timeout=1.4)
-        before, printed = answers(out), said + told
-        faults = _ends_otherwise(code, told, before, server)
+        code, said, message = run_eval(data, out, url, key, timeout=1.4)
+        before, printed = answers(out), said + message
+        faults = _ends_otherwise(code, message, before, server)
         server.manner = "good"
-        code, said, told = run_eval(data, out, url, key)
-        after, printed = answers(out), printed + said + told
+        code, said, message = run_eval(data, out, url, key)
+        after, printed = answers(out), printed + said + message
         if code or any(entry.get("error") for entry in after.values()) or len(after) != 8:
             faults.append(f"the same command ends with {code} and {len(after)} answers")
         if any(after[i] != entry for i, entry in before.items() if "error" not in entry):
@@ -62,14 +62,14 @@ def _faults(data: Path, out: Path, manner: str, share: str, rng: random.Random) 
     return faults
 
 
-def _ends_otherwise(code: int, told: str, before: dict[int, dict], server: IllMannered) -> list[str]:
+def _ends_otherwise(code: int, message: str, before: dict[int, dict], server: IllMannered) -> list[str]:
     """What does not fit the dearest manner that the server showed; some of them cost little where others answer."""
     shown = {MANNERS[asked[0]].costs for asked in server.asked}
     lost = [entry for entry in before.values() if "error" in entry]
     if any(entry["answer"] or not entry["error"].isprintable() for entry in lost):
         return ["a lost question has an answer, or a reason that cannot be printed"]
     if code == 2:
-        sentence = told.splitlines()[-1]
+        sentence = message.splitlines()[-1]
         whole = sentence.startswith("videossr: the server http://127.0.0.1:") and sentence.endswith(GO_ON)
         return [] if whole and sentence.isprintable() and shown - {NOTHING, QUESTION} else [f"ended with: {sentence}"]
     if code or (QUESTION in shown) > bool(lost) or len(before) != 8:

@@ -42,8 +42,10 @@ def _pair(commands: list[list[str]], seconds: float, kill: bool) -> list[tuple[i
     if kill:
         one.send_signal(signal.SIGKILL)
     other = subprocess.Popen(second, **pipes)
-    told = [process.communicate(timeout=300)[1].strip().splitlines() for process in (one, other)]
-    return [(process.returncode, lines[-1] if lines else "") for process, lines in zip((one, other), told, strict=True)]
+    errors = [process.communicate(timeout=300)[1].strip().splitlines() for process in (one, other)]
+    return [
+        (process.returncode, lines[-1] if lines else "") for process, lines in zip((one, other), errors, strict=True)
+    ]
 
 
 def _right(ends: list[tuple[int, str]], kill: bool) -> bool:
@@ -52,7 +54,7 @@ def _right(ends: list[tuple[int, str]], kill: bool) -> bool:
     refused = [code == 2 and " writes to " in said and "process " in said for code, said in ends]
     if kill:
         return second == 0 and first in (0, -signal.SIGKILL)
-    return all(code == 0 or told for (code, _), told in zip(ends, refused, strict=True)) and 0 in (first, second)
+    return all(code == 0 or message for (code, _), message in zip(ends, refused, strict=True)) and 0 in (first, second)
 
 
 def two_builds(folder: Path, tries: int, seed: int) -> Iterator[tuple[str, bool]]:
@@ -78,8 +80,8 @@ def two_trainings(folder: Path, tries: int, seed: int) -> Iterator[tuple[str, bo
         seconds, kill = chosen.uniform(0, 1.5), number % 2 == 1
         ends = _pair([[sys.executable, "-c", SAVES, str(steps), tag] for tag in "AB"], seconds, kill)
         tags = {file.read_text() for file in steps.glob("*.pt")}
-        told = f"savings {seconds:.2f} s apart, first {'killed' if kill else 'left alone'}: {ends}, left {sorted(tags)}"
-        yield told, len(tags) == 1 and not list(steps.glob(".writer")) and _right(ends, kill)
+        what = f"savings {seconds:.2f} s apart, first {'killed' if kill else 'left alone'}: {ends}, left {sorted(tags)}"
+        yield what, len(tags) == 1 and not list(steps.glob(".writer")) and _right(ends, kill)
 
 
 def run(folder: Path, tries: int, seed: int) -> Iterator[tuple[str, bool]]:

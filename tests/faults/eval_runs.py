@@ -34,10 +34,14 @@ def run_eval(data: Path, out: Path, url: str, key: str, *options: str, timeout: 
         timeout: seconds for one answer.
     """
     command = ["eval", "--model", "m", f"--data={data}", f"--out={out}", "--base-url", url, "--timeout", str(timeout)]
-    said, told = io.StringIO(), io.StringIO()
-    with patch.dict(os.environ, OPENAI_API_KEY=key, NO_PROXY="127.0.0.1"), redirect_stdout(said), redirect_stderr(told):
+    said, errors = io.StringIO(), io.StringIO()
+    with (
+        patch.dict(os.environ, OPENAI_API_KEY=key, NO_PROXY="127.0.0.1"),
+        redirect_stdout(said),
+        redirect_stderr(errors),
+    ):
         code = main([*command, *options])
-    return code, said.getvalue(), told.getvalue()
+    return code, said.getvalue(), errors.getvalue()
 
 
 def answers(out: Path) -> dict[int, dict]:

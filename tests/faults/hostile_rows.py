@@ -74,14 +74,14 @@ def hostile(row: Row, rng: random.Random) -> tuple[str, Row]:
         kind = rng.choice(("field", "field", "field", "prompt", "knobs", "truth", "transform"))
         if kind == "field":
             place, how = rng.choice(places), rng.choice(list(BREAKS))
-            told, edit = f"{'.'.join(map(str, place))} {how}", lambda r, p=place, h=how: broken(r, p, h)
+            what, edit = f"{'.'.join(map(str, place))} {how}", lambda r, p=place, h=how: broken(r, p, h)
         else:
-            told, edit = _EDITS[kind](rng)
+            what, edit = _EDITS[kind](rng)
         try:
             row = edit(row)
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             continue  # what it edits is broken already
-        done.append(told)
+        done.append(what)
     return "; ".join(done), row
 
 

@@ -82,8 +82,8 @@ def main() -> None:
             stays = resumed(steps) == before and said != "saved"
             filler.unlink()
             save(trainer(steps, step, keep=1))
-            told = f"{left / 2**20:.1f} MiB left for {size / 2**20:.1f}: {said}"
-            print(json.dumps([told, stays and resumed(steps) == f"global_step_{step}"]), flush=True)
+            what = f"{left / 2**20:.1f} MiB left for {size / 2**20:.1f}: {said}"
+            print(json.dumps([what, stays and resumed(steps) == f"global_step_{step}"]), flush=True)
 
 
 if __name__ == "__main__":

@@ -20,9 +20,9 @@ AWKWARD = ("-dash.mp4", "a=b #c 'd' $e.mp4", "new\nline.mp4")
 
 
 def test_a_build_whose_reads_fail_ends_with_an_error_or_with_the_same_bytes(tmp_path):
-    told = list(campaign_build_faults.run(tmp_path, 1, seed=0))
-    assert [survived for _, survived in told] == [True], told
-    assert "TRACEBACK" not in told[0][0]
+    outcomes = list(campaign_build_faults.run(tmp_path, 1, seed=0))
+    assert [survived for _, survived in outcomes] == [True], outcomes
+    assert "TRACEBACK" not in outcomes[0][0]
 
 
 @pytest.fixture
@@ -41,17 +41,17 @@ def awkward(tmp_path):
 def test_awkward_names_work_or_are_listed_and_a_replaced_video_is_noticed(awkward, tmp_path):
     out = tmp_path / "out"
     settings = BuildSettings((str(awkward),), str(out), **FEW)
-    told = build(settings)
+    result = build(settings)
     lines = {line["video"]: line["reason"] for line in map(json.loads, (out / "rejected.jsonl").open())}
     assert lines["odd \\xff.mp4"] == "name_not_utf8"
     assert lines["broken.mp4"] == "not_a_video"
-    assert told["videos"]["found"] == 5
-    assert told["videos"]["usable"] == 3
+    assert result["videos"]["found"] == 5
+    assert result["videos"]["usable"] == 3
     for name in AWKWARD:  # touched and copied anew, they are the same
         content = (awkward / name).read_bytes()
         (awkward / name).unlink()
         (awkward / name).write_bytes(content)
-    assert build(settings) == told
+    assert build(settings) == result
     for name in (AWKWARD[1], "broken.mp4"):
         path = awkward / name
         content, times = path.read_bytes(), path.stat()
@@ -60,7 +60,7 @@ def test_awkward_names_work_or_are_listed_and_a_replaced_video_is_noticed(awkwar
         with pytest.raises(BadInput, match="was another video"):
             build(settings)
         path.write_bytes(content)
-    assert build(settings) == told
+    assert build(settings) == result
 
 
 def test_what_cannot_be_listed_or_opened_is_told(tmp_path):

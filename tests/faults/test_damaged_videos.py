@@ -54,12 +54,12 @@ def test_where_the_fast_path_meets_damage_the_whole_file_decides(make_video, tmp
 
 def test_clips_of_damaged_videos(tmp_path):
     """Some flipped bits in H.264 decode into other pictures without an error; nothing tells of them."""
-    told = list(campaign_damaged_videos.run(tmp_path, 100, seed=1))
-    wrong = [what for what, survived in told if not survived]
-    assert len(told) == 100
+    outcomes = list(campaign_damaged_videos.run(tmp_path, 100, seed=1))
+    wrong = [what for what, survived in outcomes if not survived]
+    assert len(outcomes) == 100
     assert len(wrong) <= 20
     assert [what for what in wrong if what.startswith(("mpeg4", "mpeg2"))] == []
-    assert 20 <= sum("frames wrong" in what for what, _ in told) <= 60  # some are whole, most are not
+    assert 20 <= sum("frames wrong" in what for what, _ in outcomes) <= 60  # some are whole, most are not
 
 
 class Frame:

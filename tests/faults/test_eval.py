@@ -43,7 +43,7 @@ def after(count, manner, then):
 @pytest.mark.parametrize("campaign", [campaign_servers, campaign_answers])
 def test_a_few_tries_of_a_campaign(campaign, campaign_folder):
     seed = random.randrange(10**6)
-    assert [told for told, survived in campaign.run(campaign_folder, 5, seed) if not survived] == []
+    assert [what for what, survived in campaign.run(campaign_folder, 5, seed) if not survived] == []
 
 
 def test_frames_are_sent_with_their_times(data, tmp_path):
@@ -94,9 +94,11 @@ def test_a_video_that_cannot_be_shown_is_not_asked_and_not_tried_again(data, tmp
 
 def test_a_server_that_only_spoils_is_not_paid_for_long(data, tmp_path):
     with serving("html") as server:
-        code, _, told = run_eval(data, tmp_path, server.url, KEY)
+        code, _, message = run_eval(data, tmp_path, server.url, KEY)
         assert code == 2
-        assert told.splitlines()[-1].startswith(f"videossr: {LOST_IN_A_ROW} questions in a row got no answer, the last")
+        assert message.splitlines()[-1].startswith(
+            f"videossr: {LOST_IN_A_ROW} questions in a row got no answer, the last"
+        )
         assert len(answers(tmp_path)) == LOST_IN_A_ROW
         server.manner = "good"
         assert run_eval(data, tmp_path, server.url, KEY)[0] == 0
@@ -106,9 +108,9 @@ def test_a_server_that_only_spoils_is_not_paid_for_long(data, tmp_path):
 @pytest.mark.parametrize("manner", ["status 500", "status 404", "status 401", "hangs up", "redirect 308"])
 def test_what_ends_the_run_keeps_what_was_answered(manner, data, tmp_path):
     with serving(after(10, "good", manner)) as server:
-        code, _, told = run_eval(data, tmp_path, server.url, KEY, timeout=1.4)
+        code, _, message = run_eval(data, tmp_path, server.url, KEY, timeout=1.4)
         assert code == 2
-        assert "the answers so far are kept, and the same command goes on" in told.splitlines()[-1]
+        assert "the answers so far are kept, and the same command goes on" in message.splitlines()[-1]
         assert {entry["answer"] for entry in answers(tmp_path).values() if "error" not in entry} == {ANSWER}
         assert len([entry for entry in answers(tmp_path).values() if "error" not in entry]) == 10
 
@@ -124,10 +126,10 @@ def test_a_signal_keeps_what_was_answered_and_waits_for_nothing(number, code, da
             assert asking.poll() is None
             time.sleep(0.01)
         asking.send_signal(number)
-        told = asking.communicate(timeout=10)[1]
+        message = asking.communicate(timeout=10)[1]
         assert asking.returncode == code
-        assert told.splitlines()[-1].endswith("the same command goes on from here")
-        assert "Traceback" not in told
+        assert message.splitlines()[-1].endswith("the same command goes on from here")
+        assert "Traceback" not in message
         assert set(read_answers(tmp_path / "answers.jsonl").values()) == {ANSWER}
         assert len(answers(tmp_path)) == 10
         server.manner = "good"
@@ -144,8 +146,8 @@ def test_any_path_works(name, data, corpus_folder, tmp_path, monkeypatch):
     (tmp_path / name / "videos").symlink_to(corpus_folder)
     options = ["--limit", "2", f"--data-root={name}/videos"]
     with serving() as server:
-        code, _, told = run_eval(f"{name}/train.parquet", f"{name}/out", server.url, KEY, *options)
-    assert code == 0, told
+        code, _, message = run_eval(f"{name}/train.parquet", f"{name}/out", server.url, KEY, *options)
+    assert code == 0, message
     assert [entry["answer"] for entry in answers(tmp_path / name / "out").values()] == [ANSWER] * 2
 
 
@@ -155,9 +157,9 @@ def test_another_server_is_noticed_and_no_secret_stored(data, tmp_path):
         assert run_eval(data, tmp_path, url, KEY, "--limit", "2")[0] == 0
         assert json.loads((tmp_path / "eval.json").read_text())["server"] == server.url
         assert run_eval(data, tmp_path, server.url, KEY, "--limit", "2")[0] == 0  # the same without its secrets
-        code, _, told = run_eval(data, tmp_path, other.url, KEY, "--limit", "2")
+        code, _, message = run_eval(data, tmp_path, other.url, KEY, "--limit", "2")
         assert (code, other.asked) == (2, [])
-        assert "holds answers with another server" in told
+        assert "holds answers with another server" in message
 
 
 @pytest.mark.parametrize(
@@ -175,19 +177,19 @@ def test_a_folder_that_cannot_be_used_costs_no_question(break_it, sentence, data
     out = tmp_path / "out"
     break_it(out)
     with serving() as server:
-        code, _, told = run_eval(data, out, server.url, KEY)
+        code, _, message = run_eval(data, out, server.url, KEY)
     assert (code, server.asked) == (2, [])
-    assert sentence in told
-    assert told.count("\n") == 1
+    assert sentence in message
+    assert message.count("\n") == 1
 
 
 def test_where_nothing_can_be_written_nothing_is_asked(data):
     """/proc takes no folder, not even from root."""
     with serving() as server:
-        code, _, told = run_eval(data, "/proc/self/out", server.url, KEY)
+        code, _, message = run_eval(data, "/proc/self/out", server.url, KEY)
     assert (code > 0, server.asked) == (True, [])
-    assert told.startswith("videossr: ")
-    assert told.count("\n") == 1
+    assert message.startswith("videossr: ")
+    assert message.count("\n") == 1
 
 
 def write(file, content):

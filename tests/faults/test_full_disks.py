@@ -25,7 +25,7 @@ sys.exit(end_well(one_writer(Path(sys.argv[1]), "training").__enter__))
 @pytest.fixture
 def failed():
     """Those of some outcomes that were not survived."""
-    return lambda outcomes: [told for told, survived in outcomes if not survived]
+    return lambda outcomes: [what for what, survived in outcomes if not survived]
 
 
 def test_checkpoints_on_a_full_disk(tmp_path, failed):

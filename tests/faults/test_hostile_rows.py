@@ -36,4 +36,4 @@ def test_the_good_rows_pass(dataset_folder):
 def test_the_campaign(tmp_path):
     found = list(campaign_rows.run(tmp_path, 24, seed=1))
     assert len(found) > 12
-    assert [told for told, survived in found if not survived] == []
+    assert [what for what, survived in found if not survived] == []

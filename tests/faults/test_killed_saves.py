@@ -10,4 +10,4 @@ OPERATIONS = 20  # of the smallest case; fewer would mean that the kills miss
 def test_a_kill_at_each_file_operation_is_survived(case, tmp_path):
     outcomes = list(campaign.killed_saves(tmp_path, case))
     assert len(outcomes) > OPERATIONS
-    assert [told for told, survived in outcomes if not survived] == []
+    assert [what for what, survived in outcomes if not survived] == []

@@ -4,4 +4,4 @@ import campaign_odd_environments as campaign
 
 
 def test_a_build_in_odd_environments(tmp_path):
-    assert [told for told, survived in campaign.run(tmp_path, 3, seed=0) if not survived] == []
+    assert [what for what, survived in campaign.run(tmp_path, 3, seed=0) if not survived] == []

@@ -46,13 +46,13 @@ def test_what_a_manner_costs(manner):
         start = time.monotonic()
         try:
             (found,) = outcomes(server.url, timeout=0.4 if manner in SLOW else TIMEOUT).values()
-            told = found.reason if isinstance(found, Lost) else ""
+            message = found.reason if isinstance(found, Lost) else ""
             costs = QUESTION if isinstance(found, Lost) else NOTHING
         except BadInput as error:
-            told, costs = str(error), "the run"
-            assert told.startswith(f"the server {server.url} ")
-        assert MANNERS[manner].costs in (costs, ANY), told
-        assert shows_no_part(told)
+            message, costs = str(error), "the run"
+            assert message.startswith(f"the server {server.url} ")
+        assert MANNERS[manner].costs in (costs, ANY), message
+        assert shows_no_part(message)
         assert time.monotonic() - start < TIMEOUT + 5
         assert not other.asked
         assert server.sent < 32 << 20  # of 64 MB; what the system buffers counts as sent

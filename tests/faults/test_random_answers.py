@@ -5,4 +5,4 @@ import campaign_rewards
 
 def test_the_campaign(tmp_path):
     found = list(campaign_rewards.run(tmp_path, 400, seed=3))
-    assert [told for told, survived in found if not survived] == []
+    assert [what for what, survived in found if not survived] == []

@@ -16,10 +16,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="preloads a libr
 
 def test_no_failed_read_changes_a_frame_or_a_verdict(tmp_path):
     """The first 12 reads of each of ten videos; at least half of all files need so many."""
-    told = list(campaign_read_errors.run(tmp_path, 120, seed=0))
-    assert len(told) == 120
-    assert [what for what, survived in told if not survived] == []
-    assert sum("error of the machine" in what for what, _ in told) >= 60
+    outcomes = list(campaign_read_errors.run(tmp_path, 120, seed=0))
+    assert len(outcomes) == 120
+    assert [what for what, survived in outcomes if not survived] == []
+    assert sum("error of the machine" in what for what, _ in outcomes) >= 60
 
 
 def test_a_file_that_changes_while_it_is_read_is_not_judged(tmp_path):

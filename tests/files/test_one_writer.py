@@ -58,8 +58,8 @@ def elsewhere(folder, **changes):
 
 
 def test_the_second_one_is_told_who_the_first_is(holder, tmp_path):
-    told = rf"^a build of \w+ on \S+, process {holder.pid}, since 2\S+ \S+ writes to "
-    with pytest.raises(BadInput, match=told), one_writer(tmp_path, "videossr eval"):
+    message = rf"^a build of \w+ on \S+, process {holder.pid}, since 2\S+ \S+ writes to "
+    with pytest.raises(BadInput, match=message), one_writer(tmp_path, "videossr eval"):
         pass
 
 
@@ -148,8 +148,8 @@ def test_a_process_that_stood_still_too_long_ends(tmp_path, quick, monkeypatch):
 @pytest.mark.parametrize("place", ["file", "file/below", "x" * 300, "/proc/self/out"])
 def test_a_place_for_no_folder(tmp_path, place):
     (tmp_path / "file").touch()
-    told = r"^cannot write to the folder .*; give another$"
-    with pytest.raises(BadInput, match=told), one_writer(tmp_path / place, "build"):
+    message = r"^cannot write to the folder .*; give another$"
+    with pytest.raises(BadInput, match=message), one_writer(tmp_path / place, "build"):
         pass
 
 

@@ -67,8 +67,8 @@ def test_what_the_footer_lies_about_is_counted(tmp_path, monkeypatch):
     content = file.read_bytes()
     footer = int.from_bytes(content[-8:-4], "little") + 8
     true = varint(3_000_003)
-    told = content[-footer:].replace(true, varint(3, len(true)))
-    file.write_bytes(content[:-footer] + told)
+    forged = content[-footer:].replace(true, varint(3, len(true)))
+    file.write_bytes(content[:-footer] + forged)
     assert pq.read_metadata(file).row_group(0).column(0).num_values == 3
     assert len(read_parquet(file)["a"][0]) == 1_000_001
     monkeypatch.setattr("videossr_verl.files.parquet_files.MAX_UNPACKED", 10_000_000)

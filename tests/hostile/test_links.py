@@ -48,12 +48,12 @@ def test_links_that_are_named_themselves_are_listed_too(tree, monkeypatch, sourc
 def test_what_a_build_takes_training_takes(tree, tmp_path):
     settings = {"preset": "videossr_tiny", "count": 4, "test_count": 0, "workers": 1}
     out = tmp_path / "out"
-    told = build(BuildSettings((str(tree / "root"),), str(out), **settings))
+    result = build(BuildSettings((str(tree / "root"),), str(out), **settings))
     lines = {line["video"]: line for line in map(json.loads, (out / "rejected.jsonl").read_text().splitlines())}
     outside = {name for name, line in lines.items() if line["reason"] == "outside_data_root"}
     assert outside == {"file.mp4", "folder", "gone.mp4", "top"}
     assert "leads out of the data root" in lines["folder"]["detail"]
-    assert (told["videos"]["found"], told["videos"]["not_used"]["outside_data_root"]) == (8, 4)
+    assert (result["videos"]["found"], result["videos"]["not_used"]["outside_data_root"]) == (8, 4)
     for name in find_videos([str(tree / "root")]).videos:
         resolve_path(name, tree / "root")
 

@@ -208,8 +208,8 @@ def test_inspect_and_doctor_tell(root, tmp_path, no_network, changed, capsys):
     assert capsys.readouterr().err.count("\n") == 1
     with pytest.raises(BadInput, match=r"cannot be (shown|used)"):
         draw_contact_sheet(tmp_path, tmp_path / "x.png", data_root=str(root))
-    told = [f for f in check_machine(Asked(str(root), file)) if f.check == "a sample's video"]
-    assert [f.level for f in told] == ["failure"]
+    findings = [f for f in check_machine(Asked(str(root), file)) if f.check == "a sample's video"]
+    assert [f.level for f in findings] == ["failure"]
 
 
 @pytest.mark.parametrize("file", ["http://localhost/a.parquet", "s3://bucket/a.parquet", "gs://bucket/a", "hdfs://h/a"])

@@ -39,7 +39,7 @@ before = peak()
 size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (size + 4 * 2**30,) * 2)
 for name in sys.argv[1:]:
-    told = {"name": name}
+    report = {"name": name}
     for way in (read_index, probe, shown):
         start = time.monotonic()
         try:
@@ -47,8 +47,8 @@ for name in sys.argv[1:]:
             outcome = "used"
         except VideoRejected as error:
             outcome = error.reason.value
-        told[way.__name__] = (outcome, round(time.monotonic() - start, 2), peak() - before)
-    print(json.dumps(told), flush=True)
+        report[way.__name__] = (outcome, round(time.monotonic() - start, 2), peak() - before)
+    print(json.dumps(report), flush=True)
 """
 
 

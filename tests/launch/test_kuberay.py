@@ -53,10 +53,14 @@ def test_the_job(job):
         assert volumes["data"]["persistentVolumeClaim"] == {"claimName": "videos"}
         mounts = {mount["name"]: mount["mountPath"] for mount in container(group)["volumeMounts"]}
         assert mounts == {"shm": "/dev/shm", "data": "/data"}
-        told = variables(group)
-        assert "HF_HUB_TOKEN" not in told
-        assert (told["NODES"], told["RUN"], told["VLLM_LOGGING_LEVEL"]) == ("3", "/data/runs/a", "INFO")
-        assert told["WAIT_NODES"] == "900"
+        environment = variables(group)
+        assert "HF_HUB_TOKEN" not in environment
+        assert (environment["NODES"], environment["RUN"], environment["VLLM_LOGGING_LEVEL"]) == (
+            "3",
+            "/data/runs/a",
+            "INFO",
+        )
+        assert environment["WAIT_NODES"] == "900"
 
 
 def test_one_node_has_no_workers(job):
@@ -64,9 +68,9 @@ def test_one_node_has_no_workers(job):
 
 
 def test_the_entrypoint_runs_the_command_as_it_was_given(job, launch):
-    told = variables(job()["spec"]["rayClusterSpec"]["headGroupSpec"])
-    assert "$$(" not in told["COMMAND"]  # $( is quoted, so Kubernetes has nothing to put in
-    finished = launch("kuberay.sh", "--inside", DRY_RUN=1, **told)
+    environment = variables(job()["spec"]["rayClusterSpec"]["headGroupSpec"])
+    assert "$$(" not in environment["COMMAND"]  # $( is quoted, so Kubernetes has nothing to put in
+    finished = launch("kuberay.sh", "--inside", DRY_RUN=1, **environment)
     supervised = shlex.split(finished.stdout)
     assert [Path(word).name for word in supervised[:4]] == ["bash", "ray.sh", "run", "bash"]
     assert supervised[3:] == COMMAND

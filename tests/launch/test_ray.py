@@ -14,11 +14,11 @@ ON_BOTH = """
 import os, ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as On
 ray.init(log_to_driver=False)
-def told():
+def seen():
     return os.environ.get("NODE"), os.environ.get("VLLM_PASSED"), os.environ.get("VLLM_API_KEY")
-told = ray.remote(num_cpus=0)(told)
-on = [told.options(scheduling_strategy=On(n["NodeID"], soft=False)) for n in ray.nodes() if n["Alive"]]
-print("told", sorted(ray.get([task.remote() for task in on])), flush=True)
+seen = ray.remote(num_cpus=0)(seen)
+on = [seen.options(scheduling_strategy=On(n["NodeID"], soft=False)) for n in ray.nodes() if n["Alive"]]
+print("seen", sorted(ray.get([task.remote() for task in on])), flush=True)
 """
 KILLED_AT_FIRST = """
 import signal
@@ -47,9 +47,9 @@ def test_a_dry_run_of_the_head(launch, tmp_path):
     command = ["bash", "recipes/grpo.sh", "/data/my videos", "cluster=2x8"]
     variables = {"RUN": tmp_path, "NODES": 2, "IP": "10.0.0.1", "HOSTS": "a b", "RAY_START": "--num-gpus 8"}
     finished = launch("ray.sh", "head", *command, DATA_ROOT="/data/my videos", DRY_RUN=1, **variables)
-    told, *lines = finished.stdout.splitlines()
-    assert told.startswith("# on each of the other 1 nodes: RUN=")
-    assert told.endswith("ray.sh worker 10.0.0.1:6379")
+    hint, *lines = finished.stdout.splitlines()
+    assert hint.startswith("# on each of the other 1 nodes: RUN=")
+    assert hint.endswith("ray.sh worker 10.0.0.1:6379")
     head, supervised, wait, doctor, run = map(shlex.split, lines)
     assert head[:4] == ["ray", "start", "--head", "--block"]
     assert head[-6:] == ["--node-ip-address", "10.0.0.1", "--port", "6379", "--num-gpus", "8"]
@@ -110,7 +110,7 @@ def test_a_command_on_two_nodes(environment, cluster, running, tmp_path, until):
         assert first.wait(timeout=400) == 0, head.read_text() + worker.read_text()
         said = head.read_text()
         # Each node's own variables stay, except those that the head passes; a secret is not passed.
-        assert said.count("told [('first', 'on', 'hidden'), ('second', 'on', None)]") == 2
+        assert said.count("seen [('first', 'on', 'hidden'), ('second', 'on', None)]") == 2
         assert said.count("\nmine True") == 2
         assert said.count("2 of 2 nodes are there") == 2
         assert "killed by SIGKILL" in said

@@ -145,9 +145,9 @@ class _Node:
 )
 def test_grounding_by_hand(answer, iou, parsed):
     doc = {"video": "v", "windows": [[0.0, 4.0], [10.0, 30.0]]}
-    told = {name: value["score"] for name, value in _utils("grounding")("process_results")(doc, [answer]).items()}
+    figures = {name: value["score"] for name, value in _utils("grounding")("process_results")(doc, [answer]).items()}
     recalls = {f"R1@{t}": 100 * (iou >= 100 * t) for t in (0.3, 0.5, 0.7)}
-    assert told == pytest.approx({"mIoU": iou, "parsed": parsed} | recalls)
+    assert figures == pytest.approx({"mIoU": iou, "parsed": parsed} | recalls)
 
 
 def test_choices_by_hand():

@@ -112,11 +112,11 @@ def test_the_clock_goes_on_after_the_gap(sides, uneven_dataset):
     prompt = next(p for p in prompts if p.name.endswith("masked_video_prediction"))
     before, after = (video["clock"] for video in row["videos"][:2])
     asked = row["prompt"][-1]["content"]
-    told = [
+    times = [
         [float(t) for t in found.split(", ")] for found in re.findall(r"Frames at ([\d., ]+) seconds: <video>", asked)
     ]
-    assert told == [[pytest.approx(t, abs=0.0051) for t in clock] for clock in (before, after)]
-    assert re.search(rf"Gap from {told[0][-1]:g} to {told[1][0]:g} seconds", asked)
+    assert times == [[pytest.approx(t, abs=0.0051) for t in clock] for clock in (before, after)]
+    assert re.search(rf"Gap from {times[0][-1]:g} to {times[1][0]:g} seconds", asked)
     if sides[0] == "qwen3_vl":
         for seen in see(sides, prompt):
             shown = shown_times(sides, seen)
@@ -146,8 +146,8 @@ def test_a_row_that_cannot_be_shown_is_told(sides, uneven_dataset, tmp_path):
     file, root = uneven_dataset
     for video in root.iterdir():
         (tmp_path / video.name).write_bytes(b"no video any more")
-    told = r"^the first row of videossr/\w+ in '.*train.parquet' cannot be shown: .*\[not_a_video\]$"
-    with pytest.raises(BadInput, match=told):
+    message = r"^the first row of videossr/\w+ in '.*train.parquet' cannot be shown: .*\[not_a_video\]$"
+    with pytest.raises(BadInput, match=message):
         next(dataset_prompts(str(file), str(tmp_path), sides[1].processor))
 
 

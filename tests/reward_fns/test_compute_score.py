@@ -93,7 +93,7 @@ def test_a_tasks_own_strictness_goes_first():
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         ({"stict": True}, "reward_kwargs has no 'stict': it takes strict=true or false"),
         ({"strict": "yes"}, "strict of reward_kwargs must be true or false, not 'yes'"),
@@ -105,8 +105,8 @@ def test_a_tasks_own_strictness_goes_first():
         ({"masked_video_prediction": {"order_weight": 2}}, "number from 0 to 1, not 2"),
     ],
 )
-def test_a_wrong_knob_is_one_sentence(settings, told):
-    with pytest.raises(ValueError, match=told):
+def test_a_wrong_knob_is_one_sentence(settings, message):
+    with pytest.raises(ValueError, match=message):
         compute_score("videossr/masked_video_prediction", "CAFD", "CAFD", **settings)
 
 

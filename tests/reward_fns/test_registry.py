@@ -80,10 +80,10 @@ def test_a_task_without_a_reward_is_told_before_anything_is_drawn(package, prese
 
 def test_a_module_that_does_not_load(package):
     package("import nothing_of_this_name", "rewards")
-    told = r"'bad' = 'bad' does not load \(ModuleNotFoundError: .* 'nothing_of_this_name'\): mend or uninstall"
-    with pytest.raises(RegistryError, match=told):
+    message = r"'bad' = 'bad' does not load \(ModuleNotFoundError: .* 'nothing_of_this_name'\): mend or uninstall"
+    with pytest.raises(RegistryError, match=message):
         load(REWARDS, "bad")
-    with pytest.raises(RegistryError, match=told):  # its parts are keys of every row
+    with pytest.raises(RegistryError, match=message):  # its parts are keys of every row
         compute_score("videossr/object_counting", "3,1,4", "3,1,4")
 
 

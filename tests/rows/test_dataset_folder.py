@@ -31,9 +31,9 @@ def test_a_copy_is_not_and_the_remedy_works(dataset_folder, corpus_folder, tmp_p
     shutil.copytree(dataset_folder, tmp_path / "copy", copy_function=shutil.copy2)  # all that an archive can keep
     inspect = ["inspect", str(tmp_path / "copy"), "--out", str(tmp_path / "x.png")]
     assert main(inspect) == 2
-    told = capsys.readouterr().err
-    assert ASKS in told
-    assert told.count("\n") == 1
+    message = capsys.readouterr().err
+    assert ASKS in message
+    assert message.count("\n") == 1
     assert main([*inspect, "--data-root", str(corpus_folder)]) == 0
 
 

@@ -1,37 +1,64 @@
 """What the screen shows of a training run."""
 
 import io
+import json
+import threading
 
 import pytest
 
 from videossr_verl.patches.survival.open_groups import WAITING
-from videossr_verl.run import follow
+from videossr_verl.run.follow import follow, step_line
 
-STEP = (
-    "(TaskRunner pid=7) step:3 - critic/score/mean:0.5 - actor/kl_loss:np.float64(0.012) - "
-    "val-aux/videossr/a/score/mean@1:0.25 - val-aux/videossr/b/score/mean@1:0.75 - "
-    "val-aux/videossr/a/blind/score/mean@1:0.9\n"
-)
+STEP = {
+    "critic/score/mean": 0.5,
+    "actor/kl_loss": 0.012,
+    "training/rollout_probs_diff_max": None,  # as the logger writes what is no number
+    "val-aux/videossr/a/score/mean@1": 0.25,
+    "val-aux/videossr/b/score/mean@1": 0.75,
+    "val-aux/videossr/a/blind/score/mean@1": 0.9,
+}
 
 
-def test_step_lines_are_short_and_the_log_is_whole():
-    lines = ["(TaskRunner pid=7) all initialize finished\n", STEP, "noise step by step\n"]
-    log, screen = io.StringIO(), io.StringIO()
-    follow.follow(iter(lines), log, screen, 60)
+def test_step_lines_are_short_and_the_log_is_whole(tmp_path):
+    """Each step shows once, whether it was there before the output's next line or comes after its last."""
+    metrics, log, screen = tmp_path / "metrics.jsonl", io.StringIO(), io.StringIO()
+    lines = ["(TaskRunner pid=7) all initialize finished\n", "step:3 - critic/score/mean:0.9\n", "noise\n"]
+
+    def output():
+        for step, line in enumerate(lines, 1):
+            yield line
+            text = json.dumps({"step": step, "data": STEP}) + "\n"
+            with metrics.open("a") as file:
+                file.write(text if step < 3 else text[:-9])  # the last one is being written as the run dies
+
+    follow(output(), log, metrics, screen, 60)
     assert log.getvalue() == "".join(lines)
-    shown = screen.getvalue().splitlines()
-    assert len(shown) == 2
-    assert shown[0].startswith("everything is up")
-    assert shown[1].startswith("step 3/60  reward 0.500  KL 0.012  held-out reward 0.500  (")
+    stages = [line for line in screen.getvalue().splitlines() if not line.startswith("step ")]
+    steps = [line.partition("  (")[0] for line in screen.getvalue().splitlines() if line.startswith("step ")]
+    assert [line.partition(" (")[0] for line in stages] == ["everything is up; the held-out samples come first"]
+    assert steps == [f"step {step}/60  reward 0.500  KL 0.012  held-out reward 0.500" for step in (1, 2)]
 
 
-def test_remaining_time_leaves_the_start_up_out(monkeypatch):
-    clock = iter([0, 300, 300, 310, 320])
-    monkeypatch.setattr(follow.time, "monotonic", lambda: next(clock))
-    screen = io.StringIO()
-    lines = ["noise\n", *(f"step:{step} - a:0.5\n" for step in (0, 1, 2))]
-    follow.follow(iter(lines), io.StringIO(), screen, 62)
-    assert [line.rsplit("(", 1)[1] for line in screen.getvalue().splitlines()] == [
+def test_a_step_shows_while_no_line_comes(tmp_path):
+    metrics, shown, log = tmp_path / "metrics.jsonl", threading.Event(), io.StringIO()
+
+    class Screen(io.StringIO):
+        def flush(self):
+            if "step 1/60" in self.getvalue():
+                shown.set()
+
+    def output():
+        metrics.write_text(json.dumps({"step": 1, "data": STEP}) + "\n")
+        assert shown.wait(30)
+        yield "bye\n"
+
+    follow(output(), log, metrics, Screen(), 60)
+    assert log.getvalue() == "bye\n"
+
+
+def test_remaining_time_leaves_the_start_up_out():
+    shown = [step_line({"step": step, "data": {"a": 0.5}}, 62, 300 + 10 * step, (0, 300)) for step in (0, 1, 2)]
+    assert [line.rsplit("(", 1)[1] for line in shown] == [
         "5.0 min)",
         "5.2 min, about 10 min left)",
         "5.3 min, about 10 min left)",
@@ -46,15 +73,16 @@ def test_remaining_time_leaves_the_start_up_out(monkeypatch):
         ("no error: all is well\n", "", 0),
     ],
 )
-def test_an_error_is_one_sentence(line, shown, code):
+def test_an_error_is_one_sentence(line, shown, code, tmp_path):
     lines = ["Traceback\n", f"\x1b[36m(Worker pid=3)\x1b[0m {line}", "bye\n"]
     screen = io.StringIO()
-    assert follow.follow(iter(lines), io.StringIO(), screen, 60) == code
+    assert follow(lines, io.StringIO(), tmp_path / "none", screen, 60) == code
     assert screen.getvalue() == shown
 
 
-def test_what_a_run_waits_for_is_shown_and_nothing_of_it_obeyed():
-    told = f"{WAITING}1 groups, the oldest for 240 s: \x1b]0;owned\x07.mp4; lost after data.group_deadline=3600 s"
+def test_what_a_run_waits_for_is_shown_and_nothing_of_it_obeyed(tmp_path):
+    notice = f"{WAITING}1 groups, the oldest for 240 s: \x1b]0;owned\x07.mp4; lost after data.group_deadline=3600 s"
     screen = io.StringIO()
-    follow.follow([f"\x1b[36m(TaskRunner pid=7)\x1b[0m WARNING:{told}\n"], io.StringIO(), screen, 60)
-    assert screen.getvalue() == told.replace("\x1b", "\\x1b").replace("\x07", "\\x07") + "\n"
+    line = f"\x1b[36m(TaskRunner pid=7)\x1b[0m WARNING:{notice}\n"
+    follow([line], io.StringIO(), tmp_path / "none", screen, 60)
+    assert screen.getvalue() == notice.replace("\x1b", "\\x1b").replace("\x07", "\\x07") + "\n"

@@ -146,11 +146,11 @@ def test_what_is_shown(clip_of, frames, case):
         2 + difficulty.num_masked + difficulty.num_distractors, 0))  # fmt: skip
     assert all(spec.clock == (0.0, 0.0) for spec in sample.videos[2:])
     lines = sample.question.splitlines()
-    told = [[float(t) for t in line[10 : line.index(" seconds")].split(", ")] for line in (lines[0], lines[2])]
-    np.testing.assert_allclose(told[0], before.clock, atol=0.0051)
-    np.testing.assert_allclose(told[1], after.clock, atol=0.0051)
+    clocks = [[float(t) for t in line[10 : line.index(" seconds")].split(", ")] for line in (lines[0], lines[2])]
+    np.testing.assert_allclose(clocks[0], before.clock, atol=0.0051)
+    np.testing.assert_allclose(clocks[1], after.clock, atol=0.0051)
     assert lines[1] == (
-        f"Gap from {told[0][-1]:g} to {told[1][0]:g} seconds: {difficulty.num_masked} frames are missing here."
+        f"Gap from {clocks[0][-1]:g} to {clocks[1][0]:g} seconds: {difficulty.num_masked} frames are missing here."
     )
     pool = difficulty.num_masked + difficulty.num_distractors
     assert lines[4 : 4 + pool] == [f"{letter}: <{kind}>" for letter in ascii_uppercase[:pool]]
@@ -255,15 +255,15 @@ def test_harder_distractors_are_more_like_true_frames(clip_of, frames):
 
 
 def test_too_little_change_is_told_as_such(clip_of, frames):
-    with pytest.raises(CannotDraw, match=r"only 1 of its 48 frames differ .* \(kappa 0.9\); 10 are needed") as told:
+    with pytest.raises(CannotDraw, match=r"only 1 of its 48 frames differ .* \(kappa 0.9\); 10 are needed") as clocks:
         draw(clip_of(48), frames, Difficulty(**SMALL), rng(), embeddings=np.ones((48, 4), np.float32) / 2)
-    assert told.value.reason == "too_little_change"
+    assert clocks.value.reason == "too_little_change"
 
 
 def test_too_few_frames_are_told_as_such(clip_of, frames):
-    with pytest.raises(CannotDraw, match=r"it has 8 frames .*; 8 key frames and 2 distractors are needed") as told:
+    with pytest.raises(CannotDraw, match=r"it has 8 frames .*; 8 key frames and 2 distractors are needed") as clocks:
         draw(clip_of(8), frames[:8], Difficulty(**SMALL), rng(), embeddings=walk(8, 0))
-    assert told.value.reason == "too_few_frames"
+    assert clocks.value.reason == "too_few_frames"
 
 
 def test_two_scenes_in_turn_have_no_unambiguous_gap(clip_of, frames):

@@ -46,8 +46,8 @@ def test_no_clock_tells_the_order(clip_of, frames, n, margin, jitter, seed):
     """All pieces run on one even clock, also where the source's frames are uneven."""
     clip = clip_of(48, jitter=jitter, seed=seed % 100)
     videos = draw(clip, frames, Difficulty(n, margin), rng(seed)).videos
-    told = [video_metadata(VideoSpec.from_row(spec.to_row()).clock) for spec in videos]
-    assert all(one == told[0] for one in told)
+    metadata = [video_metadata(VideoSpec.from_row(spec.to_row()).clock) for spec in videos]
+    assert all(one == metadata[0] for one in metadata)
     steps = np.diff(videos[0].clock)
     assert videos[0].clock[0] == 0
     np.testing.assert_allclose(steps, np.diff(clip.times).mean(), rtol=1e-9)

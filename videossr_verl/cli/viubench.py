@@ -90,9 +90,9 @@ def _build(args: argparse.Namespace) -> None:
         workers=args.workers,
         models=tuple(args.model),
     )
-    told = build_viubench(BenchmarkSettings(how, tuple(args.training), args.samples, args.mvp))
-    counts = ", ".join(f"{sum(part.values())} questions in {name}" for name, part in told["parts"].items())
-    checked = told["training_videos_checked"]
+    result = build_viubench(BenchmarkSettings(how, tuple(args.training), args.samples, args.mvp))
+    counts = ", ".join(f"{sum(part.values())} questions in {name}" for name, part in result["parts"].items())
+    checked = result["training_videos_checked"]
     tell(f"{args.out}: {counts}; compared with {checked} training videos")
 
 

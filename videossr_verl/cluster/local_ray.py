@@ -25,8 +25,8 @@ def check_cluster(address: str | None) -> str:
     """
     asked = address or os.environ.get("RAY_ADDRESS") or "local"
     if asked == "local":
-        if told := too_long_for_sockets():
-            raise BadInput(told)
+        if message := too_long_for_sockets():
+            raise BadInput(message)
     else:
         try:
             knock(asked.removeprefix("ray://"))
@@ -46,8 +46,8 @@ def too_long_for_sockets() -> str | None:
         if excess > 0:
             variable = "RAY_TMPDIR" if socket == RAY_SOCKET and "RAY_TMPDIR" in os.environ else "TMPDIR"
             value = os.environ.get(variable, folder)
-            told = f"{variable}='{value}' is {excess} bytes too long for sockets below it"
-            return f"{told}: set it to a shorter folder, such as /tmp"
+            message = f"{variable}='{value}' is {excess} bytes too long for sockets below it"
+            return f"{message}: set it to a shorter folder, such as /tmp"
     return None
 
 

@@ -112,8 +112,8 @@ def _score(rows: Sequence[Row], answers: Mapping[int, Answer], model: str, out: 
     errors = [(answer.error, answer.lost) for answer in answers.values() if answer.error is not None]
     not_shown, lost = ([error for error, is_lost in errors if is_lost == of_lost] for of_lost in (False, True))
     text = scores_as_markdown(model, scores)
-    if told := tell_unanswered(len(rows), not_shown, lost):
-        text += f"\n{told}; each earns 0{'; the same command asks the lost ones again' if lost else ''}\n"
+    if message := tell_unanswered(len(rows), not_shown, lost):
+        text += f"\n{message}; each earns 0{'; the same command asks the lost ones again' if lost else ''}\n"
     data = scores_as_data(model, scores) | {"not_shown": len(not_shown), "lost": len(lost)}
     write_whole(out / "scores.json", json.dumps(data, indent=2) + "\n")
     write_whole(out / "scores.md", text)

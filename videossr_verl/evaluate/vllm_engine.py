@@ -79,11 +79,11 @@ class VllmEngine:
             outputs = self._llm.generate(requests, sampling, use_tqdm=False)
             return [[completion.text for completion in output.outputs] for output in outputs]
         except Exception as error:  # of many types, by model and by what is wrong with a request
-            told = shown_words(f"{type(error).__name__}: {error}")
+            message = shown_words(f"{type(error).__name__}: {error}")
             if isinstance(error, VLLMServerError) or self._llm.llm_engine.has_unfinished_requests():
-                raise MachineError(f"vLLM has stopped ({told})") from error
+                raise MachineError(f"vLLM has stopped ({message})") from error
         if len(requests) == 1:
-            return [Lost(f"vLLM refuses the question: {told}")]
+            return [Lost(f"vLLM refuses the question: {message}")]
         half = len(requests) // 2
         return self._outcomes(requests[:half], sampling) + self._outcomes(requests[half:], sampling)
 

@@ -40,12 +40,12 @@ def _section(purpose: str) -> Iterator[str]:
 
 
 def _versions(patch: Patch) -> str:
-    told = ", ".join(patch.versions)
+    text = ", ".join(patch.versions)
     if patch.since:
-        told += f"; since {patch.since}"
+        text += f"; since {patch.since}"
     if patch.until:
-        told += f"; until {patch.until}"
-    return told
+        text += f"; until {patch.until}"
+    return text
 
 
 def _places(patch: Patch) -> str:

@@ -172,8 +172,8 @@ def differences(prompt: Prompt, trainer: Seen, rollout: Seen, processor: Process
         return found
     clocks = [[i / metadata["fps"] for i in metadata["frames_indices"]] for _, metadata in prompt.videos]
     for side, seen in (("the trainer", trainer), ("vLLM", rollout)):
-        told = family.shown_times(seen.ids, seen.positions, seen.grids, processor)
-        for number, (shown, clock) in enumerate(zip(told or (), clocks, strict=False)):
+        times = family.shown_times(seen.ids, seen.positions, seen.grids, processor)
+        for number, (shown, clock) in enumerate(zip(times or (), clocks, strict=False)):
             true = family.true_times(clock)
             off = [abs(a - b) for a, b in zip(shown, true, strict=False)]
             # Clocks count milliseconds.

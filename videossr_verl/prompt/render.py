@@ -52,7 +52,7 @@ def render(
     data_root: str | Path,
     factor: int,
     cache: FrameCache | None = None,
-    content_ids: Mapping[str, str] | None = None,
+    video_ids: Mapping[str, str] | None = None,
 ) -> tuple[list[Video], list[Image.Image]]:
     """Frames and metadata of the N videos of one prompt, and its images; each source file is decoded once.
 
@@ -61,7 +61,7 @@ def render(
         data_root: folder that the specs' paths are relative to.
         factor: H and W become multiples of it (see `families`).
         cache: where decoded frames are kept, None for nowhere; the result is the same.
-        content_ids: of the source files that must be those that the rows were drawn from, by the specs' paths.
+        video_ids: of the source files that must be those that the rows were drawn from, by the specs' paths.
 
     Returns:
         N pairs of uint8 frames (T, C, H, W) and metadata (see `video_metadata`), and the images in RGB.
@@ -82,8 +82,8 @@ def render(
     decoded = {}
     for (video, size, decoder), times in wanted.items():
         ordered, path = sorted(times), resolve_path(video, data_root)
-        if (identity := (content_ids or {}).get(video)) is not None:
-            retried(check_content, str(path), video, identity, cache)
+        if (video_id := (video_ids or {}).get(video)) is not None:
+            retried(check_content, str(path), video, video_id, cache)
         frames = retried(cache.frames if cache else decode, path, ordered, size, decoder)
         decoded[video, size, decoder] = dict(zip(ordered, frames, strict=True))
 

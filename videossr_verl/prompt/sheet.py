@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from videossr_verl.errors import BadInput
+from videossr_verl.files.whole_file import whole_file
 
 WIDTH = 1600  # of the picture, pixels
 PAD, GAP = 28, 8
@@ -18,10 +19,9 @@ TEXT, FAINT, RULE = (28, 32, 38), (110, 118, 128), (222, 226, 230)
 
 def save_picture(picture: Image.Image, out: str | os.PathLike[str]) -> None:
     """Writes the PNG `out`, whole or not at all; BadInput if that cannot be."""
-    partial = Path(out).with_name(f".{Path(out).name}.partial")
     try:
-        picture.save(partial, format="PNG", optimize=True)
-        os.replace(partial, out)
+        with whole_file(out) as partial:
+            picture.save(partial, format="PNG", optimize=True)
     except OSError as error:
         raise BadInput(f"cannot write the picture '{out}': {error.strerror or error}") from error
 

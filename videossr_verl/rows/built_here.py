@@ -11,6 +11,8 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
+from videossr_verl.files.whole_file import whole_file
+
 
 def note_built(folder: str | Path, data_root: str) -> None:
     """Notes that this user made the dataset in `folder` from the videos below `data_root`.
@@ -18,11 +20,10 @@ def note_built(folder: str | Path, data_root: str) -> None:
     Where there is no place to note it, the user is asked for the root later.
     """
     note = _note(folder)
-    partial = note.with_name(f"{note.name}.{os.getpid()}.partial")
     with suppress(OSError):
         note.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(data_root, encoding="utf-8", errors="surrogateescape")
-        partial.replace(note)
+        with whole_file(note) as partial:
+            partial.write_text(data_root, encoding="utf-8", errors="surrogateescape")
 
 
 def was_built(folder: str | Path, data_root: str) -> bool:

@@ -109,11 +109,11 @@ class Row(TypedDict):
 
 
 def make_row(
-    subset: str, content_id: str, look_alike_id: str, sample: DrawnSample, index: int, split: str, preset: str
+    subset: str, video_id: str, look_alike_id: str, sample: DrawnSample, index: int, split: str, preset: str
 ) -> Row:
     """A row of the dataset from a drawn sample; `num_prompt_tokens` is still empty.
 
-    `look_alike_id` is the content id that stands for all videos which look like this one.
+    `video_id` is the content id of its video, `look_alike_id` the one that stands for all videos which look like it.
     What differs in shape between tasks (knobs, details) is JSON text, so that files of all tasks concatenate.
     """
     task = sample["task"]
@@ -133,7 +133,7 @@ def make_row(
             "task": task,
             "preset": preset,
             "difficulty": compact(sample["knobs"]),
-            "video_id": content_id,
+            "video_id": video_id,
             "look_alike_id": look_alike_id,
             "seed": sample["seed"],
             "details": compact(sample["details"]),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from videossr_verl.endings import end_well
 from videossr_verl.errors import BadInput
+from videossr_verl.files.whole_file import whole_folder
 
 
 def last_hf_model(steps: Path) -> Path:
@@ -26,13 +27,10 @@ def export_checkpoint(steps: Path, out: Path) -> None:
     """Copies the last checkpoint's HF model to `out`, which appears only after `from_pretrained` has loaded it."""
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
-    partial = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(last_hf_model(steps), partial)
-    AutoProcessor.from_pretrained(partial)
-    AutoModelForImageTextToText.from_pretrained(partial)
-    shutil.rmtree(out, ignore_errors=True)
-    partial.replace(out)
+    with whole_folder(out) as partial:
+        shutil.copytree(last_hf_model(steps), partial)
+        AutoProcessor.from_pretrained(partial)
+        AutoModelForImageTextToText.from_pretrained(partial)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -1,4 +1,7 @@
-"""Follows a training run: its whole output goes to a log file, its stages and one line per step to the screen."""
+"""Follows a training run: its whole output goes to a log file, its stages and one line per step to the screen.
+
+Steps and figures are those of verl's `file` logger; stages, notices and errors are told in the output only.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,19 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TextIO
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any, TextIO
 
-from videossr_verl.patches.survival.changed_settings import TOLD
+from videossr_verl.patches.survival.changed_settings import CHANGED
 from videossr_verl.patches.survival.open_groups import WAITING
 from videossr_verl.printable import tell, without_colours
+from videossr_verl.run.metrics_file import read_records
 
-_STEP = re.compile(r"step:(\d+) - ")
-_METRIC = re.compile(r"([\w./@-]+):(?:np\.\w+\()?(-?[\d.]+(?:e[+-]?\d+)?)")
+LOOK_EVERY = 0.5  # seconds
+_HELD_OUT = re.compile(r"val-aux/videossr/\w+/score/mean@\d+")
 _RAY_PREFIX = re.compile(r"\x1b\[[\d;]*m|\([\w:.]+ pid=\d+[^)]*\)")
 _ERROR = re.compile(r"(?:ray\.exceptions\.RayTaskError\()?((?:\w+\.)*\w*(?:Error|Exception|BadInput)): (.*)")
 _LAST_WORDS = "videossr: "  # of a training command that ends, see `videossr_verl.endings`
@@ -34,68 +40,108 @@ _SHOWN = {
 }
 
 
-def describe_step(line: str) -> tuple[int, str] | None:
-    """Step number and figures of one of verl's console metric lines, None for any other line."""
-    match = _STEP.search(line)
-    if not match:
-        return None
-    metrics = {name: float(value) for name, value in _METRIC.findall(line[match.end() :])}
-    figures = [f"{label} {metrics[name]:.3f}" for name, label in _SHOWN.items() if name in metrics]
-    held_out = [v for n, v in metrics.items() if re.fullmatch(r"val-aux/videossr/\w+/score/mean@\d+", n)]
-    if held_out:
-        figures.append(f"held-out reward {sum(held_out) / len(held_out):.3f}")
-    return int(match[1]), "  ".join(figures)
+def step_line(record: Mapping[str, Any], total: int, seconds: float, first: tuple[int, float]) -> str:
+    """One line for a step.
+
+    Args:
+        record: of verl's file logger, see `read_records`; figures that are no numbers (null) are left out.
+        total: number of training steps.
+        seconds: since the run began.
+        first: the first step and its seconds: until then the run started up.
+    """
+    step, left = record["step"], ""
+    figures = {name: value for name, value in record["data"].items() if isinstance(value, int | float)}
+    shown = [f"{label} {figures[name]:.3f}" for name, label in _SHOWN.items() if name in figures]
+    if held_out := [value for name, value in figures.items() if _HELD_OUT.fullmatch(name)]:
+        shown.append(f"held-out reward {sum(held_out) / len(held_out):.3f}")
+    if step > first[0]:
+        left = f", about {(seconds - first[1]) / (step - first[0]) * (total - step) / 60:.0f} min left"
+    return f"step {step}/{total}  {'  '.join(shown)}  ({seconds / 60:.1f} min{left})"
 
 
 def find_error(line: str) -> tuple[str, str] | None:
     """Kind and text of the exception that a line of a traceback names, None for any other line."""
+    if line.startswith(_LAST_WORDS):
+        return "", line.removeprefix(_LAST_WORDS).strip()
     match = _ERROR.match(_RAY_PREFIX.sub("", line).strip())
     return (match[1].rpartition(".")[2], match[2]) if match else None
 
 
-def follow(lines: Iterable[str], log: TextIO, screen: TextIO, total: int) -> int:
+def follow(lines: Iterable[str], log: TextIO, metrics: Path, screen: TextIO, total: int) -> int:
     """Copies `lines` to `log`; stages and steps in short form to `screen`, and at the end the first error, if any.
+
+    Args:
+        metrics: the file that verl's file logger will write.
+        total: number of training steps.
 
     Returns the exit code that the run should have: 2 after a BadInput, else 0 (the trainer's own code counts).
     """
-    started, first, error = time.monotonic(), None, None
-    for line in lines:
+    started, first, position, error = time.monotonic(), None, 0, None
+    for line in _as_they_come(lines):
+        seconds = time.monotonic() - started
+        records, position = read_records(metrics, position)
+        for record in records:
+            first = first or (record["step"], seconds)
+            print(step_line(record, total, seconds, first), file=screen, flush=True)
+        if line is None:
+            continue
         log.write(line)
         log.flush()
-        now = time.monotonic()
-        if found := describe_step(line):
-            step, figures = found
-            first = first or (step, now)
-            left = ""
-            if step > first[0]:
-                left = f", about {(now - first[1]) / (step - first[0]) * (total - step) / 60:.0f} min left"
-            print(f"step {step}/{total}  {figures}  ({(now - started) / 60:.1f} min{left})", file=screen, flush=True)
-        elif told := next((line[line.index(sign) :].rstrip() for sign in (TOLD, WAITING) if sign in line), None):
-            tell(without_colours(told), screen)
-        elif stage := next((said for sign, said in _STAGES.items() if sign in line), None):
-            print(f"{stage} ({(now - started) / 60:.1f} min)", file=screen, flush=True)
-        elif line.startswith(_LAST_WORDS):
-            error = "", line.removeprefix(_LAST_WORDS).strip()
-        elif (found := find_error(line)) and (error is None or found[0] == "BadInput"):
-            error = found
+        if found := find_error(line):
+            if error is None or found[0] in ("", "BadInput"):
+                error = found
+        elif text := _notice(line, seconds):
+            tell(text, screen)
     if error is None:
         return 0
     kind, text = error
-    told = text if kind in ("", "BadInput") else f"first error in the log: {kind}: {text}"
-    tell(without_colours(told), screen)
+    tell(without_colours(text if kind in ("", "BadInput") else f"first error in the log: {kind}: {text}"), screen)
     return 2 if kind == "BadInput" else 0
+
+
+def _notice(line: str, seconds: float) -> str | None:
+    """What the screen shows of a line: what a run goes on with or waits for, or the stage that begins."""
+    for sign in (CHANGED, WAITING):
+        if sign in line:
+            return without_colours(line[line.index(sign) :].rstrip())
+    stage = next((stage for sign, stage in _STAGES.items() if sign in line), None)
+    return stage and f"{stage} ({seconds / 60:.1f} min)"
+
+
+def _as_they_come(lines: Iterable[str]) -> Iterator[str | None]:
+    """The lines, and None after LOOK_EVERY seconds without one and after the last."""
+    arrived: SimpleQueue[str | None] = SimpleQueue()
+
+    def pass_on() -> None:
+        try:
+            for line in lines:
+                arrived.put(line)
+        finally:
+            arrived.put(None)
+
+    Thread(target=pass_on, daemon=True, name="lines to follow").start()
+    while True:
+        try:
+            line = arrived.get(timeout=LOOK_EVERY)
+        except Empty:
+            yield None
+            continue
+        yield line
+        if line is None:
+            return
 
 
 def main(argv: list[str] | None = None) -> int:
     """Command line: reads standard input."""
     parser = argparse.ArgumentParser(description="Logs a training run and shows its progress.")
-    parser.add_argument("log", type=Path)
+    parser.add_argument("log", type=Path, help="file to write the whole output to")
+    parser.add_argument("--metrics", type=Path, required=True, help="file of verl's file logger: VERL_FILE_LOGGER_PATH")
     parser.add_argument("--total", type=int, required=True, help="number of training steps")
     args = parser.parse_args(argv)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the training ends then, and this with its output
         signal.signal(number, signal.SIG_IGN)
     with args.log.open("w") as log:
-        return follow(sys.stdin, log, sys.stdout, args.total)
+        return follow(sys.stdin, log, args.metrics, sys.stdout, args.total)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ verl starts that file anew when a run is resumed, so each start has a file of it
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +16,8 @@ from typing import Any
 
 from reward_fns import parts
 from videossr_verl.errors import BadInput
+from videossr_verl.files.whole_file import whole_file, write_whole
+from videossr_verl.run.metrics_file import read_records
 
 _VALIDATION = re.compile(r"val-(?:core|aux)/videossr/(\w+)(/blind)?/(\w+)/mean@\d+")
 _TASK_WIDTH = 25
@@ -44,17 +45,17 @@ def read_curves(run: Path) -> dict[str, TaskCurves]:
 
     BadInput if there is none of ours. A last line cut off by a kill is left out.
     """
-    lines = [line for file in sorted((run / "metrics").glob("*.jsonl")) for line in file.read_text().split("\n")[:-1]]
-    if not lines:
-        raise BadInput(
-            f"no metrics in '{run}/metrics': train with trainer.logger=[console,file] and VERL_FILE_LOGGER_PATH there"
-        )
     try:
-        values = _validations(map(json.loads, lines))
+        records = [record for file in sorted((run / "metrics").glob("*.jsonl")) for record in read_records(file)[0]]
+        values = _validations(records)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadInput(
             f"'{run}/metrics' holds no metrics of verl's file logger: {type(error).__name__}: {error}"
         ) from error
+    if not records:
+        raise BadInput(
+            f"no metrics in '{run}/metrics': train with trainer.logger=[console,file] and VERL_FILE_LOGGER_PATH there"
+        )
     if not values:
         raise BadInput(f"'{run}' holds no validation of a pretext task: set trainer.test_freq and data.val_files")
     curves = {}
@@ -125,7 +126,7 @@ def write_report(run: str | Path) -> str:
     curves = read_curves(run)
     draw_curves([curves], run / "curves.png")
     text = f"{summary(curves)}\ncurves: {run / 'curves.png'}"
-    (run / "summary.txt").write_text(text + "\n")
+    write_whole(run / "summary.txt", text + "\n")
     return text
 
 
@@ -193,7 +194,6 @@ def draw_curves(runs: Sequence[dict[str, TaskCurves]], out: Path) -> None:
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(axis="y", alpha=0.25)
     exact.legend(frameon=False)
-    partial = out.with_name(f".{out.name}.partial")
-    figure.savefig(partial, dpi=120, format="png")
+    with whole_file(out) as partial:
+        figure.savefig(partial, dpi=120, format="png")
     plt.close(figure)
-    partial.replace(out)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
+from videossr_verl.files.whole_file import whole_file
 from videossr_verl.tasks.clip import Clip
 from videossr_verl.tasks.seeds import digest
 from videossr_verl.video.embedding import embed
@@ -39,10 +38,8 @@ def cached_embeddings(
     vectors = embed(frames, embedding)
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, partial = tempfile.mkstemp(dir=path.parent, suffix=".partial")
-        with open(descriptor, "wb") as file:
+        with whole_file(path) as partial, open(partial, "wb") as file:
             np.save(file, vectors, allow_pickle=False)
-        os.replace(partial, path)
     return vectors
 
 

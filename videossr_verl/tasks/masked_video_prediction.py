@@ -216,6 +216,7 @@ def _mask(
     noise = rng.permutation(len(eligible))
     if not distinct[masked].all() or len(eligible) < difficulty.num_distractors:
         return None
+    # Sorting the places of a sorted list gives ranks: 0 for the frame that is least like a masked one.
     likeness = np.argsort(np.argsort([alike[i, masked].max() for i in eligible], kind="stable"), kind="stable")
     value = dict(zip(eligible, difficulty.hardness * likeness + (1 - difficulty.hardness) * noise, strict=True))
     distractors = _best_split(start, length, count, value, difficulty)

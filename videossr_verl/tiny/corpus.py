@@ -10,6 +10,7 @@ from pathlib import Path
 
 from videossr_verl.endings import end_well
 from videossr_verl.errors import BadInput
+from videossr_verl.files.whole_file import whole_file
 from videossr_verl.tiny.generated_videos import generate_videos
 
 
@@ -34,9 +35,8 @@ def make_corpus(folder: Path, generated: int, seed: int, clip: str | None = None
     for path in clips:
         target = folder / path.name
         if not target.exists():
-            partial = folder / f".{path.name}.partial"
-            shutil.copyfile(path, partial)
-            partial.replace(target)
+            with whole_file(target) as partial:
+                shutil.copyfile(path, partial)
     return len(clips) + len(generate_videos(folder, generated, seed))
 
 

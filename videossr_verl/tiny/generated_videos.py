@@ -14,6 +14,8 @@ import av
 import cv2
 import numpy as np
 
+from videossr_verl.files.whole_file import whole_file
+
 # x264's rate control by macroblock tree does not give the same bytes twice.
 ENCODING = {"crf": "18", "preset": "veryfast", "x264-params": "mbtree=0:rc-lookahead=0"}
 
@@ -75,8 +77,7 @@ def _draw_object(rng: np.random.Generator, height: int, width: int) -> tuple[flo
 
 def write_video(path: Path, frames: np.ndarray, fps: int) -> None:
     """Encodes uint8 frames (T, H, W, 3) as H.264 mp4; H and W even."""
-    partial = path.with_name(f".{path.name}.partial")
-    with av.open(str(partial), "w", format="mp4") as container:
+    with whole_file(path) as partial, av.open(str(partial), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=fps, options=ENCODING)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"
@@ -84,7 +85,6 @@ def write_video(path: Path, frames: np.ndarray, fps: int) -> None:
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(stream.encode())
-    partial.replace(path)
 
 
 def generate_videos(folder: Path, count: int, seed: int, fps: int = 12, seconds: float = 3.0) -> list[Path]:

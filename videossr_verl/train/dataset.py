@@ -43,7 +43,7 @@ from videossr_verl.video.verify import is_verified, verify_mode
 logger = logging.getLogger(__name__)
 
 _SHARED = SingleFlight()
-_IDS = "content_ids"  # of an item in a prompt, where `data.verify` asks for them
+_IDS = "video_ids"  # of an item in a prompt, where `data.verify` asks for them
 _parity_checked: set[str] = set()
 
 
@@ -73,7 +73,7 @@ class PretextDataset(RLHFDataset):
                 chosen = np.random.default_rng(self.seed).choice(len(rows), size=self.max_samples, replace=False)
             rows = rows.select(np.sort(chosen))
         self.dataframe = rows
-        self._content_ids = self._ids_to_verify(verify_mode(self.config))
+        self._video_ids = self._ids_to_verify(verify_mode(self.config))
         self._check_rows()
         self._warn_of_mixed_images()
         group_deadline(self.config)
@@ -149,15 +149,15 @@ class PretextDataset(RLHFDataset):
             )
 
     def _ids_to_verify(self, mode: str) -> dict[str, str]:
-        """The content ids of the pretext rows' videos that `mode` asks for, by path."""
+        """The ids of the pretext rows' videos that `mode` asks for, by path."""
         if mode == "off":
             return {}
         rows = self.dataframe.select_columns(["data_source", self.video_key, "extra_info"])
         ids: dict[str, str] = {}
-        for row in tqdm(rows, "content ids", len(rows), unit="row", delay=3):
-            identity = (row["extra_info"] or {}).get("video_id") if is_pretext(row["data_source"]) else None
-            if isinstance(identity, str) and is_verified(mode, identity):
-                ids |= {item["video"]: identity for item in row[self.video_key] or () if item.get("video")}
+        for row in tqdm(rows, "video ids", len(rows), unit="row", delay=3):
+            video_id = (row["extra_info"] or {}).get("video_id") if is_pretext(row["data_source"]) else None
+            if isinstance(video_id, str) and is_verified(mode, video_id):
+                ids |= {item["video"]: video_id for item in row[self.video_key] or () if item.get("video")}
         return ids
 
     def _check_rows(self) -> None:
@@ -206,9 +206,9 @@ class PretextDataset(RLHFDataset):
         # verl opens an image's `bytes` where there is such a field, even if it holds nothing.
         images = [_without_nulls(image) for image in example.get(self.image_key) or []]
         messages = super()._build_messages({**example, self.image_key: images}, key)
-        for item in _pretext_media(messages) if self._content_ids else ():
-            names = {item.get("video"), _lender(item)} & self._content_ids.keys()
-            item[_IDS] = {name: self._content_ids[name] for name in names}
+        for item in _pretext_media(messages) if self._video_ids else ():
+            names = {item.get("video"), _lender(item)} & self._video_ids.keys()
+            item[_IDS] = {name: self._video_ids[name] for name in names}
         return messages
 
     def _token_counter(self) -> PromptTokenCounter:
@@ -263,7 +263,7 @@ class PretextDataset(RLHFDataset):
         factor = 2 * image_patch_size
         videos = [VideoSpec.from_row(item) for item in specs if item["type"] == "video"]
         images = [ImageSpec.from_row(item) for item in specs if item["type"] == "image"]
-        ids = {name: identity for item in specs for name, identity in (item.get(_IDS) or {}).items()}
+        ids = {name: video_id for item in specs for name, video_id in (item.get(_IDS) or {}).items()}
         videos, images = render(videos, images, data_root(config), factor, frame_cache(config), ids)
         return images or None, videos, None
 

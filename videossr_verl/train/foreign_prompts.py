@@ -46,11 +46,11 @@ def foreign_lengths(dataset: RLHFDataset, rows: MixedRows) -> list[int]:
     failed = {place: error for place, error in enumerate(found) if isinstance(error, Exception)}
     if failed:
         place, error = next(iter(failed.items()))
-        told = f"{len(failed)} of {len(rows)} prompts of other data sets cannot be made, first {rows.place(place)}:"
-        told += f" {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        message = f"{len(failed)} of {len(rows)} prompts of other data sets cannot be made, first {rows.place(place)}:"
+        message += f" {type(error).__name__}: {' '.join(str(error).split())[:300]}"
         if len(failed) > max_lost_share(dataset.config) * len(rows):
-            raise BadInput(f"{told}; mend these rows or leave them out")
-        logger.warning("%s; their groups will be lost", printable(told))
+            raise BadInput(f"{message}; mend these rows or leave them out")
+        logger.warning("%s; their groups will be lost", printable(message))
     return lengths
 
 

@@ -42,17 +42,17 @@ def check_before_training(mode: str, model: str, data: str, data_root: str) -> N
         run = subprocess.run(
             [*command, "--data-root", data_root], env=env, capture_output=True, text=True, timeout=TIMEOUT
         )
-        code, told, wrong = run.returncode, run.stdout, run.stderr
+        code, output, wrong = run.returncode, run.stdout, run.stderr
     except subprocess.TimeoutExpired:
-        code, told, wrong = -1, "", f"no result after {TIMEOUT:.0f} s"
+        code, output, wrong = -1, "", f"no result after {TIMEOUT:.0f} s"
     if code == 0:
         logger.warning("rollout and trainer see the same prompts (checked in %.0f s)", time.monotonic() - started)
         return
-    if code != 1 or ": different" not in told:  # Python's own code for a traceback is 1, too
+    if code != 1 or ": different" not in output:  # Python's own code for a traceback is 1, too
         reason = printable((wrong.strip().splitlines() or ["it told no reason"])[-1])
         logger.warning("rollout and trainer were not compared: %s; run `videossr parity --model %s`", reason, model)
         return
-    found = printable(" ".join(told.split()))
+    found = printable(" ".join(output.split()))
     if mode == "stop":
         raise BadInput(
             f"rollout and trainer see different prompts: {found} Install the versions in constraints/, or set"

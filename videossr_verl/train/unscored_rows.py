@@ -64,8 +64,8 @@ def _is_scored(score: Callable[..., Any], source: Any, rows: MixedRows, first: i
     except NotImplementedError:  # verl's word for a source that it does not know
         return False
     except Exception as error:
-        told = f"the reward of data_source {source!r} fails on {rows.place(first)}: {cause(error)}"
-        raise BadInput(f"{told}; mend the reward or the row") from error
+        message = f"the reward of data_source {source!r} fails on {rows.place(first)}: {cause(error)}"
+        raise BadInput(f"{message}; mend the reward or the row") from error
     return True
 
 

@@ -16,7 +16,6 @@ import json
 import logging
 import math
 import os
-import tempfile
 import threading
 import time
 import zlib
@@ -29,6 +28,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from videossr_verl.files.whole_file import whole_file
 from videossr_verl.files.writable_folder import make_writable
 from videossr_verl.video.container import check_file
 from videossr_verl.video.decode import DEFAULT_DECODER, decode
@@ -95,12 +95,12 @@ class FrameCache:
         state = [os.path.realpath(path), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         note = self._folder / "ids" / blake2b(json.dumps(state).encode(), digest_size=16).hexdigest()
         with suppress(OSError), open(note, "rb") as file:
-            identity = file.read(ID_DIGITS + 1)
-            if len(identity) == ID_DIGITS and set(identity) <= set(b"0123456789abcdef"):
-                return identity.decode()
-        identity = content_id(path)
-        self._store(note, identity.encode())
-        return identity
+            noted = file.read(ID_DIGITS + 1)
+            if len(noted) == ID_DIGITS and set(noted) <= set(b"0123456789abcdef"):
+                return noted.decode()
+        found = content_id(path)
+        self._store(note, found.encode())
+        return found
 
     def _read(self, name: Path, shape: tuple[int, ...]) -> np.ndarray | None:
         expected = math.prod(shape)
@@ -131,19 +131,13 @@ class FrameCache:
 
     def _store(self, name: Path, *parts: bytes | memoryview) -> bool:
         """Whether the parts could be written, all or nothing."""
-        partial = None
         try:
             name.parent.mkdir(exist_ok=True)
-            descriptor, partial = tempfile.mkstemp(dir=name.parent, suffix=".partial")
-            with open(descriptor, "wb") as file:
+            with whole_file(name, flush=False) as partial, open(partial, "wb") as file:
                 for part in parts:
                     file.write(part)
-            os.replace(partial, name)
             return True
         except OSError as error:
-            if partial:
-                with suppress(OSError):
-                    os.unlink(partial)
             if not self.counts["unwritable"]:
                 logger.warning("frame cache %s cannot be written to, so frames are decoded: %s", self._folder, error)
             self._count("unwritable")

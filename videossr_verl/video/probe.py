@@ -72,7 +72,7 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
 
 
 def content_id(path: str | os.PathLike[str]) -> str:
-    """16 hex digits of BLAKE2b over the file's bytes.
+    """16 hex digits of BLAKE2b over the file's bytes; rows keep that of their video as `extra_info.video_id`.
 
     Raises:
         VideoRejected: there is no such file, or none that can be read (see `check_file`).

@@ -17,8 +17,8 @@ from videossr_verl.video.frame_cache import FrameCache
 from videossr_verl.video.probe import content_id
 from videossr_verl.video.rejected import RejectReason, VideoRejected
 
-SAMPLED = "0"  # first digit of the content ids that "sampled" looks at: a sixteenth of them
-MODES = ("off", "sampled", "content", "all")  # the last two are the same
+SAMPLED = "0"  # first digit of the ids that "sampled" looks at: a sixteenth of them
+MODES = ("off", "sampled", "content")
 REMEMBERED = 100_000  # files in a process
 
 
@@ -31,25 +31,27 @@ def verify_mode(data: Mapping[str, Any]) -> str:
     return mode
 
 
-def is_verified(mode: str, identity: str) -> bool:
-    """Whether the mode asks for a video with this content id to be read."""
-    return mode in ("content", "all") or (mode == "sampled" and identity.startswith(SAMPLED))
+def is_verified(mode: str, video_id: str) -> bool:
+    """Whether the mode asks for a video with this id to be read."""
+    return mode == "content" or (mode == "sampled" and video_id.startswith(SAMPLED))
 
 
-def check_content(path: str, video: str, identity: str, cache: FrameCache | None) -> None:
-    """VideoRejected(replaced) if the file at `path` has another content id; it is read once, while it stays unchanged.
+def check_content(path: str, video: str, video_id: str, cache: FrameCache | None) -> None:
+    """VideoRejected(replaced) if the content id of the file at `path` is another; it is read once, while it stays
+    unchanged.
 
     Args:
         video: its name in the row.
+        video_id: its id in the row.
         cache: where content ids are remembered beside frames.
     """
     status = check_file(path)
     state = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
     found = cache.content_id(path) if cache else _content_id(os.path.realpath(path), *state)
-    if found != identity:
+    if found != video_id:
         raise VideoRejected(
             RejectReason.REPLACED,
-            f"{video} is another video than the one that its rows were drawn from (content id {found}, not {identity})",
+            f"{video} is another video than the one that its rows were drawn from (content id {found}, not {video_id})",
         )
 
 

@@ -53,8 +53,10 @@ def test_tasks_without_rules_are_told_and_left_out(dataset_folder, corpus_folder
     mine = {"extra_info": {"task": "mine", "index": 10**6}}
     answers = answer_rows([row, mine], corpus_folder, 1)
     assert {index for texts in answers.values() for index in texts} == {row["extra_info"]["index"]}
-    told = "no rules are installed for task 'mine' (entry point group videossr_verl.attacks): its 1 questions are left"
-    assert told in capsys.readouterr().err
+    message = (
+        "no rules are installed for task 'mine' (entry point group videossr_verl.attacks): its 1 questions are left"
+    )
+    assert message in capsys.readouterr().err
 
 
 def test_a_video_that_is_gone_is_told(dataset_folder, tmp_path, capsys):

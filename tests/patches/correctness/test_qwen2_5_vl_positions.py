@@ -117,8 +117,8 @@ def test_stock_verl_still_needs_it(checkpoint, qwen):
     args = {"mm_token_type_ids": kinds, "video_grid_thw": torch.tensor([[3, 2, 4]])}
     # What verl hands over by itself, and what transformers makes of the true seconds.
     seconds = {"second_per_grid_ts": torch.tensor([0.75])}
-    told = getattr(stock, "get_rope_index_kwargs", lambda inputs: {})(seconds)
-    stock_positions, _ = stock.get_rope_index(ids, **args, **told)
+    times = getattr(stock, "get_rope_index_kwargs", lambda inputs: {})(seconds)
+    stock_positions, _ = stock.get_rope_index(ids, **args, **times)
     hf_positions, _ = Qwen2_5_VLModel.get_rope_index(stock, ids, **args, **seconds)
     right, _ = qwen.get_rope_index(ids, **args, **seconds)
     fixed = torch.equal(stock_positions, right) and torch.equal(hf_positions, right)

@@ -36,16 +36,16 @@ def test_each_change_is_one_line_with_old_new_and_effect(settings, tmp_path, cap
     write_settings(settings(f"{LR}=1e-5"), tmp_path)
     changes = [f"{LR}=1e-3", "actor_rollout_ref.rollout.n=4", "data.train_batch_size=8", "data.seed=7"]
     tell_changes(tmp_path, settings(*changes, "trainer.project_name=new", "trainer.default_local_dir=/elsewhere"))
-    told = [record.getMessage().removeprefix("resuming with another ") for record in caplog.records]
-    names = {line.split(": ")[0].split(", ")[-1]: line for line in told}
-    assert len(told) == 4
+    lines = [record.getMessage().removeprefix("resuming with another ") for record in caplog.records]
+    names = {line.split(": ")[0].split(", ")[-1]: line for line in lines}
+    assert len(lines) == 4
     assert (
         f"{LR}: 1e-05 -> 0.001 has no effect: the checkpoint's optimizer keeps the old one; {LOADED}=[model,optimizer]"
         in names[LR]
     )
     assert f"data.train_batch_size: 64 -> 8 {NOW}" in names["data.train_batch_size"]
     assert "data.seed: 1 -> 7 has no effect on the order of the rows" in names["data.seed"]
-    (group,) = (line for line in told if "actor_rollout_ref.rollout.n" in line)
+    (group,) = (line for line in lines if "actor_rollout_ref.rollout.n" in line)
     assert group.endswith(f"data.adaptive.group_size: 8 -> 4 {NOW}")
 
 
@@ -68,8 +68,8 @@ leaves = st.dictionaries(st.sampled_from("abcd"), st.integers() | st.none() | st
 
 @given(leaves, leaves)
 def test_a_line_for_each_change_and_for_nothing_else(then, now):
-    told = describe_changes(then, now)
-    names = {name for line in told for name in line.removeprefix("resuming with another ").split(": ")[0].split(", ")}
+    lines = describe_changes(then, now)
+    names = {name for line in lines for name in line.removeprefix("resuming with another ").split(": ")[0].split(", ")}
     assert names == {name for name in {*then, *now} if then.get(name) != now.get(name)}
 
 
@@ -112,14 +112,14 @@ def test_what_is_told_of_the_optimizer_is_what_it_does(settings, one_process, tm
     prefix, listed = "actor_rollout_ref.actor.optim", f"{LOADED}=[{','.join(contents)}]"
     then = settings(f"{prefix}.lr=1e-5", f"{prefix}.weight_decay=0.1", listed)
     now = settings(f"{prefix}.lr=1e-3", f"{prefix}.weight_decay=0.2", f"{prefix}.lr_warmup_steps=100", listed)
-    told = {
+    effects = {
         line.removeprefix(f"resuming with another {prefix}.").split(": ")[0]: line
         for line in describe_changes(then, now)
     }
-    assert ("has no effect" in told["lr"]) == (group["lr"] == 1e-5)
-    assert (f"0.001 {NOW}" in told["lr"]) == (group["lr"] == 1e-3)
-    assert ("has no effect" in told["weight_decay"]) == (group["weight_decay"] == 0.1)
-    assert told["lr_warmup_steps"].endswith(NOW)
+    assert ("has no effect" in effects["lr"]) == (group["lr"] == 1e-5)
+    assert (f"0.001 {NOW}" in effects["lr"]) == (group["lr"] == 1e-3)
+    assert ("has no effect" in effects["weight_decay"]) == (group["weight_decay"] == 0.1)
+    assert effects["lr_warmup_steps"].endswith(NOW)
     _, warming, _ = trained(1e-5, 0.1, 100, contents, 1, tmp_path)
     assert warming.param_groups[0]["lr"] < 1e-5
 

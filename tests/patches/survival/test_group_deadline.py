@@ -84,8 +84,8 @@ def test_as_long_as_groups_end_nothing_is_told(groups):
 
 
 def test_what_is_waited_for_is_told_once_a_period(groups):
-    told = groups.look({"a", "b", "c", "d"}, now=NOTICE)
-    assert told == (
+    message = groups.look({"a", "b", "c", "d"}, now=NOTICE)
+    assert message == (
         f"{WAITING}4 groups, the oldest for 120 s: a.mp4; b.mp4, c.mp4; no media and 1 more; "
         "lost after data.group_deadline=1000 s"
     )

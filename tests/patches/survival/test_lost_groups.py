@@ -98,9 +98,9 @@ def test_validation_does_not_end_a_run(tmp_path):
 
 def test_the_message_names_each_reason_once_and_not_all_of_them(tmp_path):
     ledger = Ledger(tmp_path, groups=1, max_share=0)
-    told = ledger.told([lost(str(i), reason=f"reason {i % 12}") for i in range(50)])
-    assert told.count("reason 3") == 1
-    assert told.endswith(f"and 2 more (all in {tmp_path / FILE})")
+    message = ledger.reasons_of([lost(str(i), reason=f"reason {i % 12}") for i in range(50)])
+    assert message.count("reason 3") == 1
+    assert message.endswith(f"and 2 more (all in {tmp_path / FILE})")
 
 
 def test_a_worker_reports_and_fails_as_before():

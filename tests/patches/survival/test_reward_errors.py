@@ -63,11 +63,13 @@ def test_the_trainer_hears_of_it_once_with_row_and_cause(worker, truth, cause):
     look()
     with pytest.raises(RewardError, match=cause) as raised:
         ray.get(worker.compute_score.remote(rollout(truth)))
-    told = f"the reward of data_source 'my_qa' failed on the row with extra_info.index 'q17' and ground truth '{truth}'"
-    assert f"{told}: {cause}" in str(raised.value)
+    message = (
+        f"the reward of data_source 'my_qa' failed on the row with extra_info.index 'q17' and ground truth '{truth}'"
+    )
+    assert f"{message}: {cause}" in str(raised.value)
     with pytest.raises(RewardError) as raised:
         look()
-    assert str(raised.value).startswith(f"{told}: {cause}; mend the reward or the row")
+    assert str(raised.value).startswith(f"{message}: {cause}; mend the reward or the row")
     assert "\n" not in str(raised.value)
     look()
 
@@ -83,9 +85,9 @@ def test_it_is_no_lost_group(worker):
 
 
 def test_a_long_ground_truth_is_shortened():
-    told = describe({"data_source": "x", "reward_model": {"ground_truth": "y" * 5000}}, ValueError("z"))
-    assert len(told) < 250
-    assert told.endswith("yyy...: ValueError: z")
+    message = describe({"data_source": "x", "reward_model": {"ground_truth": "y" * 5000}}, ValueError("z"))
+    assert len(message) < 250
+    assert message.endswith("yyy...: ValueError: z")
 
 
 def test_both_sides_are_installed_and_verl_still_needs_them():

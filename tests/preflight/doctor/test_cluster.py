@@ -52,8 +52,8 @@ def test_every_node_of_a_cluster(cluster, dataset_folder, corpus_folder, tmp_pat
 
     for (finding,) in check_cluster(cluster.address, Unknown()).values():
         assert (finding.level, finding.check) == ("failure", "node")
-        told = "cannot run this package: ModuleNotFoundError: No module named 'package_of_the_sender'"
-        assert finding.found == told
+        message = "cannot run this package: ModuleNotFoundError: No module named 'package_of_the_sender'"
+        assert finding.found == message
         assert finding.remedy.startswith("start Ray there in the environment of recipes/setup_cpu.sh")
 
 

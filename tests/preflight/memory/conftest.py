@@ -1,7 +1,9 @@
-"""A plan of the choices of train/config, as grpo.sh would ask for it."""
+"""A plan of the choices of train/config, as grpo.sh would ask for it; tests import `known_models` by name."""
 
+import sys
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,8 @@ from videossr_verl.preflight.memory.gpus import find_gpu
 from videossr_verl.preflight.memory.prompts import prompts_of_preset
 from videossr_verl.preflight.memory.run_settings import compose_config, read_settings
 from videossr_verl.preflight.memory.shapes import model_shape
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @cache

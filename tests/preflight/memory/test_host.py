@@ -48,10 +48,10 @@ def test_memory_that_is_told_or_found(tmp_path, monkeypatch):
         assert host.node_memory(None, here=True) == found
 
 
-@pytest.mark.parametrize("told", ["much", "", "0", "-3", "inf", "nan"])
-def test_wrong_memory(told):
-    with pytest.raises(BadInput, match=f"--host-memory is '{told}', must be a node's memory in GiB"):
-        host.node_memory(told, here=True)
+@pytest.mark.parametrize("asked", ["much", "", "0", "-3", "inf", "nan"])
+def test_wrong_memory(asked):
+    with pytest.raises(BadInput, match=f"--host-memory is '{asked}', must be a node's memory in GiB"):
+        host.node_memory(asked, here=True)
 
 
 @pytest.mark.parametrize(("asked", "judged"), [([], True), (["--gpu", "h200"], False)])

@@ -3,12 +3,13 @@
 import pytest
 import torch
 import transformers
+from known_models import KNOWN_MODELS
 from peft import LoraConfig, get_peft_model
 
 from videossr_verl.errors import BadInput
 from videossr_verl.preflight.memory.hf_config import hf_config
 from videossr_verl.preflight.memory.parameters import Lora, count_parameters
-from videossr_verl.preflight.memory.shapes import known_models, model_shape
+from videossr_verl.preflight.memory.shapes import model_shape
 
 # As the hub shows them for the checkpoints' files.
 PUBLISHED = {
@@ -35,7 +36,7 @@ def size(module):
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-@pytest.mark.parametrize("name", known_models())
+@pytest.mark.parametrize("name", KNOWN_MODELS)
 def test_every_part_of_every_model(name):
     shape = model_shape(name)
     counts, model = count_parameters(shape), real_model(shape)
@@ -45,7 +46,7 @@ def test_every_part_of_every_model(name):
     assert counts.embedding == size(model.model.language_model.embed_tokens)
 
 
-@pytest.mark.parametrize("name", known_models())
+@pytest.mark.parametrize("name", KNOWN_MODELS)
 def test_the_root_is_what_verl_wraps_in_no_unit(name):
     from verl.utils.fsdp_utils import _select_fsdp2_wrap_targets
 
@@ -56,7 +57,7 @@ def test_the_root_is_what_verl_wraps_in_no_unit(name):
 
 
 @pytest.mark.parametrize("exclude", [".*visual.*", None])
-@pytest.mark.parametrize("name", ["Qwen/Qwen2.5-VL-3B-Instruct", "Qwen/Qwen3-VL-8B-Instruct", known_models()[-1]])
+@pytest.mark.parametrize("name", ["Qwen/Qwen2.5-VL-3B-Instruct", "Qwen/Qwen3-VL-8B-Instruct", KNOWN_MODELS[-1]])
 def test_an_adapter(name, exclude):
     shape = model_shape(name)
     lora = LoraConfig(task_type="CAUSAL_LM", r=64, target_modules="all-linear", exclude_modules=exclude)
@@ -66,7 +67,7 @@ def test_an_adapter(name, exclude):
     assert counts.total == size(adapted)
 
 
-@pytest.mark.parametrize("name", ["Qwen/Qwen2.5-VL-3B-Instruct", "Qwen/Qwen3-VL-4B-Instruct", known_models()[-1]])
+@pytest.mark.parametrize("name", ["Qwen/Qwen2.5-VL-3B-Instruct", "Qwen/Qwen3-VL-4B-Instruct", KNOWN_MODELS[-1]])
 def test_a_folder_says_the_same_as_the_table(name, tmp_path):
     shape = model_shape(name)
     hf_config(shape).save_pretrained(tmp_path)

@@ -2,10 +2,11 @@
 
 import pyarrow.parquet as pq
 import pytest
+from known_models import KNOWN_MODELS
 
 from videossr_verl.errors import BadInput
 from videossr_verl.preflight.memory.prompts import prompts_of_preset, prompts_of_rows
-from videossr_verl.preflight.memory.shapes import known_models, model_shape
+from videossr_verl.preflight.memory.shapes import model_shape
 from videossr_verl.tasks.presets import preset_names
 
 SEVEN, EIGHT = model_shape("Qwen/Qwen2.5-VL-7B-Instruct"), model_shape("Qwen/Qwen3-VL-8B-Instruct")
@@ -35,7 +36,7 @@ def test_a_mixed_preset_has_the_prompts_of_its_longest_task(shape):
 
 @pytest.mark.parametrize("name", preset_names())
 def test_every_preset_has_prompts_for_every_model(name):
-    for shape in map(model_shape, known_models()):
+    for shape in map(model_shape, KNOWN_MODELS):
         prompts = prompts_of_preset(name, shape)
         assert 0 < prompts.typical.tokens <= prompts.longest.tokens
 

@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from known_models import KNOWN_MODELS
 
 from videossr_verl.preflight.memory.gpus import find_gpu
 from videossr_verl.preflight.memory.parameters import count_parameters
 from videossr_verl.preflight.memory.rollout import kv_token_bytes, plan_rollout
-from videossr_verl.preflight.memory.shapes import known_models, model_shape
+from videossr_verl.preflight.memory.shapes import model_shape
 
 EIGHT = "Qwen/Qwen3-VL-8B-Instruct"
 
@@ -30,7 +31,7 @@ def test_bytes_of_a_cached_token(plan_of, name, tensor, bytes_by_hand):
     assert kv_token_bytes(model_shape(name), rollout) == bytes_by_hand
 
 
-@given(st.sampled_from(known_models()), st.sampled_from([1, 2, 4, 8]), st.floats(0.1, 1.0))
+@given(st.sampled_from(KNOWN_MODELS), st.sampled_from([1, 2, 4, 8]), st.floats(0.1, 1.0))
 def test_the_parts_make_the_budget(plan_of, name, tensor, share):
     shape, gpu = model_shape(name), find_gpu("h200")
     counts, settings = count_parameters(shape), plan_of().run.rollout

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from known_models import KNOWN_MODELS
 from transformers import AutoModelForImageTextToText
 
 from videossr_verl.preflight.memory.gpus import GIB
@@ -13,12 +14,12 @@ from videossr_verl.preflight.memory.host import plan_host
 from videossr_verl.preflight.memory.parameters import count_parameters
 from videossr_verl.preflight.memory.prompts import Prompt
 from videossr_verl.preflight.memory.run_settings import Engine, MicroBatch
-from videossr_verl.preflight.memory.shapes import known_models, model_shape
+from videossr_verl.preflight.memory.shapes import model_shape
 from videossr_verl.preflight.memory.trainer import gathered, load, on_gpu_in_update, on_gpu_while_idle, trained_state
 
 TINY = "recipes/tiny/qwen2_5_vl"
 ENGINE = Engine(4, 2, param_offload=False, optimizer_offload=False, always_offloaded=False, fsdp_size=-1, reshard=True)
-models = st.sampled_from(known_models()).map(model_shape)
+models = st.sampled_from(KNOWN_MODELS).map(model_shape)
 gpus = st.integers(1, 512)
 
 
@@ -89,7 +90,7 @@ def test_the_reference_waits_in_host_memory(plan_of):
     assert plan_of(*("qwen3_vl_8b", "1x8", "h100"), "actor_rollout_ref.actor.use_kl_loss=false").host.reference == 0
 
 
-@pytest.mark.parametrize("name", known_models())
+@pytest.mark.parametrize("name", KNOWN_MODELS)
 def test_gathered_is_less_than_the_whole_model(name):
     shape = model_shape(name)
     counts = count_parameters(shape)

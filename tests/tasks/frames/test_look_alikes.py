@@ -37,8 +37,8 @@ def test_a_small_thing_that_moves_is_a_difference():
 def test_frames_that_differ_are_left_to_the_embedding(real_clips):
     frames = decode(real_clips["bikes"], np.arange(0, 9, 1.0), (140, 392))
     vectors = embed(frames)
-    told = likeness(frames, vectors)
-    np.testing.assert_array_equal(told, told.T)
+    alike = likeness(frames, vectors)
+    np.testing.assert_array_equal(alike, alike.T)
     np.testing.assert_array_equal(
-        told - np.diag(np.diag(told)), similarity(vectors) - np.diag(np.diag(similarity(vectors)))
+        alike - np.diag(np.diag(alike)), similarity(vectors) - np.diag(np.diag(similarity(vectors)))
     )

@@ -95,6 +95,6 @@ def as_shown(question: Question) -> Shown:
     return Shown(
         question=question.messages[-1]["content"],
         videos=tuple(frames.permute(0, 2, 3, 1).numpy() for frames, _ in question.videos),
-        clocks=tuple(np.array(told["frames_indices"]) / told["fps"] for _, told in question.videos),
+        clocks=tuple(np.array(metadata["frames_indices"]) / metadata["fps"] for _, metadata in question.videos),
         images=tuple(np.asarray(image) for image in question.images),
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from videossr_verl.evaluate.attacks.answer_rows import Answers
 from videossr_verl.evaluate.scores import SubsetScore, score_rows
+from videossr_verl.files.whole_file import write_whole
 from videossr_verl.rows.schema import Row
 
 Earnings = dict[str, dict[str, SubsetScore]]
@@ -39,4 +40,4 @@ def as_text(found: Earnings) -> str:
 def write_earnings(found: Earnings, out: str | Path) -> None:
     """JSON data into the file `out`."""
     data = {subset: {rule: asdict(score) for rule, score in rules.items()} for subset, rules in found.items()}
-    Path(out).write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    write_whole(Path(out), json.dumps(data, indent=2) + "\n")

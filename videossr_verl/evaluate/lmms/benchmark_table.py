@@ -10,6 +10,7 @@ from pathlib import Path
 from videossr_verl.errors import BadInput
 from videossr_verl.evaluate.lmms.benchmarks import Benchmark, benchmarks
 from videossr_verl.evaluate.lmms.figures import Scored, failures, finished, read_task, score
+from videossr_verl.files.whole_file import write_whole
 
 FRAMES = (32, 48, 64)
 BASE, TRAINED = "Qwen3-VL-8B (published)", "VideoSSR-8B (published)"
@@ -48,10 +49,10 @@ def write_table(runs: Mapping[str, Path], frames: int, out: Path | None = None) 
         text += f"\n{len(failed)} questions could not be asked; they count as wrong, the first: {failed[0]}\n"
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        (out / "benchmarks.md").write_text(text, encoding="utf-8")
+        write_whole(out / "benchmarks.md", text)
         data = {name: {b: asdict(s) for b, s in of_model.items()} for name, of_model in scored.items()}
-        (out / "benchmarks.json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
-        (out / "failed.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in failed), encoding="utf-8")
+        write_whole(out / "benchmarks.json", json.dumps(data, indent=2) + "\n")
+        write_whole(out / "failed.jsonl", "".join(json.dumps(entry) + "\n" for entry in failed))
     return text
 
 
@@ -71,14 +72,14 @@ def _scored(folder: Path) -> dict[str, Scored]:
 def _others(folder: Path) -> dict[str, float]:
     """What lmms-eval itself says of tasks that the paper does not have."""
     known = {task for benchmark in benchmarks().values() for task in benchmark.tasks}
-    told: dict[str, float] = {}
+    found: dict[str, float] = {}
     for task in _task_folders(folder):
         if task.name not in known and finished(task):
             results, _ = read_task(task)
             for name, values in results.items():
                 numbers = {k: v for k, v in values.items() if isinstance(v, (int, float)) and "_stderr" not in k}
-                told |= {f"{name} {key.split(',')[0]}": value for key, value in numbers.items()}
-    return told
+                found |= {f"{name} {key.split(',')[0]}": value for key, value in numbers.items()}
+    return found
 
 
 def _table(scored: Mapping[str, Mapping[str, Scored]], frames: int) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from fractions import Fraction
 from hashlib import blake2b
 from pathlib import Path
@@ -16,6 +15,7 @@ import av
 import numpy as np
 
 from videossr_verl.families import qwen2_5_vl
+from videossr_verl.files.whole_file import whole_file
 from videossr_verl.prompt.render import render
 from videossr_verl.video.specs import VideoSpec
 
@@ -36,18 +36,12 @@ def video_file(spec: VideoSpec, folder: str | os.PathLike[str]) -> str:
         return str(path)
     ((frames, _),), _ = render([spec], [], "/", qwen2_5_vl.FACTOR)  # even, as the encoder needs
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, partial = tempfile.mkstemp(dir=path.parent, suffix=".partial")
-    os.close(descriptor)
-    try:
+    with whole_file(path) as partial:
         _encode(frames.permute(0, 2, 3, 1).numpy(), spec.clock, partial)
-        os.replace(partial, path)
-    except BaseException:
-        os.unlink(partial)
-        raise
     return str(path)
 
 
-def _encode(frames: np.ndarray, clock: tuple[float, ...], path: str) -> None:
+def _encode(frames: np.ndarray, clock: tuple[float, ...], path: Path) -> None:
     """uint8 (T, H, W, 3) at `clock` seconds."""
     with av.open(path, "w", format="mp4") as container:
         rate = Fraction((len(clock) - 1) / (clock[-1] - clock[0])).limit_denominator(1000)

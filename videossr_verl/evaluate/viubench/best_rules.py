@@ -14,6 +14,7 @@ from videossr_verl.evaluate.attacks.answer_rows import Answers, answer_rows
 from videossr_verl.evaluate.questions import read_questions
 from videossr_verl.evaluate.viubench.score import score
 from videossr_verl.files.json_text import read_object
+from videossr_verl.files.whole_file import write_whole
 from videossr_verl.rows.schema import Row
 
 NAME = "best rule without learning"
@@ -37,7 +38,7 @@ def write_best_rules(folder: Path, data_root: str | Path, workers: int) -> None:
     own = {index: answers[best[subset]] for index, subset in subsets.items() if subset in best}
     texts = {index: given[index] for index, given in own.items() if index in given}
     data = {"questions": _digest(folder), "rules": best, "answers": texts}
-    (folder / _FILE).write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    write_whole(folder / _FILE, json.dumps(data, indent=2) + "\n")
 
 
 def read_best_rules(folder: Path) -> dict[int, str] | None:

@@ -19,7 +19,7 @@ from videossr_verl.errors import BadInput
 logger = logging.getLogger(__name__)
 
 FILE = "settings.json"  # in each checkpoint
-TOLD = "resuming with another "  # begins each line
+CHANGED = "resuming with another "  # begins each line
 NOW = "takes effect now"
 # Where a run writes and what it is called, what verl derives from other settings, and how it is resumed.
 NEVER_MATTER = (
@@ -104,7 +104,7 @@ def describe_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[st
         if name in IN_LOADER:
             raise BadInput(f"{name} was {old} and is {new}: the checkpoint's data loader cannot go on so, set it back")
         lines.setdefault(f"{old} -> {new} {_effect(name, now)}", []).append(name)
-    return [f"{TOLD}{', '.join(names)}: {change}" for change, names in lines.items()]
+    return [f"{CHANGED}{', '.join(names)}: {change}" for change, names in lines.items()]
 
 
 def _effect(name: str, now: Mapping[str, Any]) -> str:

@@ -69,8 +69,8 @@ def _run(stock: Callable[[DictConfig], None], config: DictConfig) -> None:
         if isinstance(first, DeadWorkerError | RewardError):
             raise MachineError(str(first)) from error
         if isinstance(first, RayActorError):
-            told = f"a process of the run died ({cause(first)})"
-            raise MachineError(f"{told}; the same command goes on from the last whole checkpoint") from error
+            message = f"a process of the run died ({cause(first)})"
+            raise MachineError(f"{message}; the same command goes on from the last whole checkpoint") from error
         raise
 
 

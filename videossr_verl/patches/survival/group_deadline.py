@@ -76,7 +76,7 @@ def wrap_sync_metadata(stock: Callable[..., None]) -> Callable[..., None]:
     def _sync_metadata_from_transfer_queue(self: Any) -> None:
         stock(self)
         running = set().union(*self.pending_keys.values(), *self.running_keys.values())
-        if told := _OPEN.look(running, time.monotonic()):
-            logger.warning(told)
+        if message := _OPEN.look(running, time.monotonic()):
+            logger.warning(message)
 
     return _sync_metadata_from_transfer_queue

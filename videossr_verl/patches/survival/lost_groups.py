@@ -96,7 +96,7 @@ class Ledger:
         if share > self._max_share:
             raise TooManyLostGroupsError(
                 f"{len(recent)} groups were lost within {len(self._recent)} steps, more than data.max_lost_share="
-                f"{self._max_share:g} of {WINDOW} batches: {self.told(recent)}"
+                f"{self._max_share:g} of {WINDOW} batches: {self.reasons_of(recent)}"
             )
         return {
             "training/lost_groups": len(training),
@@ -115,7 +115,7 @@ class Ledger:
                     file.write(json.dumps({"step": step, **group}, ensure_ascii=False) + "\n")
         return list(lost.values())
 
-    def told(self, lost: list[LostGroup]) -> str:
+    def reasons_of(self, lost: list[LostGroup]) -> str:
         """The distinct reasons, shortened, and where all are."""
         reasons = list(dict.fromkeys(group["reason"] for group in lost))
         more = f" and {len(reasons) - SHOWN} more" if len(reasons) > SHOWN else ""
@@ -166,7 +166,7 @@ def wrap_fit(stock: Callable[..., None]) -> Callable[..., None]:
             if not lost:
                 raise
             said = (str(error).strip() or type(error).__name__).splitlines()[-1]
-            told = _ledger(self).told(lost)
-            raise RuntimeError(f"{said} ({len(lost)} groups were lost in this step: {told})") from error
+            reasons = _ledger(self).reasons_of(lost)
+            raise RuntimeError(f"{said} ({len(lost)} groups were lost in this step: {reasons})") from error
 
     return fit

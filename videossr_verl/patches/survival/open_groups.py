@@ -51,15 +51,15 @@ class OpenGroups:
         late = [uid for uid, since in self.since.items() if now - since > self.deadline + GRACE]
         if late:
             raise GroupDeadlineError(
-                f"{self._told(late, now)}, though data.group_deadline={self.deadline:g}: a rollout worker hangs; the "
+                f"{self._text(late, now)}, though data.group_deadline={self.deadline:g}: a rollout worker hangs; the "
                 "same command goes on from the last whole checkpoint"
             )
         if not self.since or now - self.quiet_since < NOTICE:
             return None
         self.quiet_since = now
-        return f"{WAITING}{self._told(list(self.since), now)}; lost after data.group_deadline={self.deadline:g} s"
+        return f"{WAITING}{self._text(list(self.since), now)}; lost after data.group_deadline={self.deadline:g} s"
 
-    def _told(self, uids: list[str], now: float) -> str:
+    def _text(self, uids: list[str], now: float) -> str:
         uids = sorted(uids, key=self.since.__getitem__)
         files = "; ".join(", ".join(self.media[uid]) or "no media" for uid in uids[:SHOWN])
         more = f" and {len(uids) - SHOWN} more" if len(uids) > SHOWN else ""

@@ -16,7 +16,7 @@ import threading
 def end_with_server() -> None:
     """In an engine's process: ends it when the process that started it is gone. Elsewhere nothing."""
     parent = multiprocessing.parent_process()
-    if parent is None or not multiprocessing.current_process().name.startswith("EngineCore"):
+    if parent is None or parent.pid is None or not multiprocessing.current_process().name.startswith("EngineCore"):
         return
     try:
         server = os.pidfd_open(parent.pid)

@@ -31,9 +31,9 @@ def wrap_compute_score(stock: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return await stock(self, data)
         except Exception as error:
-            told = describe(data[-1].non_tensor_batch, error)
-            await open_mailbox(MAILBOX).post.remote(told)
-            raise RewardError(told) from error
+            message = describe(data[-1].non_tensor_batch, error)
+            await open_mailbox(MAILBOX).post.remote(message)
+            raise RewardError(message) from error
 
     return compute_score
 
@@ -43,8 +43,10 @@ def wrap_sync_metadata(stock: Callable[..., None]) -> Callable[..., None]:
 
     def _sync_metadata_from_transfer_queue(self: Any) -> None:
         stock(self)
-        for told in ray.get(_box().take.remote()):
-            raise RewardError(f"{told}; mend the reward or the row: the same command goes on from the last checkpoint")
+        for message in ray.get(_box().take.remote()):
+            raise RewardError(
+                f"{message}; mend the reward or the row: the same command goes on from the last checkpoint"
+            )
 
     return _sync_metadata_from_transfer_queue
 

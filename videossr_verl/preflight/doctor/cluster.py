@@ -44,12 +44,12 @@ def _answer(node: dict[str, Any], task: ray.ObjectRef) -> list[Finding]:
         # Now that a process for tasks runs there, a reading takes milliseconds.
         readings = [_read_clock(node) for _ in range(CLOCK_READINGS)]
     except RayTaskError as error:  # no check raises, so the task could not be loaded
-        told = f"cannot run this package: {str(error).strip().splitlines()[-1]}"
+        message = f"cannot run this package: {str(error).strip().splitlines()[-1]}"
         remedy = "start Ray there in the environment of recipes/setup_cpu.sh or setup_gpu.sh, which has it"
-        return [failure("node", told, remedy)]
+        return [failure("node", message, remedy)]
     except (RayError, TimeoutError) as error:
-        told = f"no answer: {type(error).__name__}: {str(error).strip().splitlines()[0]}"
-        return [failure("node", told, "see Ray's logs on it")]
+        message = f"no answer: {type(error).__name__}: {str(error).strip().splitlines()[0]}"
+        return [failure("node", message, "see Ray's logs on it")]
     return [*findings, clock_finding(readings)]
 
 

@@ -28,22 +28,22 @@ def check_gpus() -> Iterator[Finding]:
         return
     names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     memory = torch.cuda.get_device_properties(0).total_memory / 2**30
-    told = f"{len(names)} x {names[0]}, {memory:.0f} GiB; driver {driver or 'unknown'}"
-    told += f"; torch's CUDA {cuda}, NCCL {'.'.join(map(str, nccl.version()))}"
+    description = f"{len(names)} x {names[0]}, {memory:.0f} GiB; driver {driver or 'unknown'}"
+    description += f"; torch's CUDA {cuda}, NCCL {'.'.join(map(str, nccl.version()))}"
     if len(set(names)) > 1:
-        yield warning("GPU", f"{told}; they differ", "give verl equal ones: the slowest sets the pace")
+        yield warning("GPU", f"{description}; they differ", "give verl equal ones: the slowest sets the pace")
     else:
-        yield ok("GPU", told)
+        yield ok("GPU", description)
 
 
 def _driver() -> str | None:
     """Its version, as in "580.65.06"; None where nvidia-smi is missing, tells none or does not answer."""
     ask = ("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
     try:
-        told = subprocess.run(ask, capture_output=True, text=True, timeout=ANSWER_SECONDS).stdout
+        output = subprocess.run(ask, capture_output=True, text=True, timeout=ANSWER_SECONDS).stdout
     except (OSError, subprocess.TimeoutExpired):
         return None
-    version = re.match(r"\d+(\.\d+)+", told)  # one line for each GPU, all the same
+    version = re.match(r"\d+(\.\d+)+", output)  # one line for each GPU, all the same
     return version and version[0]
 
 

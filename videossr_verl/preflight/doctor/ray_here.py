@@ -15,8 +15,8 @@ def check_ray() -> Iterator[Finding]:
 
     from videossr_verl.cluster.local_ray import check_cluster, clusters_here, too_long_for_sockets
 
-    if told := too_long_for_sockets():
-        found, _, remedy = told.partition(": ")
+    if message := too_long_for_sockets():
+        found, _, remedy = message.partition(": ")
         yield failure("sockets", found, remedy)
     else:
         yield ok("sockets", "their paths are short enough")

@@ -39,10 +39,10 @@ def check_versions() -> Iterator[Finding]:
     else:
         tested = ", ".join(f"{n} {wanted[n]}" for n in ("verl", "torch", "transformers") if n in wanted)
         yield ok("versions", f"as tested: {tested}")
-    other = [f"{name} {told}" for name, told in different.items() if name not in CRITICAL]
+    other = [f"{name} {difference}" for name, difference in different.items() if name not in CRITICAL]
     if other:
-        told = ", ".join(other[:3]) + (f" and {len(other) - 3} more" if len(other) > 3 else "")
-        yield warning("other packages", told, setup_command())
+        message = ", ".join(other[:3]) + (f" and {len(other) - 3} more" if len(other) > 3 else "")
+        yield warning("other packages", message, setup_command())
 
 
 def setup_command() -> str:

@@ -52,8 +52,8 @@ def gpu_here() -> Gpu | None:
         return None
     command = ["nvidia-smi", "--query-gpu=name,memory.total,memory.reserved", "--format=csv,noheader,nounits"]
     try:
-        told = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
-        name, total, reserved = told.splitlines()[0].rsplit(",", 2)
+        output = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+        name, total, reserved = output.splitlines()[0].rsplit(",", 2)
         return Gpu(name.strip(), (int(total) - int(reserved)) * 2**20)
     except (OSError, ValueError, IndexError, subprocess.SubprocessError):
         return None

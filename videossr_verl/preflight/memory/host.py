@@ -87,20 +87,20 @@ def plan_host(run: Run, shape: ModelShape, parameters: Parameters, prompt: Promp
     )
 
 
-def node_memory(told: str | None, *, here: bool) -> int | None:
-    """Bytes of a node: `told` in GiB, else this machine's if the run is for it (`here`), else None.
+def node_memory(asked: str | None, *, here: bool) -> int | None:
+    """Bytes of a node: `asked` in GiB, else this machine's if the run is for it (`here`), else None.
 
     Raises:
-        BadInput: `told` is no number of GiB above 0.
+        BadInput: `asked` is no number of GiB above 0.
     """
-    if told is None:
+    if asked is None:
         return _this_machines() if here else None
     try:
-        size = float(told)
+        size = float(asked)
     except ValueError:
         size = 0
     if not 0 < size < float("inf"):
-        raise BadInput(f"--host-memory is '{told}', must be a node's memory in GiB")
+        raise BadInput(f"--host-memory is '{asked}', must be a node's memory in GiB")
     return int(size * GIB)
 
 

@@ -15,11 +15,6 @@ from videossr_verl.families.shape import ModelShape, TextShape, VisionShape
 _TABLE = Path(__file__).parent / "models.yaml"
 
 
-def known_models() -> list[str]:
-    """Hub names of the models in models.yaml."""
-    return list(_table())
-
-
 def model_shape(path: str) -> ModelShape:
     """The shape of a model by hub name, or by the config.json of a folder.
 

@@ -76,8 +76,8 @@ def draw_row(
         if isinstance(drawn, Failure):
             return None
         if "cannot" not in (sample := drawn[subset][0]):
-            identity = (record["content_id"], extra["look_alike_id"])
-            return make_row(subset, *identity, sample, extra["index"], extra["split"], preset)
+            ids = (record["content_id"], extra["look_alike_id"])
+            return make_row(subset, *ids, sample, extra["index"], extra["split"], preset)
     return None
 
 

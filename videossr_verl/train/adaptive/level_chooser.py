@@ -54,16 +54,16 @@ class LevelChooser:
             whose rewards differ, and success: how far the mean reward is on the way from chance to 1, both 0 where
             there are no groups; share: of the next draws.
         """
-        told = {}
+        by_level = {}
         for level, (groups, variance, useful, success) in self._sums[task].items():
-            told[level] = {
+            by_level[level] = {
                 "groups": groups,
                 "variance": (variance + PRIOR_GROUPS * PRIOR_VARIANCE) / (groups + PRIOR_GROUPS),
                 "useful": useful / groups if groups else 0.0,
                 "success": success / groups if groups else 0.0,
             }
-        total = sum(rates["variance"] ** 2 for rates in told.values())
-        return {level: rates | {"share": rates["variance"] ** 2 / total} for level, rates in told.items()}
+        total = sum(rates["variance"] ** 2 for rates in by_level.values())
+        return {level: rates | {"share": rates["variance"] ** 2 / total} for level, rates in by_level.items()}
 
     def choose(self, task: str, rng: np.random.Generator) -> str:
         """A level of the task."""

@@ -82,8 +82,8 @@ def process_results(doc: Doc, results: Sequence[str]) -> dict[str, dict[str, Any
     except (ValueError, IndexError):
         spans = []
     iou = max((_iou(spans[0], window) for window in doc["windows"]), default=0.0) if spans else 0.0
-    told = {"mIoU": iou, "parsed": float(bool(spans))} | {name: float(iou >= t) for name, t in THRESHOLDS.items()}
-    return {name: {"score": 100 * value, "video": doc["video"]} for name, value in told.items()}
+    figures = {"mIoU": iou, "parsed": float(bool(spans))} | {name: float(iou >= t) for name, t in THRESHOLDS.items()}
+    return {name: {"score": 100 * value, "video": doc["video"]} for name, value in figures.items()}
 
 
 def mean(payloads: Sequence[Mapping[str, Any]]) -> float:

@@ -92,8 +92,8 @@ def process_results(doc: Doc, results: Sequence[str]) -> dict[str, dict[str, Any
 
 def process_pair(doc: Doc, results: Sequence[str]) -> dict[str, dict[str, Any]]:
     """As `process_results`, and under `text_score` for the pairs."""
-    told = process_results(doc, results)
-    return told | {"text_score": told["accuracy"]}
+    figures = process_results(doc, results)
+    return figures | {"text_score": figures["accuracy"]}
 
 
 def mean(payloads: Sequence[Mapping[str, Any]]) -> float:

@@ -85,8 +85,8 @@ def score_mvp(doc: Row, results: Sequence[str]) -> dict[str, dict[str, Any]]:
     asked = (doc["data_source"], results[0], doc_to_target(doc), doc["extra_info"])
     result = compute_score(*asked) | {"metric": compute_metric(*asked)[0]}
     where = {"subset": doc["data_source"].split("/")[-1], "video_id": doc["extra_info"]["video_id"]}
-    told = {name: result[key] for name, key in MVP_METRICS.items()} | {"chance": result["chance"]}
-    return {name: {"score": 100.0 * value, **where} for name, value in told.items()}
+    figures = {name: result[key] for name, key in MVP_METRICS.items()} | {"chance": result["chance"]}
+    return {name: {"score": 100.0 * value, **where} for name, value in figures.items()}
 
 
 def mean_of_subsets(payloads: Sequence[Mapping[str, Any]]) -> float:
