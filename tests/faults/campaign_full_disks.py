@@ -17,8 +17,8 @@ from videossr_verl.evaluate.answers import Answer, append_answer
 
 NAME = "a disk that is full during a build, an evaluation or a checkpoint"
 MEANS = (
-    "it ends with one sentence and exit code 1; with room again it gives the same bytes, or goes on from the checkpoint "
-    "before"
+    "it ends with one sentence and exit code 1; with room again it gives the same bytes, or goes on from the "
+    "checkpoint before"
 )
 TRIES = 48
 HERE = Path(__file__).parent
