@@ -18,7 +18,8 @@ from videossr_verl.rows.dataset_folder import read_rows
 
 
 def swap_videos(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each row with the videos and images of another row of its task: no look-alikes, other answer, as many videos.
+    """Returns each row with the videos and images of another row of its task. The other row shows no look-alike, has
+    another answer, and as many videos.
 
     Deterministic: within a task, the next row (cyclically) that qualifies. BadInput where there is none.
     """
@@ -54,7 +55,7 @@ def write_blind_control(test: Path, out: Path) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Command line of `write_blind_control`."""
+    """Runs the command line of `write_blind_control`."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("test", type=Path, help="test.parquet of `videossr build`")
     parser.add_argument("out", type=Path, help="parquet file to write")

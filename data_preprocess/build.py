@@ -175,7 +175,9 @@ def _request(
 
 
 def _finished(out: Path, request: str, corpus: Corpus, states: Mapping[str, FileState]) -> dict[str, Any] | None:
-    """The dataset.json in `out` if it is of this request and these videos; BadInput if of other ones."""
+    """Returns the dataset.json in `out`, if it was built by this request from these videos. Raises BadInput if it was
+    built otherwise.
+    """
     if out.exists() and not out.is_dir():
         raise BadInput(f"--out '{out}' is a file, must be a folder")
     try:
@@ -206,7 +208,9 @@ def _runner(settings: BuildSettings, use_gpus: bool) -> Run:
 def _hold_out(
     settings: BuildSettings, videos: list[Video], known: Mapping[str, str]
 ) -> tuple[list[Video], list[Rejected]]:
-    """The videos that no other dataset shows, and a line for every other one; `known` as `find_known` gives it."""
+    """Returns the videos that no other dataset shows, and a line for every other one. `known` is what `find_known`
+    gives.
+    """
     seen = [
         {"video": v.video, "reason": "held_out", "detail": known[v.content_id]} for v in videos if v.content_id in known
     ]
@@ -221,13 +225,13 @@ def _hold_out(
 
 
 def _partners(splits: Mapping[str, list[str]], look_alikes: Mapping[str, str], seed: int) -> dict[str, str]:
-    """For each video one of the same split that changes may borrow frames from."""
+    """Returns for each video another one of the same split, from which changes may borrow frames."""
     by_split = [partners({c: look_alikes[c] for c in ids}, seed) for ids in splits.values()]
     return {c: other for pairs in by_split for c, other in pairs.items()}
 
 
 def _unused(videos: list[Video], picks: Mapping[str, list[Pick]], rejected: list[Rejected]) -> list[Rejected]:
-    """A line for every usable video that gives no sample and has no line yet."""
+    """Returns a line for every usable video that gives no sample and has no line yet."""
     used = {pick.content_id for chosen in picks.values() for pick in chosen}
     failed = {line["video"] for line in rejected if "task" not in line}
     rest = [v.video for v in videos if v.content_id not in used and v.video not in failed]
@@ -257,7 +261,7 @@ def _write(
 def _joined(
     splits: Mapping[str, list[str]], look_alikes: Mapping[str, str], videos: Mapping[str, Video]
 ) -> list[dict[str, Any]]:
-    """A line for every two or more videos that look alike: their split, and their names."""
+    """Returns a line for every two or more videos that look alike: their split, and their names."""
     groups: dict[tuple[str, str], list[str]] = {}
     for split, ids in splits.items():
         for content_id in ids:
@@ -271,7 +275,7 @@ def _shown(
     videos: Mapping[str, Video],
     signatures: Mapping[str, Signature],
 ) -> list[SignedVideo]:
-    """What the rows show: their videos, and those that frames were borrowed from."""
+    """Returns what the rows show: their videos, and those that frames were borrowed from."""
     by_name = {video.video: content_id for content_id, video in videos.items()}
     shown = {pick.content_id: split for split, chosen in picks.items() for pick in chosen}
     shown |= {by_name[video]: split for split, names in summary.borrowed.items() for video in names}

@@ -127,7 +127,7 @@ def calibrate(settings: CalibrateSettings) -> Calibration:
 
 
 def as_text(found: Calibration) -> str:
-    """A table by kappa."""
+    """Returns a table by kappa."""
     low, middle, high = found.neighbours
     lines = [
         f"{found.embedding}: {found.frames} frames of {found.videos} videos",
@@ -144,7 +144,7 @@ def as_text(found: Calibration) -> str:
 
 
 def _subsets(presets: tuple[str, ...], embedding: str | None) -> dict[str, Subset]:
-    """What the presets have that compares frames, by the preset's name, all with one embedding."""
+    """Returns the presets' subsets that compare frames, by the preset's name, all with one embedding."""
     found: dict[str, Subset] = {}
     for preset in map(load_preset, presets):
         users = {n: s for n, s in preset.subsets.items() if hasattr(s.difficulty, "embedding")}
@@ -164,7 +164,7 @@ def _at_kappa(subset: Subset, kappa: float) -> Subset:
 def _compare(
     corpus: Corpus, settings: CalibrateSettings, shared: tuple[Any, ...]
 ) -> tuple[list[Compared], Counter[str]]:
-    """What was found in each video, in an order of its own, and how many cannot be used, by reason."""
+    """Returns what was found in each video, in no fixed order, and how many videos cannot be used, by reason."""
     states, rejected = look_at(corpus)
     chosen = random.Random(0).sample(list(states), min(settings.limit, len(states)))
     unusable = Counter(line["reason"] for line in rejected)
@@ -182,5 +182,5 @@ def _compare(
 
 
 def _row(pairs: list[Pair | None]) -> tuple[Pair, ...]:
-    """The pairs of the first videos that have one, by rising similarity."""
+    """Returns pairs of frames from the first videos that have one, by rising similarity."""
     return tuple(sorted([pair for pair in pairs if pair][:PAIRS_A_ROW], key=lambda pair: (pair.similarity, pair.video)))

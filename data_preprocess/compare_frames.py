@@ -100,12 +100,14 @@ def compare_frames(
 
 
 def subset_key(name: str, kappa: float) -> str:
-    """What a subset at a kappa is called where samples are drawn."""
+    """Returns the name of a subset at a kappa, as samples are drawn with it."""
     return f"{name} at {kappa}"
 
 
 def _pairs(clip: Clip, frames: np.ndarray, alike: np.ndarray, kappas: Sequence[float]) -> list[Pair | None]:
-    """The pair nearest to the middle of each span. Pairs of similarity 1 are left out: the eye cannot judge them."""
+    """Returns the pair nearest to the middle of each span. Pairs of similarity 1 are left out: the eye cannot judge
+    them.
+    """
     early, late = np.triu_indices(len(alike), 1)
     near = (late - early <= NEAR) & (alike[early, late] < 1)
     early, late = early[near], late[near]

@@ -24,7 +24,7 @@ from videossr_verl.tasks.presets import Preset
 
 @cache
 def library_versions() -> dict[str, str]:
-    """Versions of the libraries that decide about the rows."""
+    """Returns the versions of the libraries on which the rows depend."""
     import av
     import cv2
     import numpy
@@ -63,7 +63,9 @@ class RowSummary:
         preset: str,
         look_alikes: Mapping[str, str],
     ) -> Iterator[dict[str, Any]]:
-        """The rows of a split, in order, from its `total` samples; `look_alikes` as for `plan.split_videos`."""
+        """Yields the rows of a split, in order, from its `total` samples. `look_alikes` is as for
+        `plan.split_videos`.
+        """
         self.counts[split] = Counter()
         for index, (pick, sample) in enumerate(tqdm(samples, f"write {split}", total, unit="row")):
             self.counts[split][pick.subset] += 1
@@ -75,7 +77,7 @@ class RowSummary:
             yield row
 
     def subset(self, name: str) -> dict[str, Any]:
-        """Numbers about one subset: samples and distinct samples by split, and the chance level."""
+        """Returns numbers about one subset: samples and distinct samples by split, and the chance level."""
         return {
             "samples": {split: counts[name] for split, counts in self.counts.items()},
             "distinct_samples": {split: len(self.hashes.get((split, name), ())) for split in self.counts},
@@ -106,7 +108,9 @@ def describe(
     unsigned: int,
     left_out: Mapping[str, str],
 ) -> dict[str, Any]:
-    """The content of dataset.json. No time and, but for `data_root`, no place: repeated builds are equal."""
+    """Returns the content of dataset.json. It holds no time and, apart from `data_root`, no place, so repeated builds
+    are equal.
+    """
     whole_videos = Counter(line["reason"] for line in rejected if "task" not in line)
     used = {split: len({pick.content_id for pick in chosen}) for split, chosen in picks.items()}
     return {
@@ -145,13 +149,15 @@ def describe(
 
 
 def _lenders(row: Mapping[str, Any]) -> list[str]:
-    """The videos whose frames the row shows beside those of its own."""
+    """Returns the videos whose frames the row shows beside those of its own."""
     transforms = (json.loads(video["transform"]) for video in row["videos"])
     return [transform["source"]["video"] for transform in transforms if "source" in transform]
 
 
 def _check_label(row: Mapping[str, Any]) -> float:
-    """The row's chance level (expected score of the best blind guess). A label must earn the full reward."""
+    """Returns the row's chance level (expected score of the best blind guess), after checking that its label earns the
+    full reward.
+    """
     truth, source = row["reward_model"]["ground_truth"], row["data_source"]
     try:
         result = compute_score(source, truth, truth, row["extra_info"])

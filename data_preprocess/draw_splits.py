@@ -25,7 +25,9 @@ def draw_splits(
     store: SampleStore,
     run: Run,
 ) -> tuple[dict[str, list[Pick]], list[Rejected], dict[str, str]]:
-    """The picks of both splits in row order, what failed on the way, and why subsets are left out."""
+    """Returns the picks of both splits in row order, the failures on the way, and the reasons why subsets are left
+    out.
+    """
     wanted = wanted_samples(settings, preset, len(splits["train"]))
     counts_are_given = any((settings.count, settings.mix, settings.test_count))
     chosen, short, impossible, rejected = {}, [], [], []
@@ -62,7 +64,7 @@ def draw_splits(
 
 
 def _no_test_set(settings: BuildSettings, splits: Mapping[str, list[str]]) -> str:
-    """Why there is none, and how to train then."""
+    """Returns why there is no test set, and how to train then."""
     if not test_share(settings):
         why = "as asked for"
     elif splits["test"]:

@@ -6,7 +6,7 @@ import os
 
 
 def is_utf8(name: str) -> bool:
-    """Whether a name, as Python reads it from the system, is UTF-8."""
+    """Returns whether a name, as Python reads it from the system, is UTF-8."""
     try:
         name.encode()
     except UnicodeEncodeError:

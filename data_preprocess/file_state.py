@@ -25,7 +25,7 @@ class FileState(NamedTuple):
 
 
 def look_at(corpus: Corpus) -> tuple[dict[str, FileState], list[Rejected]]:
-    """The state of each video that can be opened, and a line for every other one.
+    """Returns the state of each video that can be opened, and a line for every other one.
 
     What keeps a file from being opened (permissions, a missing file) is no property of its bytes, so it is asked anew
     by each build, and never stored.
@@ -46,7 +46,7 @@ def look_at(corpus: Corpus) -> tuple[dict[str, FileState], list[Rejected]]:
 
 
 def check_unchanged(corpus: Corpus, video: str, state: FileState) -> None:
-    """MachineError where the file is no longer as it was: what was found in it may be of either."""
+    """Raises MachineError if the file has changed: what was found in it may belong to either version."""
     path = corpus.path(video)
     try:
         with opening(path):

@@ -11,12 +11,14 @@ from videossr_verl.video.signature import Signature
 
 
 def known_videos(datasets: Iterable[str]) -> dict[str, tuple[str, SignedVideo]]:
-    """Content id -> (dataset, video) of all videos of all these datasets. BadInput as `read_signatures`."""
+    """Returns content id -> (dataset, video) for all videos of all these datasets. Raises BadInput as `read_signatures`
+    does.
+    """
     return {video.video_id: (dataset, video) for dataset in datasets for video in read_signatures(dataset)}
 
 
 def find_known(signatures: Mapping[str, Signature], known: Mapping[str, tuple[str, SignedVideo]]) -> dict[str, str]:
-    """For each content id of ours that looks like a known video, or like one of ours that does: a sentence about it."""
+    """Returns a sentence for each content id of ours that looks like a known video, or like one of ours that does."""
     look_alikes = group_look_alikes({c: one.signature for c, (_, one) in known.items()} | dict(signatures))
     by_group: dict[str, str] = {}
     for content_id in sorted(known):
@@ -31,6 +33,6 @@ def find_known(signatures: Mapping[str, Signature], known: Mapping[str, tuple[st
 
 
 def _name(dataset: str) -> str:
-    """The dataset's name without the folders above it, which differ between machines."""
+    """Returns the dataset's name without the folders above it, which differ between machines."""
     path = Path(dataset).absolute()
     return path.name if path.is_dir() else f"{path.parent.name}/{path.name}"

@@ -29,7 +29,7 @@ _NEIGHBOURS = 8  # of many videos with the same bits each is compared with so ma
 
 
 def group_look_alikes(signatures: Mapping[str, Signature]) -> dict[str, str]:
-    """For each content id the one that stands for its look-alikes, their first; itself where it has none.
+    """Returns for each content id the one that stands for its look-alikes: the first of them, or itself if it has none.
 
     Look-alikes of look-alikes are together. The order of `signatures` does not matter.
     """
@@ -45,7 +45,7 @@ def group_look_alikes(signatures: Mapping[str, Signature]) -> dict[str, str]:
 
 
 def are_alike(one: Signature, other: Signature) -> bool:
-    """Whether two videos show the same, at any shift in time."""
+    """Returns whether two videos show the same, at any shift in time."""
     if not len(one.places) or not len(other.places):
         return False
     i, j = np.nonzero(_distance(one.hashes[:, None], other.hashes[None]) <= MAX_DISTANCE)
@@ -60,17 +60,19 @@ def are_alike(one: Signature, other: Signature) -> bool:
 
 
 def _distance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """uint8 (...): in how many of their 128 bits the hashes (..., 2) differ."""
+    """Returns uint8 (...): in how many of their 128 bits the hashes (..., 2) differ."""
     return sum(np.bitwise_count(one[..., word] ^ other[..., word]) for word in range(WORDS))
 
 
 def _between(places: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """int64 (S,): how many of the places (N,) lie from each start (S,) to its end, both included."""
+    """Returns int64 (S,): how many of the places (N,) lie from each start (S,) to its end, both included."""
     return np.searchsorted(places, end, side="right") - np.searchsorted(places, start)
 
 
 def _candidates(videos: list[Signature]) -> np.ndarray:
-    """int64 (P, 2), each pair once and in order: places in `videos` of two that have a picture of like bits."""
+    """Returns int64 (P, 2): places in `videos` of two that have a picture of like bits. Each pair comes once, in
+    order.
+    """
     if not videos:
         return np.empty((0, 2), np.int64)
     owner = np.repeat(np.arange(len(videos)), [len(video.places) for video in videos])
@@ -94,7 +96,7 @@ def _candidates(videos: list[Signature]) -> np.ndarray:
 
 
 def _keys(hashes: np.ndarray) -> Iterator[np.ndarray]:
-    """uint32 (N,): two of the four parts of one of the two hashes, for each way to choose them."""
+    """Yields uint32 (N,): two of the four parts of one of the two hashes, for each choice of two."""
     parts = np.ascontiguousarray(hashes).view(np.uint16).reshape(-1, WORDS, _PARTS).astype(np.uint32)
     for word in range(WORDS):
         for i, j in combinations(range(_PARTS), 2):

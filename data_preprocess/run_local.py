@@ -86,7 +86,7 @@ def run_isolated(
 
 
 def _start(context: Any, function: Callable[..., Any], trial: Trial) -> _Worker:
-    """A new process; it gets its job when it says that it is ready."""
+    """Starts and returns a process; it gets its job when it says that it is ready."""
     try:
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(theirs, function), daemon=True)
@@ -149,7 +149,7 @@ def _stop(worker: _Worker) -> None:
 
 
 def _work(pipe: Connection, function: Callable[..., Any]) -> None:
-    """Life of a worker. Ctrl-C is for the parent, which then ends its workers."""
+    """Runs jobs until there are no more. Ctrl-C is for the parent, which then ends its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(EOFError, BrokenPipeError):  # the parent is gone
         pipe.send("ready")
@@ -158,7 +158,7 @@ def _work(pipe: Connection, function: Callable[..., Any]) -> None:
 
 
 def outcome(function: Callable[..., Any], job: tuple) -> Any:
-    """function(*job) on one core, or the Failure, BadInput or MachineError that its exception means."""
+    """Returns function(*job) on one core, or the Failure, BadInput or MachineError that its exception means."""
     try:
         import cv2
 

@@ -72,7 +72,9 @@ def run_on_ray(
 
 
 def _gpu_share(resources: Mapping[str, float]) -> float:
-    """GPUs for each of as many jobs as there are CPUs, so that none waits for a GPU; Ray counts in 1/10,000."""
+    """Returns the share of a GPU for each job if as many run as there are CPUs, so that none waits. Ray counts in
+    1/10,000.
+    """
     share = resources.get("GPU", 0) / max(1, resources.get("CPU", 1))
     return min(1.0, math.floor(share * 10_000) / 10_000)
 
@@ -99,7 +101,9 @@ def _result(task: Any) -> Any:
 
 
 def _outcome_of_a_process(function: Callable[..., Any], job: tuple, timeout: float) -> Any:
-    """As `outcome`, in a process below Ray's worker, whose end tells a crash of the decoder from others."""
+    """Works as `outcome`, in a process below Ray's worker. The end of that process tells a crash of the decoder from
+    other ends.
+    """
     try:
         return next(result for _, result in run_isolated(function, [job], 1, timeout))
     except (BadInput, MachineError) as error:

@@ -24,7 +24,7 @@ MOST_BYTES = 1_000_000_000  # of a rejected file that is read for this alone; a 
 
 
 def identify_corpus(corpus: Corpus, states: Mapping[str, FileState], work: WorkFolder, run: Run) -> dict[str, str]:
-    """The content id of each file, by video, after `probe_corpus`; files that it rejected are read here.
+    """Returns the content id of each file, by video, after `probe_corpus`. Reads the files that it rejected.
 
     Empty for a rejected one of more than MOST_BYTES.
     """
@@ -53,7 +53,7 @@ def write_videos(states: Mapping[str, FileState], ids: Mapping[str, str], folder
 
 
 def find_replaced(corpus: Corpus, states: Mapping[str, FileState], out: Path) -> str | None:
-    """The first video that is not the one that the dataset in `out` was built from; None if all are."""
+    """Returns the first video that differs from the one that the dataset in `out` was built from, or None."""
     noted = json.loads((out / NAME).read_text(encoding="utf-8"))
     written = (out / NAME).stat().st_mtime_ns
     if set(noted) != set(states):

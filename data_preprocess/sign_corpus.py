@@ -20,7 +20,7 @@ from videossr_verl.video.signature import WORDS, Signature, sign, signature_kind
 def sign_corpus(
     corpus: Corpus, states: Mapping[str, FileState], videos: Sequence[Video], work: WorkFolder, run: Run
 ) -> dict[str, Signature]:
-    """The signatures by content id; one without pictures for a video that cannot be read to its end.
+    """Returns the signatures by content id. A video that cannot be read to its end gets one without pictures.
 
     `run(function, jobs)` yields (job, result or Failure).
     """

@@ -62,7 +62,7 @@ def write_signatures(videos: Iterable[SignedVideo], path: Path) -> None:
 
 
 def read_signatures(dataset: str) -> Iterator[SignedVideo]:
-    """The videos of the dataset in a folder, or those of one of its files of rows.
+    """Returns the videos of the dataset in a folder, or those of one of its files of rows.
 
     Raises:
         BadInput: there is no such dataset, or its videos cannot be compared with ours.

@@ -27,7 +27,7 @@ class Trial:
     machine_errors: int = 0
 
     def ends_with(self, outcome: Any) -> bool:
-        """Whether the outcome is to be believed; else the job must be tried again, after a pause that is made here.
+        """Returns whether to believe the outcome. If not, pauses, and the caller must try the job again.
 
         Raises:
             BadInput: it is the outcome: no other job can end well either.
@@ -59,13 +59,13 @@ class Troubles:
         self._told: list[str] = []
 
     def add(self, error: MachineError) -> None:
-        """MachineError for all of them, where they are too many."""
+        """Raises MachineError for all of them, if they are too many."""
         self._told.append(str(error))
         if len(self._told) == MOST_TROUBLES:
             self.tell()
 
     def tell(self) -> None:
-        """MachineError for all of them, if there are any."""
+        """Raises MachineError for all of them, if there are any."""
         if self._told:
             raise MachineError(
                 f"{'; '.join(self._told)}; nothing of this is stored, and the same command goes on later"

@@ -33,7 +33,7 @@ class WorkFolder:
         return self.folder / name[:2] / f"{name[2:]}.json"
 
     def load(self, *key: Any) -> Any:
-        """The piece stored under the JSON data `key`, or None."""
+        """Returns the piece stored under the JSON data `key`, or None."""
         try:
             return json.loads(self._path(*key).read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
@@ -54,7 +54,7 @@ class WorkFolder:
 
 @contextmanager
 def open_work_folder(out: Path) -> Iterator[WorkFolder]:
-    """Makes OUT/.build and holds OUT against a second build; BadInput if another process has it.
+    """Makes OUT/.build and holds OUT against a second build. Raises BadInput if another process has it.
 
     An OUT that is empty at the end is deleted.
     """

@@ -44,7 +44,7 @@ def compute_score(
     extra_info: Mapping[str, Any] | None = None,
     **kwargs: Any,
 ) -> dict[str, Any]:
-    """The reward of one completion, always with the same keys because verl collects them over mixed batches.
+    """Returns the reward of one completion, always with the same keys because verl collects them over mixed batches.
 
     Args:
         data_source: "videossr/<task>" or "videossr/<task>/<subset>", a name of the reference release, or any
@@ -86,7 +86,8 @@ def compute_score(
 def compute_metric(
     data_source: str, solution_str: str, ground_truth: str, extra_info: Mapping[str, Any] | None = None
 ) -> tuple[float, bool]:
-    """What a completion earns by its task's published metric, 0..1, whatever training pays; and whether it was read.
+    """Returns what a completion earns by its task's published metric, 0..1, whatever training pays, and whether an
+    answer was read.
 
     Args and errors as of `compute_score`, for rows of our tasks.
     """
@@ -99,7 +100,7 @@ def compute_metric(
 
 
 def other_result(data_source: str, scored: float | Mapping[str, Any]) -> dict[str, Any]:
-    """What a function of one's own found for a row of another data set, with the keys of `compute_score`.
+    """Returns the result of a user's own function for a row of another data set, with the keys of `compute_score`.
 
     Args:
         scored: the score, or a mapping with `score` and maybe `acc`; other keys are left out.
@@ -113,7 +114,9 @@ def other_result(data_source: str, scored: float | Mapping[str, Any]) -> dict[st
 
 
 def task_of(data_source: str) -> str | None:
-    """Name of the module that scores a data source, installed or not; None where that is left to verl."""
+    """Returns the name of the module that scores a data source, installed or not, or None where that is left to
+    verl.
+    """
     # A third part names a subset of the task, such as "blind"; it is scored alike and reported apart.
     prefix, *name = data_source.split("/")
     if prefix == "videossr" and name:
@@ -125,7 +128,9 @@ def task_of(data_source: str) -> str | None:
 
 @cache
 def reward_of(task: str, needed: tuple[str, ...] = _NEEDED) -> ModuleType:
-    """The reward module of a task. RegistryError where none is installed, or something that is `needed` is missing."""
+    """Returns the reward module of a task. Raises RegistryError if none is installed, or if it lacks something
+    `needed`.
+    """
     module = load(REWARDS, task)
     check_has(module, needed, REWARDS, task)
     return module
@@ -133,13 +138,15 @@ def reward_of(task: str, needed: tuple[str, ...] = _NEEDED) -> ModuleType:
 
 @cache
 def parts() -> tuple[str, ...]:
-    """Names of the parts of all installed rewards: verl collects the same keys over mixed batches."""
+    """Returns the names of the parts of all installed rewards, because verl collects the same keys over mixed
+    batches.
+    """
     return tuple(dict.fromkeys(part for task in entries(REWARDS) for part in getattr(load(REWARDS, task), "PARTS", ())))
 
 
 @cache
 def _release_names() -> dict[str, tuple[str, Mapping[str, Any]]]:
-    """data_source of the reference release -> task, knobs."""
+    """Returns data_source of the reference release -> (task, knobs)."""
     named = {task: getattr(load(REWARDS, task), "RELEASE_NAMES", {}) for task in entries(REWARDS)}
     return {name: (task, knobs) for task, names in named.items() for name, knobs in names.items()}
 
@@ -147,7 +154,7 @@ def _release_names() -> dict[str, tuple[str, Mapping[str, Any]]]:
 def _row_knobs(
     task: str, data_source: str, ground_truth: Any, extra_info: Mapping[str, Any] | None
 ) -> Mapping[str, Any]:
-    """The difficulty knobs of a row of ours; of another data set's row all that it tells."""
+    """Returns the difficulty knobs of a row of ours, or the whole `extra_info` of another data set's row."""
     if data_source == task:
         return extra_info or {}
     if not isinstance(ground_truth, str):

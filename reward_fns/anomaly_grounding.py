@@ -90,8 +90,8 @@ _FILLERS = frozenset(
 
 
 def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float, float]:
-    """(score, acc, parsed) of the completion `text`, whatever the knobs; ValueError when the ground truth is
-    malformed.
+    """Returns (score, acc, parsed) of the completion `text`, whatever the knobs. Raises ValueError when the ground
+    truth is malformed.
     """
     start, end = _truth(ground_truth)
     answer = final_answer(text, _candidates)
@@ -103,14 +103,14 @@ def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) 
 
 
 def metric(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float]:
-    """(IoU, parsed); errors as of `score`."""
+    """Returns (IoU, parsed). Raises as `score` does."""
     truth = _truth(ground_truth)
     answer = final_answer(text, _candidates)
     return (0.0, 0.0) if answer is None else (_iou(*answer, *truth), 1.0)
 
 
 def chance(knobs: Mapping[str, Any]) -> float:
-    """Expected IoU of the best constant interval.
+    """Returns the expected IoU of the best constant interval.
 
     Args:
         knobs: num_frames (default 48), min_length (8), max_length (16), stride (2), all in frames.
@@ -123,13 +123,14 @@ def chance(knobs: Mapping[str, Any]) -> float:
 
 
 def exact_chance(knobs: Mapping[str, Any]) -> float:
-    """Largest probability of a segment; knobs as in `chance`."""
+    """Returns the probability of the likeliest segment. Takes the knobs of `chance`."""
     frames, shortest, longest = _in_strides(knobs)
     return 1 / ((longest - shortest + 1) * (frames - longest + 1))
 
 
 def best_constant(truths: Sequence[str], seconds: Sequence[float]) -> list[str]:
-    """The interval, as shares of the clip on a grid of 1/48, with the largest mean IoU with the truths.
+    """Returns one interval for all clips, as shares of the clip on a grid of 1/48: the one with the largest mean IoU
+    with the truths.
 
     Args:
         truths, seconds: of N questions the ground truth, and how long the clip is.
@@ -141,7 +142,7 @@ def best_constant(truths: Sequence[str], seconds: Sequence[float]) -> list[str]:
 
 
 def _uniform_guess(knobs: Mapping[str, Any], seconds: float, rng: Generator) -> str:
-    """Two uniform times, in order."""
+    """Guesses two uniform times, in order."""
     start, end = sorted(rng.uniform(0, seconds, 2))
     return f"{start:.3f}-{end:.3f}"
 
@@ -154,7 +155,9 @@ GUESSES = {"uniform guess": _uniform_guess, "whole video": _whole_video}
 
 
 def _in_strides(knobs: Mapping[str, Any]) -> tuple[int, int, int]:
-    """Number of frames, shortest and longest length, all in strides: borders lie on that grid."""
+    """Returns the number of frames, the shortest and the longest length, in strides, because borders lie on that
+    grid.
+    """
     count = partial(whole_number, knobs, low=1, high=MAX_FRAMES)
     stride = count("stride", 2)
     frames = count("num_frames", 48) // stride
@@ -186,7 +189,7 @@ def _best_constant(frames: int, shortest: int, longest: int) -> float:
 
 
 def _centred(frames: int, width: int, length: int, sums: Sequence[float]) -> float:
-    """Mean IoU of the constant in the middle with a segment of `length`, over all its starts.
+    """Returns the mean IoU of a constant in the middle of the clip with a segment of `length`, over all its starts.
 
     Args:
         sums: of the IoU over overlaps of 1 to k steps, by k.

@@ -23,7 +23,7 @@ class RegistryError(ValueError):
 
 @cache
 def entries(group: str) -> dict[str, EntryPoint]:
-    """The entry points of a group by name, sorted. RegistryError where two packages give one name."""
+    """Returns the entry points of a group by name, sorted. Raises RegistryError where two packages give one name."""
     found: dict[str, EntryPoint] = {}
     for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
         if entry.name in found:
@@ -35,7 +35,7 @@ def entries(group: str) -> dict[str, EntryPoint]:
 
 @cache
 def load(group: str, name: str) -> ModuleType:
-    """The module called `name`. RegistryError where none is installed, or it does not load."""
+    """Returns the module called `name`. Raises RegistryError where none is installed, or it does not load."""
     if name not in entries(group):
         known = ", ".join(entries(group)) or "none"
         where = f"no installed package has it in its entry point group {group}"
@@ -49,7 +49,7 @@ def load(group: str, name: str) -> ModuleType:
 
 
 def check_has(module: ModuleType, names: Iterable[str], group: str, task: str) -> None:
-    """RegistryError unless the module of `task` has all `names`."""
+    """Raises RegistryError unless the module of `task` has all `names`."""
     for name in names:
         if not hasattr(module, name):
             raise RegistryError(f"{group} '{task}': module '{module.__name__}' has no `{name}`, see {_PAGE}")

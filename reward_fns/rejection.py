@@ -21,5 +21,5 @@ _BEHIND = re.compile(
 
 
 def is_rejected(text: str, start: int, end: int) -> bool:
-    """Whether plain text rejects what stands in `text[start:end]`, by the words beside it."""
+    """Returns whether plain text rejects what stands in `text[start:end]`, by the words beside it."""
     return bool(_BEFORE.search(text[max(0, start - _LONGEST) : start]) or _BEHIND.match(text, end))

@@ -42,8 +42,8 @@ _FILLERS = CLIP_LABELS | {"first"}  # "clip 3 first, then clip 4"
 
 
 def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float, float]:
-    """(score, acc, parsed) of the completion `text`, whatever the knobs; ValueError when the ground truth is
-    malformed.
+    """Returns (score, acc, parsed) of the completion `text`, whatever the knobs. Raises ValueError when the ground
+    truth is malformed.
     """
     answer = _read(text, ground_truth)
     if answer is None:
@@ -53,13 +53,13 @@ def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) 
 
 
 def metric(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float]:
-    """(whether the order is wholly right, parsed); errors as of `score`."""
+    """Returns (whether the order is wholly right, parsed). Raises as `score` does."""
     answer = _read(text, ground_truth)
     return float(answer == ground_truth), float(answer is not None)
 
 
 def chance(knobs: Mapping[str, Any]) -> float:
-    """Expected score of the best constant permutation.
+    """Returns the expected score of the best constant permutation.
 
     Args:
         knobs: num_clips (default 6), 2 to 9.
@@ -70,12 +70,12 @@ def chance(knobs: Mapping[str, Any]) -> float:
 
 
 def exact_chance(knobs: Mapping[str, Any]) -> float:
-    """Probability of any permutation but the identity; knobs as in `chance`."""
+    """Returns the probability of any permutation but the identity. Takes the knobs of `chance`."""
     return 1 / (factorial(_num_clips(knobs)) - 1)
 
 
 def _uniform_guess(knobs: Mapping[str, Any], seconds: float, rng: Generator) -> str:
-    """A random permutation."""
+    """Returns a random permutation."""
     return "".join(str(i + 1) for i in rng.permutation(_num_clips(knobs)))
 
 
@@ -95,7 +95,7 @@ def _digits(n: int) -> set[str]:
 
 
 def _read(text: str, ground_truth: str) -> str | None:
-    """The permutation that the completion ends up with."""
+    """Returns the permutation that the completion ends up with."""
     n = len(ground_truth)
     if not 2 <= n <= MAX_CLIPS or set(ground_truth) != _digits(n):
         raise ValueError(

@@ -11,7 +11,7 @@ class BadInput(ValueError):
     """What the user gave cannot be used; the message is one sentence: what is wrong, where, what to do."""
 
     def __str__(self) -> str:
-        """One printable line: what is wrong may be somebody else's text."""
+        """Returns one printable line, because the message may hold somebody else's text."""
         return printable(super().__str__())
 
 
@@ -43,7 +43,7 @@ MACHINE = frozenset(
 
 
 def machine_failure(error: OSError, place: object = None) -> str | None:
-    """What the machine failed at, in one sentence, or None where the error says nothing of the machine.
+    """Returns what the machine failed at, in one sentence, or None if the error says nothing of the machine.
 
     Args:
         place: file or folder, where the error names none, as those of writing do.

@@ -10,7 +10,8 @@ _COLOURS = re.compile(r"\x1b\[[\d;]*m")
 
 
 def printable(text: str, keep: str = "") -> str:
-    """`text` with all characters escaped that are no picture: a terminal's commands, line ends, half characters.
+    """Returns `text` with every character escaped that is no picture: a terminal's commands, line ends, half
+    characters.
 
     Args:
         keep: characters that stay, "\\n" in a table.
@@ -20,12 +21,12 @@ def printable(text: str, keep: str = "") -> str:
 
 
 def without_colours(text: str) -> str:
-    """`text` without the codes that colour it in a terminal, as Ray writes them into the errors of its workers."""
+    """Returns `text` without the codes that colour it in a terminal. Ray writes such codes into its workers' errors."""
     return _COLOURS.sub("", text)
 
 
 def shortened(text: str, longest: int) -> str:
-    """`text` without its middle, where it is longer than `longest` characters."""
+    """Returns `text`, without its middle if it is longer than `longest` characters."""
     return text if len(text) <= longest else f"{text[: longest // 2]}...{text[-(longest // 2) :]}"
 
 

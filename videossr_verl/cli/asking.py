@@ -6,7 +6,7 @@ import argparse
 
 
 def add_asking(parser: argparse.ArgumentParser, temperature: float, why: str) -> None:
-    """Options of the verbs that ask a model the questions of a data set."""
+    """Adds the options of the verbs that ask a model the questions of a data set."""
     add = parser.add_argument
     add("--model", required=True, metavar="PATH", help="model folder or hub name, or its name at the server")
     add("--data", required=True, metavar="FILE", help="parquet file of `videossr build` or `videossr viubench build`")

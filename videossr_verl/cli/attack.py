@@ -20,7 +20,7 @@ falls short: the rewards below it can be had without.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the verb."""
+    """Adds the verb's options."""
     add = parser.add_argument
     add(
         "data", metavar="DATASET|FILE.parquet", help="folder that `videossr build` wrote (its train.parquet), or a file"

@@ -21,7 +21,7 @@ in failed.jsonl. Tasks that the paper does not have are shown as lmms-eval repor
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the verb."""
+    """Adds the verb's options."""
     add = parser.add_argument
     add("runs", metavar="NAME=DIR", nargs="*", help="a model's name in the table, and its folder of results")
     add("--frames", metavar="N", type=int, default=48, help="frames the models were shown: 32, 48 (default) or 64")

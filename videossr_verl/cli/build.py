@@ -35,7 +35,7 @@ Exit code: 0 done, 1 the machine failed (a full disk, storage that is gone), 2 w
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the verb."""
+    """Adds the verb's options."""
 
     def option(name: str, metavar: str, text: str, **kwargs: Any) -> None:
         parser.add_argument(name, metavar=metavar, help=text, **kwargs)

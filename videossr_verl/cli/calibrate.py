@@ -27,7 +27,7 @@ preset. Frames whose pixels hardly differ are one picture whatever the embedding
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the verb."""
+    """Adds the verb's options."""
     add = parser.add_argument
     add("videos", metavar="VIDEOS", nargs="+", help="folder (searched in depth), glob, video, or @list.txt")
     add("--out", required=True, metavar="FILE.png", help="the picture")

@@ -29,7 +29,7 @@ is not there, or 16 spoiled answers in a row end the run. Passwords and queries 
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the verb."""
+    """Adds the verb's options."""
     add_asking(parser, 0.0, "greedy")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for answers and scores")
 

@@ -21,7 +21,7 @@ Exit code: 0 the same, 1 different, 2 wrong input, 3 vLLM cannot be set up here,
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the verb."""
+    """Adds the verb's options."""
     add = parser.add_argument
     add("--model", required=True, metavar="PATH", help="model folder (weights may be missing) or hub name")
     add("--data", metavar="DATASET", help="folder of `videossr build`, or a .parquet file (default: built-in videos)")

@@ -21,7 +21,7 @@ code: 0 it fits, 2 it does not (the last line tells what, and what to change) or
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the verb."""
+    """Adds the verb's options."""
     add = parser.add_argument
     add("overrides", metavar="OVERRIDE", nargs="*", help="of the config, as verl takes them")
     text = "a100-40g, a100-80g, h100, h200, b200, l40s, rtx4090 or a number of GiB (default: this machine's, else h100)"

@@ -18,7 +18,7 @@ differ in their seed, it prints the mean gain and the spread.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the verb."""
+    """Adds the verb's options."""
     text = "folder with metrics/*.jsonl of verl's file logger"
     parser.add_argument("runs", metavar="RUN", nargs="+", help=text)
     parser.add_argument("--picture", metavar="FILE.png", help="with several runs: where to draw their curves")

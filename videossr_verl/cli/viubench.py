@@ -39,7 +39,7 @@ and with --mvp-answers mvp.json and mvp.md: masked video prediction is ours, and
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The two verbs below this one."""
+    """Adds the two verbs below this one."""
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True, dest="viubench")
     _add_build(add_verb(verbs, "build", "make the benchmark", BUILD_HELP))
     _add_score(add_verb(verbs, "score", "score a model's answers", SCORE_HELP))

@@ -16,7 +16,7 @@ OTHER_SOCKET = "12345678-1234-1234-1234-123456789abc"  # vLLM's; those of Python
 
 
 def check_cluster(address: str | None) -> str:
-    """The address to give to ray.init: `address`, else that of RAY_ADDRESS, else "local".
+    """Returns the address to give to ray.init: `address`, else that of RAY_ADDRESS, else "local".
 
     Without one Ray would join any cluster that somebody has started on this machine.
 
@@ -39,7 +39,9 @@ def check_cluster(address: str | None) -> str:
 
 
 def too_long_for_sockets() -> str | None:
-    """Names the variable that puts sockets where their paths are too long for the kernel, None where all is well."""
+    """Names the variable that puts sockets where their paths are too long for the kernel, or returns None if all is
+    well.
+    """
     folders = {get_default_ray_temp_dir(): RAY_SOCKET, tempfile.gettempdir(): OTHER_SOCKET}
     for folder, socket in folders.items():
         excess = len(os.fsencode(os.path.join(folder, socket))) - SOCKET_BYTES
@@ -52,7 +54,7 @@ def too_long_for_sockets() -> str | None:
 
 
 def clusters_here() -> set[str]:
-    """Addresses of the Ray clusters that somebody has started on this machine."""
+    """Returns the addresses of the Ray clusters that somebody has started on this machine."""
     from ray._private.services import find_gcs_addresses
 
     return set(find_gcs_addresses())

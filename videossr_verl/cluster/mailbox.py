@@ -25,7 +25,7 @@ class _Mailbox:
 
 
 def open_mailbox(name: str) -> Any:
-    """The actor's handle; it lives as long as one of those who opened it. Ray must be running."""
+    """Returns the actor's handle. The actor lives as long as one of those who opened it. Ray must be running."""
     return ray.remote(_Mailbox).options(name=name, get_if_exists=True, num_cpus=0).remote()
 
 

@@ -35,12 +35,12 @@ class Answer:
 
 
 def read_answers(path: str | Path) -> dict[int, str]:
-    """Completions by id, empty where a question has none; errors as `read_outcomes`."""
+    """Returns completions by id, empty if a question has none. Raises as `read_outcomes` does."""
     return {identity: answer.text for identity, answer in read_outcomes(path).items()}
 
 
 def read_outcomes(path: str | Path) -> dict[int, Answer]:
-    """What each question has, by id. A last line cut off by a kill is left out.
+    """Returns what each question has, by id. A last line cut off by a kill is left out.
 
     Raises:
         BadInput: the file or a line cannot be read, or an id is answered twice.
@@ -99,7 +99,7 @@ def _end_last_line(file: Any) -> None:
 
 
 def _is_whole(line: bytes) -> bool:
-    """Whether a line without an end lacks nothing else, as editors and other programs leave it."""
+    """Returns whether a line lacks nothing but its line end, as editors and other programs leave it."""
     try:
         return isinstance(json.loads(line), dict)
     except (ValueError, RecursionError):

@@ -21,7 +21,7 @@ LOST_IN_A_ROW = 16  # then it is not the questions
 def ask(
     rows: Sequence[dict[str, Any]], data_root: str | Path, engine: Engine, how: Sampling
 ) -> Iterator[tuple[int, list[str] | Lost | VideoRejected]]:
-    """(id, completions) of each row, as they come; the rejection where its video cannot be shown.
+    """Yields (id, completions) of each row as they come, or (id, rejection) if the row's video cannot be shown.
 
     Raises:
         BadInput: `LOST_IN_A_ROW` questions in a row got no answer, or the engine cannot answer any.
@@ -42,7 +42,7 @@ def ask(
 
 
 def tell_unanswered(total: int, not_shown: Sequence[str], lost: Sequence[str]) -> str:
-    """One sentence with the numbers and the first reason of each kind; "" where every question has an answer.
+    """Returns one sentence with the numbers and the first reason of each kind, or "" if every question has an answer.
 
     Args:
         total: questions.

@@ -33,7 +33,7 @@ class Reply:
 
 
 async def post(client: httpx.AsyncClient, url: httpx.URL, body: bytes, most: int) -> Reply:
-    """The reply to JSON, of which `most` + 1 bytes are read at most; no redirect is followed.
+    """Posts JSON and returns the reply, of which it reads at most `most` + 1 bytes. Follows no redirect.
 
     Raises:
         httpx.TransportError: there is no connection, or it breaks.
@@ -49,7 +49,7 @@ async def post(client: httpx.AsyncClient, url: httpx.URL, body: bytes, most: int
 
 
 def read_completions(reply: Reply, samples: int, most: int) -> list[str]:
-    """The texts of the reply's `samples` choices.
+    """Returns the texts of the reply's `samples` choices.
 
     Raises:
         NoAnswer: it is no chat completion with so many texts in `most` bytes.
@@ -86,7 +86,9 @@ def _text(choice: Any) -> str:
 
 
 def error_words(content: bytes) -> str:
-    """What a server says of an error, in OpenAI's or another usual form, or the beginning of what it sent."""
+    """Returns what a server says of an error, in OpenAI's or another usual form, or else the beginning of what it
+    sent.
+    """
     try:
         found = json.loads(content)
     except (ValueError, RecursionError):
@@ -102,7 +104,7 @@ def _beginning(content: bytes) -> str:
 
 
 def asked_to_wait(headers: httpx.Headers) -> float | None:
-    """Seconds that the server asks to wait, at least 0; None where it does not, or not in a way that can be read."""
+    """Returns the seconds that the server asks to wait, at least 0, or None if it says nothing that can be read."""
     try:
         if "retry-after-ms" in headers:
             seconds = float(headers["retry-after-ms"]) / 1000

@@ -18,7 +18,7 @@ JPEG_QUALITY = 95
 
 
 def chat_request(question: Question, model: str, how: Sampling) -> bytes:
-    """The body of a request for chat completions, as JSON."""
+    """Returns the body of a request for chat completions, as JSON."""
     asked = {
         "model": model,
         "messages": _messages(question),

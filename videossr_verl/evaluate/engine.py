@@ -46,7 +46,7 @@ class Engine(Protocol):
     factor: int
 
     def answer(self, asked: Sequence[Question], how: Sampling) -> Iterator[tuple[int, list[str] | Lost]]:
-        """(id, completions) of each question, as they come.
+        """Returns (id, completions) of each question, as they come.
 
         Raises:
             BadInput, MachineError: no question can be answered; what was answered before is yielded first.
@@ -55,7 +55,7 @@ class Engine(Protocol):
 
 
 def check_numbers(limit: int | None, max_tokens: int, temperature: float, timeout: float) -> None:
-    """BadInput for numbers that no evaluation can have."""
+    """Raises BadInput for numbers that no evaluation can have."""
     for name, value, low in (("limit", limit, 1), ("max tokens", max_tokens, 1), ("temperature", temperature, 0)):
         if value is not None and not low <= value < math.inf:
             raise BadInput(f"{name} is {value:g}, must be at least {low}")
@@ -70,7 +70,7 @@ def open_engine(
     rows: Sequence[dict[str, Any]],
     options: dict[str, Any] | None = None,
 ) -> Engine:
-    """What answers the rows' questions. BadInput where the model cannot be had.
+    """Returns the engine that answers the rows' questions. Raises BadInput if the model cannot be had.
 
     Args:
         base_url: of a server; None: vLLM in this process.

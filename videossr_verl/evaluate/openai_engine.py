@@ -55,7 +55,7 @@ class OpenAIEngine:
         self._answered = 0  # questions
 
     def answer(self, asked: Sequence[Question], how: Sampling) -> Iterator[tuple[int, list[str] | Lost]]:
-        """(id, completions) of each question, as they come.
+        """Yields (id, completions) of each question, as they come.
 
         Raises:
             BadInput: the server cannot be had, refuses the key, does not know the model, or sends elsewhere.
@@ -108,7 +108,7 @@ class OpenAIEngine:
         return question.id, [without_secrets(text, self._server.secrets) for text in completions]
 
     async def _reply(self, client: httpx.AsyncClient, body: bytes, most: int) -> Reply:
-        """The first reply that is neither a refusal nor a passing trouble.
+        """Returns the first reply that is neither a refusal nor a trouble that passes.
 
         A server may be in trouble with one question alone, time after time: where it answered others since the last
         wait began, the question is lost, and the run is not.

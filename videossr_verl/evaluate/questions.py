@@ -37,7 +37,7 @@ class Question:
 
 
 def read_questions(file: str | Path) -> list[dict[str, Any]]:
-    """The rows of a parquet file, each to be asked; BadInput if there are none, or ids stand there twice."""
+    """Returns the rows of a parquet file. Raises BadInput if there are none, or if two have the same id."""
     rows = read_rows(file)
     if not rows:
         raise BadInput(f"'{file}' has no rows")
@@ -49,7 +49,8 @@ def read_questions(file: str | Path) -> list[dict[str, Any]]:
 def questions(
     rows: Sequence[dict[str, Any]], data_root: str | Path, factor: int
 ) -> Iterator[tuple[int, Question | VideoRejected]]:
-    """(id, question) of each row in order, a few rendered ahead; the rejection where its video cannot be shown.
+    """Yields (id, question) of each row in order, and renders a few ahead. If a row's video cannot be shown, yields
+    (id, rejection).
 
     Args:
         factor: frame sizes are multiples of it, see `patch_factor`.

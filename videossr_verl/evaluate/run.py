@@ -69,7 +69,9 @@ def evaluate(settings: EvalSettings, engine_options: dict[str, Any] | None = Non
 
 
 def _what_is_asked(settings: EvalSettings) -> dict[str, Any]:
-    """What a folder's answers are to; a server's address without what may be secret in it."""
+    """Returns which model and questions a folder's answers belong to. The server's address stands without what may be
+    secret in it.
+    """
     return {
         "model": settings.model,
         "server": None if settings.base_url is None else read_server(settings.base_url).shown,
@@ -123,7 +125,7 @@ def _score(rows: Sequence[dict[str, Any]], answers: Mapping[int, Answer], model:
 
 
 def _claim(out: Path, asked: Mapping[str, Any]) -> None:
-    """Notes in OUT what its answers are to; BadInput if they are to something else."""
+    """Notes in OUT which model and questions its answers belong to. Raises BadInput if they belong to others."""
     note = out / "eval.json"
     try:
         found = read_object(note.read_text(errors="replace")) if note.exists() else asked

@@ -31,7 +31,7 @@ class Server:
 
 
 def read_server(base_url: str) -> Server:
-    """The server at `base_url`, an address up to `/v1`, and the key in $OPENAI_API_KEY.
+    """Returns the server at `base_url`, an address up to `/v1`, and the key in $OPENAI_API_KEY.
 
     A user and password in the address are sent as such (basic authentication), and the key is not.
 

@@ -16,7 +16,7 @@ MARK = "***"
 
 
 def shown_words(text: str, secrets: Sequence[str] = ()) -> str:
-    """One printable line of bounded length, in which each part of a secret of `PART` characters is hidden.
+    """Returns one printable line of bounded length, which hides each part of a secret of `PART` characters.
 
     A shorter secret is hidden where it stands as a word. Letters count as equal in either case, and `%41` or `&#65;`
     as the letter that it stands for.
@@ -30,7 +30,7 @@ def shown_words(text: str, secrets: Sequence[str] = ()) -> str:
 
 
 def without_secrets(text: str, secrets: Sequence[str]) -> str:
-    """The text with each whole secret hidden that is long enough to be no word by chance; the rest as it was."""
+    """Returns the text without the secrets that are long enough to be no word by chance, each hidden as a whole."""
     for secret in secrets:
         if len(secret) >= 2 * PART:
             text = text.replace(secret, MARK)

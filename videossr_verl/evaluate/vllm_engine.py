@@ -49,7 +49,7 @@ class VllmEngine:
             raise BadInput(f"vLLM cannot load model '{model}': {shown_words(str(error))}") from error
 
     def answer(self, asked: Sequence[Question], how: Sampling) -> Iterator[tuple[int, list[str] | Lost]]:
-        """(id, completions) of each question, in order.
+        """Yields (id, completions) of each question, in order.
 
         Raises:
             BadInput: nothing can be answered in this way.
@@ -69,7 +69,7 @@ class VllmEngine:
             yield question.id, outcome
 
     def _outcomes(self, requests: Sequence[dict[str, Any]], sampling: Any) -> list[list[str] | Lost]:
-        """Halves the requests until those stand alone that vLLM refuses: one too long makes it refuse all."""
+        """Halves the requests until those that vLLM refuses stand alone: one that is too long makes it refuse all."""
         from vllm.exceptions import VLLMServerError
 
         try:

@@ -9,7 +9,7 @@ MAX_TEXT = 1_000_000  # characters of a value in a row; the tasks' own have some
 
 
 def read_object(text: Any, longest: int = MAX_TEXT) -> dict[str, Any]:
-    """The JSON object that `text` holds.
+    """Returns the JSON object that `text` holds.
 
     Raises:
         ValueError: it holds none, or more than `longest` characters; the message continues "it is ...".

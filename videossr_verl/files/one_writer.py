@@ -120,7 +120,9 @@ def _machine() -> str:
 
 
 def _start(pid: int) -> int | None:
-    """Ticks from the machine's start to the process's; None for one that is gone, or dead and not yet reaped."""
+    """Returns the ticks from the machine's start to the process's start, or None if the process is gone, or dead and
+    not yet reaped.
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
@@ -164,7 +166,7 @@ def _take(file: Path, me: Writer, patience: float) -> int:
 
 
 def _wait(message: str, began: float, patience: float) -> None:
-    """Waits until the next look; BadInput where patience is at its end."""
+    """Waits until the next look at the holder. Raises BadInput when patience is at its end."""
     waited = time.monotonic() - began
     if waited >= patience:
         raise BadInput(f"{message}: wait for its end, or give another folder")
@@ -195,7 +197,7 @@ def _remove(file: Path, holder: Writer | None) -> None:
 
 
 def _open(file: Path) -> tuple[int, bool]:
-    """A descriptor, and whether the file was made by this call."""
+    """Opens the holder's file, and returns its descriptor and whether this call made the file."""
     while True:
         with suppress(FileExistsError):
             return os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), True
@@ -207,7 +209,7 @@ def _open(file: Path) -> tuple[int, bool]:
 
 
 def _lock(handle: int) -> bool | None:
-    """Whether we have the lock; None where this disk has none."""
+    """Returns whether we have the lock, or None if this disk has no locks."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -218,14 +220,14 @@ def _lock(handle: int) -> bool | None:
 
 
 def _is_at(handle: int, file: Path) -> bool:
-    """Whether the open file still has its name: its holder may have deleted it meanwhile."""
+    """Returns whether the open file still has its name, which its holder may have deleted meanwhile."""
     with suppress(FileNotFoundError):
         return os.path.samestat(os.fstat(handle), file.stat())
     return False
 
 
 def _content(file: Path) -> Writer | None:
-    """Who the file says; None where it is gone or says nothing yet."""
+    """Returns the writer that the file names, or None if the file is gone or says nothing yet."""
     try:
         return Writer(**json.loads(file.read_text()))
     except (FileNotFoundError, ValueError, TypeError):
@@ -233,7 +235,7 @@ def _content(file: Path) -> Writer | None:
 
 
 def _is_gone(holder: Writer | None, me: Writer, locked: bool | None, file: Path) -> bool:
-    """Whether the holder is dead; looks for up to LIMIT seconds where only its beats can tell."""
+    """Returns whether the holder is dead. Where only its beats can tell, this looks for up to LIMIT seconds."""
     if holder is not None and (holder.machine, holder.processes) == (me.machine, me.processes):
         return _start(holder.pid) != holder.started
     if locked is False:
@@ -245,7 +247,7 @@ def _is_gone(holder: Writer | None, me: Writer, locked: bool | None, file: Path)
 
 
 def _changes(file: Path) -> bool:
-    """Whether the file changes, or goes, within LIMIT seconds."""
+    """Returns whether the file changes, or disappears, within LIMIT seconds."""
     until, before = time.monotonic() + LIMIT, _state(file)
     while time.monotonic() < until:
         time.sleep(LOOK)

@@ -25,7 +25,7 @@ _PREFIXES = "DELTA_BYTE_ARRAY"  # an encoding in which each text may repeat most
 
 
 def read_parquet(source: str | Path | BinaryIO, name: str | None = None) -> pa.Table:
-    """The table in a file on this machine; an address of the network is no file.
+    """Returns the table in a file on this machine. Refuses an address of the network.
 
     Args:
         source: the file's path, or the opened file.
@@ -59,7 +59,9 @@ def read_parquet(source: str | Path | BinaryIO, name: str | None = None) -> pa.T
 
 
 def _check_footer(described: pq.FileMetaData, limit: int, file: str) -> int:
-    """How many rows to read at once, by what the file says of itself. BadInput where that is too much to read."""
+    """Returns how many rows to read at once, by what the file says of itself. Raises BadInput if that is too much to
+    read.
+    """
     numbers, largest_text = 0, 1
     for group in map(described.row_group, range(described.num_row_groups)):
         chunks = [group.column(i) for i in range(group.num_columns)]
@@ -82,7 +84,7 @@ def _check_size(unpacked: int, limit: int, file: str) -> None:
 
 
 def _texts(described: pq.FileMetaData) -> list[str]:
-    """The columns that can be read as numbers of equal texts."""
+    """Returns the columns that can be read as numbers of equal texts."""
     columns = list(map(described.schema.column, range(described.num_columns)))
     texts = {c.path for c in columns if c.physical_type == "BYTE_ARRAY" and c.logical_type.type in ("STRING", "NONE")}
     groups = map(described.row_group, range(described.num_row_groups))
@@ -91,7 +93,7 @@ def _texts(described: pq.FileMetaData) -> list[str]:
 
 
 def _unpacked_bytes(array: pa.Array) -> int:
-    """Bytes of an array's values as they are where equal ones are not stored once."""
+    """Returns the bytes of an array's values as if equal ones were stored again each time."""
     kind = array.type
     if pa.types.is_dictionary(kind):
         lengths = np.asarray(pc.fill_null(pc.binary_length(array.dictionary), 0), np.int64)

@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 
 def retried(function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-    """function(*args, **kwargs), again after each of PAUSES while it raises MachineError."""
+    """Returns function(*args, **kwargs), and tries again after each of PAUSES while it raises MachineError."""
     for pause in PAUSES:
         try:
             return function(*args, **kwargs)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A file beside `path` to write in the body; it takes the name `path` when the body ends well.
+    """Yields a file beside `path` to write in the body. It takes the name `path` when the body ends well.
 
     Raises:
         OSError: it cannot be written; `path` is as it was, and nothing is left beside it.

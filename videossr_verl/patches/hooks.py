@@ -85,7 +85,7 @@ def replace_method(owner: type, name: str, wrap: Wrap) -> None:
 
 
 def _wrapped(stock: Callable[..., Any], wrap: Wrap) -> Callable[..., Any]:
-    """`wrap(stock)` under the name of `stock`; `stock` itself if it is wrapped so already."""
+    """Returns `wrap(stock)` under the name of `stock`, or `stock` itself if it is wrapped already."""
     layer: Any = stock
     while hasattr(layer, "stock"):
         if layer.wrapped_by is wrap:

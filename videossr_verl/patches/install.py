@@ -42,6 +42,6 @@ def _change(place: Place, module: ModuleType) -> None:
 
 
 def load(place: Place) -> Callable[..., Any]:
-    """The function that changes the place."""
+    """Returns the function that changes the place."""
     module, _, function = place.by.partition(":")
     return getattr(importlib.import_module(module), function)

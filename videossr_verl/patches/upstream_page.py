@@ -25,7 +25,7 @@ PURPOSES = {
 
 
 def page() -> str:
-    """The page as Markdown."""
+    """Returns the page as Markdown."""
     return "\n".join([HEAD, *(line for purpose in PURPOSES for line in _section(purpose))]) + "\n"
 
 

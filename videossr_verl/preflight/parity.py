@@ -82,11 +82,11 @@ class TrainerSide:
         self.worker.mm_processor_kwargs = {}
 
     def ids(self, messages: list[dict[str, Any]], videos: Any, images: Any = None) -> list[int]:
-        """Token ids of the prompt, media expanded."""
+        """Returns the token ids of the prompt, with media expanded."""
         return list(self.builder.build_initial_tokens(messages, images=images or None, videos=videos or None))
 
     def inputs(self, ids: Sequence[int], videos: Any, images: Any = None) -> tuple[dict[str, Any], torch.Tensor]:
-        """The model's inputs for prompt and answer `ids`, and positions (1, 4, L)."""
+        """Returns the model's inputs for prompt and answer `ids`, and positions (1, 4, L)."""
         media = {name: value for name, value in (("images", images), ("videos", videos)) if value}
         output = types.SimpleNamespace(multi_modal_data=media, mm_processor_kwargs={})
         tokens = torch.tensor([list(ids)])
@@ -94,7 +94,7 @@ class TrainerSide:
         return inputs, self.worker._compute_position_ids(tokens, torch.ones_like(tokens), inputs)
 
     def see(self, prompt: Prompt) -> Seen:
-        """What the trainer is going to compute with."""
+        """Returns the inputs that the trainer will compute with."""
         images = prompt.videos.images
         ids = self.ids(prompt.messages, prompt.videos, images)
         inputs, positions = self.inputs(ids, prompt.videos, images)
@@ -121,7 +121,7 @@ class RolloutSide:
         self.processor = processor
 
     def see(self, prompt: Prompt, ids: Sequence[int]) -> Seen:
-        """What the engine is going to compute with when verl's server is given the trainer's `ids`."""
+        """Returns the inputs that the engine will compute with when verl's server gets the trainer's `ids`."""
         from vllm import SamplingParams
 
         media = {"video": list(prompt.videos)} | ({"image": prompt.videos.images} if prompt.videos.images else {})
@@ -139,7 +139,7 @@ class RolloutSide:
 
 
 def differences(prompt: Prompt, trainer: Seen, rollout: Seen, processor: Any) -> list[str]:
-    """One sentence for each thing that is not as it must be; empty when all is well."""
+    """Returns one sentence for each difference, or nothing if all is well."""
     found = []
     if trainer.ids != rollout.ids:
         found.append(_first_other_id(trainer.ids, rollout.ids, processor))
@@ -190,7 +190,9 @@ def _few(times: Sequence[float]) -> str:
 
 
 def built_in_prompts(processor: Any) -> Iterator[Prompt]:
-    """Noise shown at 4, 2 and 0.7 frames per second, at uneven times, and as three clips in one prompt."""
+    """Makes prompts of noise, shown at 4, 2 and 0.7 frames per second, at uneven times, and as three clips in one
+    prompt.
+    """
     regular = [[i / rate for i in range(8)] for rate in (4, 2, 0.7)]
     uneven = [0.0, 0.4, 1.0, 1.3, 2.0, 2.2]
     cases = {"4 fps": regular[:1], "2 fps": regular[1:2], "0.7 fps": regular[2:], "uneven times": [uneven]}
@@ -212,7 +214,9 @@ def built_in_prompts(processor: Any) -> Iterator[Prompt]:
 
 
 def _first_rows(file: str) -> pa.Table:
-    """The first row of each data source of this package in a parquet file. BadInput where one cannot be used."""
+    """Returns the first row of each of this package's data sources in a parquet file. Raises BadInput if one cannot be
+    used.
+    """
     table, _ = read_table(file)
     sources = table["data_source"].to_pylist() if "data_source" in table.column_names else []
     first = [sources.index(source) for source in dict.fromkeys(filter(is_pretext, sources))]
@@ -224,7 +228,9 @@ def _first_rows(file: str) -> pa.Table:
 
 
 def dataset_prompts(file: str, data_root: str, processor: Any) -> Iterator[Prompt]:
-    """The first sample of each task in a parquet file, rendered as for training; BadInput where one cannot be shown."""
+    """Yields the first sample of each task in a parquet file, rendered as for training. Raises BadInput if one cannot
+    be shown.
+    """
     table = _first_rows(file)
     with tempfile.TemporaryDirectory() as folder:
         pq.write_table(table, f"{folder}/rows.parquet")

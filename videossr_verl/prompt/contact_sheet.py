@@ -91,7 +91,9 @@ def _first_of_each_subset(rows: Sequence[Mapping[str, Any]], count: int) -> list
 
 
 def _sample_image(row: Mapping[str, Any], data_root: str, accent: tuple[int, int, int]) -> Image.Image:
-    """One sample: a title with the answer, the question, a strip of frames for each video, and the single frames."""
+    """Draws one sample: a title with the answer, the question, a strip of frames for each video, and the single
+    frames.
+    """
     strips, stills = _shown(row, data_root)
     asked, source = row["prompt"][-1]["content"], row["data_source"].removeprefix("videossr/")
     question = "\n".join(line for line in asked.splitlines() if not _PLACE.search(line))
@@ -108,7 +110,8 @@ def _sample_image(row: Mapping[str, Any], data_root: str, accent: tuple[int, int
 
 
 def _shown(row: Mapping[str, Any], data_root: str) -> tuple[list[list[_Frame]], list[_Frame]]:
-    """The frames of each video, and the single frames (images, and videos of one repeated frame), as in the prompt.
+    """Returns the frames of each video, and the single frames (images, and videos of one repeated frame), as in the
+    prompt.
 
     A single frame has the label before it, is marked if its label belongs to the answer, and shows its true time.
     """
@@ -139,7 +142,7 @@ def _shown(row: Mapping[str, Any], data_root: str) -> tuple[list[list[_Frame]], 
 
 
 def _frames(spec: VideoSpec, shown: Any, clean: Any) -> list[_Frame]:
-    """The frames of one video, thinned out if there are many; `shown` and `clean` are uint8 (T, C, H, W)."""
+    """Draws the frames of one video, a part of them if there are many. `shown` and `clean` are uint8 (T, C, H, W)."""
     shown, clean = np.asarray(shown), np.asarray(clean)
     changed = [bool((a != b).any()) for a, b in zip(shown, clean, strict=True)]
     must = [i for i, c in enumerate(changed) if c]
@@ -152,12 +155,12 @@ def _frames(spec: VideoSpec, shown: Any, clean: Any) -> list[_Frame]:
 
 
 def _picture(frame: Any) -> Image.Image:
-    """A uint8 frame (C, H, W) as a picture."""
+    """Returns a uint8 frame (C, H, W) as a picture."""
     return Image.fromarray(np.asarray(frame).transpose(1, 2, 0))
 
 
 def _strips_image(strips: Sequence[list[_Frame]], accent: tuple[int, int, int]) -> Image.Image:
-    """All videos of a prompt: one alone wraps over lines, several stand numbered in columns."""
+    """Draws all videos of a prompt. A single video wraps over lines; several stand in numbered columns."""
     longest = max(map(len, strips))
     room = WIDTH - 2 * PAD
     if len(strips) == 1:
@@ -178,7 +181,9 @@ def _strips_image(strips: Sequence[list[_Frame]], accent: tuple[int, int, int]) 
 
 
 def _strip(frames: Sequence[_Frame], size: int, across: int, accent: tuple[int, int, int]) -> Image.Image:
-    """Frames of width `size`, `across` to a line, each with label and time below, framed in colour if marked."""
+    """Draws frames of width `size`, `across` to a line, each with label and time below it. Marked ones get a coloured
+    border.
+    """
     first = frames[0].picture
     height = round((size - 2 * BORDER) * first.height / first.width)
     lines = math.ceil(len(frames) / across)
@@ -197,6 +202,6 @@ def _strip(frames: Sequence[_Frame], size: int, across: int, accent: tuple[int, 
 
 
 def _gist(details: str) -> str:
-    """The label's own explanation, as short "name value" pairs."""
+    """Returns the label's own explanation, as short "name value" pairs."""
     pairs = json.loads(details).items()
     return "   ".join(f"{k.replace('_', ' ')} {v}" for k, v in pairs if len(str(v)) <= 60)

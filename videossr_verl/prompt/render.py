@@ -27,7 +27,7 @@ from videossr_verl.video.verify import check_content
 
 
 def resolve_path(video: str, data_root: str | Path) -> Path:
-    """The file of a row's `video`, symbolic links followed; whether it is there is not looked at.
+    """Returns the path of a row's `video`, with symbolic links followed. It does not look whether the file exists.
 
     Raises:
         VideoRejected: outside_data_root, or bad_row for what cannot be a path.
@@ -55,7 +55,7 @@ def render(
     cache: FrameCache | None = None,
     content_ids: Mapping[str, str] | None = None,
 ) -> tuple[list[Video], list[Image.Image]]:
-    """Frames and metadata of the N videos of one prompt, and its images; each source file is decoded once.
+    """Returns the frames and metadata of a prompt's N videos, and its images. Decodes each source file once.
 
     Args:
         videos, images: as stored in a row.
@@ -98,7 +98,7 @@ def render(
 
 
 def _changed(spec: VideoSpec, sources: list[np.ndarray]) -> np.ndarray:
-    """The frames with the task's change; a transform may hold anything, so any error is the row's."""
+    """Returns the frames with the task's change. A transform may hold anything, so any error is blamed on the row."""
     with rejecting(RejectReason.BAD_ROW, f"the change in the row's video '{spec.video}' cannot be made"):
         frames = get_task(spec.task).render(spec.transform, *sources)
         if frames.shape != sources[0].shape or frames.dtype != np.uint8:
@@ -107,7 +107,9 @@ def _changed(spec: VideoSpec, sources: list[np.ndarray]) -> np.ndarray:
 
 
 def _video_requests(spec: VideoSpec, factor: int) -> list[Request]:
-    """What the spec's own frames need and, where a change borrows frames, those of the other video in its own shape."""
+    """Returns what the spec's own frames need. If a change borrows frames, also those of the other video, in its own
+    shape.
+    """
     requests = [((spec.video, _size(spec, factor), spec.decoder), spec.times)]
     source = spec.transform.get("source")
     if source:

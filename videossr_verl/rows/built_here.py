@@ -26,7 +26,7 @@ def note_built(folder: str | Path, data_root: str) -> None:
 
 
 def was_built(folder: str | Path, data_root: str) -> bool:
-    """Whether this user made the dataset in `folder` from the videos below `data_root`."""
+    """Returns whether this user made the dataset in `folder` from the videos below `data_root`."""
     try:
         return _note(folder).read_text(encoding="utf-8", errors="surrogateescape") == data_root
     except OSError:

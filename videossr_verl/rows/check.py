@@ -39,7 +39,7 @@ _PLACE = re.compile("<(video|image|audio)>")
 
 
 def is_pretext(data_source: Any) -> bool:
-    """Whether a row of this data source is of this package."""
+    """Returns whether a row of this data source is of this package."""
     return str(data_source).startswith(DATA_SOURCE_PREFIX)
 
 
@@ -50,7 +50,7 @@ def check_rows(
     video_key: str = "videos",
     image_key: str = "images",
 ) -> set[str]:
-    """The files below the data root that pretext rows name.
+    """Returns the files below the data root that pretext rows name.
 
     Args:
         rows: number and columns of each.
@@ -75,7 +75,7 @@ def check_rows(
 
 
 def _check_row(row: Mapping[str, Any]) -> Iterator[str]:
-    """Yields the files that a row names; ValueError or VideoRejected where something in it is wrong."""
+    """Yields the files that a row names. Raises ValueError or VideoRejected where something in it is wrong."""
     task = _check_source(row.get("data_source"))
     extra = _mapping(row, "extra_info")
     _check_extra(extra, task)
@@ -91,7 +91,7 @@ def _check_row(row: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _check_source(source: Any) -> str:
-    """The task's name."""
+    """Returns the task's name."""
     if not isinstance(source, str) or len(source) > MAX_NAME or not _SOURCE.fullmatch(source):
         raise ValueError(
             f"data_source {_shown(source)} is not {DATA_SOURCE_PREFIX}TASK or {DATA_SOURCE_PREFIX}TASK/SUBSET"
@@ -119,7 +119,7 @@ def _check_extra(extra: Mapping[str, Any], task: str) -> None:
 
 
 def _object(extra: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The JSON object in a field; an empty one where there is none."""
+    """Returns the JSON object in a field, or an empty one if there is none."""
     try:
         return read_object("{}" if extra.get(name) is None else extra[name])
     except ValueError as error:
@@ -127,7 +127,9 @@ def _object(extra: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _check_difficulty(task: str, knobs: Mapping[str, Any]) -> None:
-    """By the task's own class; of a task whose drawing is not installed here only its reward knows the knobs."""
+    """Checks the knobs by the task's own class. If a task's drawing is not installed here, only its reward knows the
+    knobs.
+    """
     if task not in task_names():
         return
     difficulty = get_task(task).Difficulty
@@ -152,7 +154,9 @@ def _media(row: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
 
 
 def _check_prompt(prompt: Any, videos: int, images: int) -> None:
-    """Messages of text alone, in which each `<video>` and `<image>` has its media, and nothing else is a token."""
+    """Checks that messages are text alone, that each `<video>` and `<image>` has its media, and that nothing else is a
+    token.
+    """
     if not isinstance(prompt, Sequence) or isinstance(prompt, str) or not prompt:
         raise ValueError(f"its prompt is {_shown(prompt)}, must be a list of messages")
     for message in prompt:
@@ -176,7 +180,7 @@ def _check_prompt(prompt: Any, videos: int, images: int) -> None:
 
 
 def _check_pixels(videos: Sequence[VideoSpec], images: Sequence[ImageSpec]) -> None:
-    """As `render` does, which knows the model; of the two families the one with the smaller patches is asked."""
+    """Checks pixels as `render` does. `render` knows the model; here the family with the smaller patches is asked."""
     shown = [(len(spec.times), spec.height, spec.width, spec) for spec in videos] + [
         (1, spec.height, spec.width, spec) for spec in images
     ]
@@ -191,7 +195,7 @@ def _check_pixels(videos: Sequence[VideoSpec], images: Sequence[ImageSpec]) -> N
 
 
 def _check_truth(source: str, truth: Any, extra: Mapping[str, Any]) -> None:
-    """The row's own ground truth, as the answer, must earn everything."""
+    """Checks that the row's own ground truth, given as the answer, earns everything."""
     if not isinstance(truth, str) or len(truth) > MAX_TRUTH:
         raise ValueError(f"the ground truth {_shown(truth)} is no text of at most {MAX_TRUTH} characters")
     try:
@@ -212,7 +216,7 @@ def _mapping(row: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _shown(value: Any) -> str:
-    """A value in a message, cut."""
+    """Returns a value for a message, cut if it is long."""
     if isinstance(value, str):
         return repr(shortened(value, 80))
     return repr(value) if value is None or isinstance(value, int | float) else type(value).__name__

@@ -19,7 +19,7 @@ _AT_ONCE = 1000  # rows
 
 
 def stored_data_root(folder: str | Path) -> str:
-    """The folder that the rows' video paths are relative to, as dataset.json says.
+    """Returns the folder that the rows' video paths are relative to, as dataset.json says.
 
     It is believed where it lies in the dataset's own folder, or where this user built the dataset here from it: a
     dataset from elsewhere could name any folder, and have its videos shown or sent away.
@@ -43,7 +43,7 @@ def stored_data_root(folder: str | Path) -> str:
 
 
 def read_rows(file: str | Path) -> list[dict[str, Any]]:
-    """The rows of a parquet file of this package, maybe none, each looked through.
+    """Returns the rows of a parquet file of this package, each checked. There may be none.
 
     Raises:
         BadInput: it is missing, damaged or another's, or a row is not as builds make them.

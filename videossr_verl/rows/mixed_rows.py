@@ -60,7 +60,7 @@ class MixedRows:
         return self._ends[-1] if self._ends else 0
 
     def __getitem__(self, item: int | str) -> Any:
-        """A row that the caller may change; of a name, its column as a list."""
+        """Returns a row that the caller may change, or for a name its column as a list."""
         if isinstance(item, str):
             return [row[item] for row in self.select_columns([item])]
         part, place = self._find(item)
@@ -72,7 +72,7 @@ class MixedRows:
             yield from map(self._whole, part.rows)
 
     def select(self, places: Sequence[int]) -> MixedRows:
-        """The rows at these places, in ascending order."""
+        """Returns the rows at these places, in ascending order."""
         places = np.asarray(places, int)
         starts = [0, *self._ends]
         cut = np.searchsorted(places, starts)
@@ -80,13 +80,13 @@ class MixedRows:
         return MixedRows([part.select((places[a:b] - start).tolist()) for part, start, a, b in ranges])
 
     def select_columns(self, names: Sequence[str]) -> MixedRows:
-        """All rows with these columns and no others."""
+        """Returns all rows with these columns and no others."""
         rows = MixedRows([part.select_columns(names) for part in self._parts])
         rows.column_names = list(names)
         return rows
 
     def place(self, item: int) -> str:
-        """Where a row comes from, for messages: "row 17 of 'train.parquet'", counted from 0."""
+        """Returns where a row comes from, for messages: "row 17 of 'train.parquet'", counted from 0."""
         part, place = self._find(item)
         return f"row {part.numbers[place]} of '{part.file}'"
 
@@ -101,7 +101,9 @@ class MixedRows:
 
 
 def read_files(files: Sequence[str]) -> MixedRows:
-    """The rows of parquet and JSON-lines files; BadInput names a file that is missing or damaged."""
+    """Returns the rows of parquet and JSON-lines files. Raises BadInput if a file is missing or damaged, and names
+    it.
+    """
     read = [_read_file(str(file)) for file in files]
     return MixedRows([part for part, _ in read], [fingerprint for _, fingerprint in read])
 

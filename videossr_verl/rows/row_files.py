@@ -29,7 +29,9 @@ VERLS = frozenset(
 
 
 def read_table(file: str) -> tuple[pa.Table, str]:
-    """A parquet file and its fingerprint; BadInput names one that is missing or damaged, or changes meanwhile."""
+    """Returns a parquet file's rows and fingerprint. Raises BadInput if it is missing or damaged, or changes
+    meanwhile.
+    """
     with _opened(file, (pa.ArrowInvalid, OSError)) as content:
         before = _state(content)
         fingerprint = hashlib.file_digest(content, _digest).hexdigest()
@@ -42,8 +44,8 @@ def read_table(file: str) -> tuple[pa.Table, str]:
 
 
 def read_lines(file: str) -> tuple[list[Row], str]:
-    """The objects of a JSON-lines file, each value as it is written (Arrow's reader makes dates of texts like them),
-    and its fingerprint.
+    """Returns the objects of a JSON-lines file and its fingerprint. Each value stays as written (Arrow's reader makes
+    dates of texts).
 
     BadInput names a file that is missing, and the line that is no object.
     """
@@ -59,7 +61,7 @@ def read_lines(file: str) -> tuple[list[Row], str]:
 
 @contextmanager
 def _opened(file: str, errors: tuple[type[Exception], ...]) -> Iterator[BinaryIO]:
-    """The file, open; BadInput where it is missing, or where reading it raises one of `errors`."""
+    """Yields the open file. Raises BadInput if it is missing, or if reading it raises one of `errors`."""
     if not Path(file).is_file():
         raise BadInput(f"data file '{file}' does not exist: build it with `videossr build`")
     try:
@@ -72,7 +74,7 @@ def _opened(file: str, errors: tuple[type[Exception], ...]) -> Iterator[BinaryIO
 
 
 def check_columns(names: Iterable[str], file: str) -> None:
-    """BadInput for a column whose name verl keeps for itself."""
+    """Raises BadInput for a column whose name verl keeps for itself."""
     if taken := sorted(VERLS.intersection(names)):
         raise BadInput(
             f"data file '{file}' has a column '{taken[0]}', which verl keeps for itself: give it another name"
@@ -90,7 +92,7 @@ def _object(line: str, number: int) -> Row:
 
 
 def _state(content: BinaryIO) -> tuple[int, int]:
-    """What changes when somebody writes to an open file, and not when another one is put in its place."""
+    """Returns a value that changes when somebody writes to an open file, and not when another one takes its name."""
     found = os.fstat(content.fileno())
     return found.st_size, found.st_mtime_ns
 

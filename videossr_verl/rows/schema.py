@@ -59,7 +59,7 @@ SCHEMA = pa.schema(
 def make_row(
     subset: str, content_id: str, look_alike_id: str, sample: dict[str, Any], index: int, split: str, preset: str
 ) -> dict[str, Any]:
-    """A row of the dataset from a drawn sample; `num_prompt_tokens` is still empty.
+    """Makes a row of the dataset from a drawn sample. `num_prompt_tokens` is still empty.
 
     `look_alike_id` is the content id that stands for all videos which look like this one.
     What differs in shape between tasks (knobs, details) is JSON text, so that files of all tasks concatenate.
@@ -91,5 +91,5 @@ def make_row(
 
 
 def compact(data: Any) -> str:
-    """JSON on one line with sorted keys."""
+    """Returns JSON on one line with sorted keys."""
     return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

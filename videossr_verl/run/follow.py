@@ -35,7 +35,7 @@ _SHOWN = {
 
 
 def describe_step(line: str) -> tuple[int, str] | None:
-    """Step number and figures of one of verl's console metric lines, None for any other line."""
+    """Returns the step number and figures of one of verl's console metric lines, or None for any other line."""
     match = _STEP.search(line)
     if not match:
         return None
@@ -48,7 +48,7 @@ def describe_step(line: str) -> tuple[int, str] | None:
 
 
 def find_error(line: str) -> tuple[str, str] | None:
-    """Kind and text of the exception that a line of a traceback names, None for any other line."""
+    """Returns the kind and text of the exception that a line of a traceback names, or None for any other line."""
     match = _ERROR.match(_RAY_PREFIX.sub("", line).strip())
     return (match[1].rpartition(".")[2], match[2]) if match else None
 
@@ -87,7 +87,7 @@ def follow(lines: Iterable[str], log: TextIO, screen: TextIO, total: int) -> int
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line: reads standard input."""
+    """Runs the command line: reads standard input."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("log", type=Path)
     parser.add_argument("--total", type=int, required=True, help="number of training steps")

@@ -40,7 +40,8 @@ class TaskCurves:
 
 
 def read_curves(run: Path) -> dict[str, TaskCurves]:
-    """Per task, the validation figures in `run`/metrics/*.jsonl: one file for each start of the run, in order.
+    """Returns for each task the validation figures in `run`/metrics/*.jsonl: one file for each start of the run, in
+    order.
 
     BadInput if there is none of ours. A last line cut off by a kill is left out.
     """
@@ -73,7 +74,7 @@ def read_curves(run: Path) -> dict[str, TaskCurves]:
 
 
 def _validations(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[tuple[str, bool], dict[int, float]]]:
-    """Task -> (kind, whether of the blind control) -> step -> value."""
+    """Returns task -> (kind, whether it is the blind control's) -> step -> value."""
     values: dict[str, dict[tuple[str, bool], dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
     for record in records:
         for name, value in record["data"].items():
@@ -84,7 +85,9 @@ def _validations(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[tuple[s
 
 
 def mean_figures(curves: dict[str, TaskCurves], at: int) -> dict[str, float]:
-    """Plain means over the tasks at index `at` of the validated steps: score, blind, lead (score - blind), chance."""
+    """Returns plain means over the tasks at index `at` of the validated steps: score, blind, lead (score - blind),
+    chance.
+    """
     count = len(curves)
     score = sum(c.score[at] for c in curves.values()) / count
     figures = {"score": score, "chance": sum(c.chance for c in curves.values()) / count}
@@ -95,7 +98,7 @@ def mean_figures(curves: dict[str, TaskCurves], at: int) -> dict[str, float]:
 
 
 def summary(curves: dict[str, TaskCurves]) -> str:
-    """A table of one screen: per task reward and exact rate before and after, chance, blind control."""
+    """Returns a table of one screen: per task reward and exact rate before and after, chance, blind control."""
     first = next(iter(curves.values()))
     lines = [
         f"held-out samples, step {first.steps[0]} -> {first.steps[-1]}",
@@ -130,7 +133,8 @@ def write_report(run: str | Path) -> str:
 
 
 def compare_seeds(runs: Sequence[str | Path], picture: str | Path | None = None) -> str:
-    """A Markdown table of runs that differ in their seed, before and after, up to the last step that all validated.
+    """Returns a Markdown table of runs that differ in their seed, before and after, up to the last step that all
+    validated.
 
     Per task the reward, then the mean reward and the lead over the blind control. `gain` is the mean of
     after - before; `spread` is the range (largest - smallest) of after over the seeds. With `picture`, all curves
@@ -170,7 +174,9 @@ def _row(label: str, pairs: list[tuple[float, float]]) -> str:
 
 
 def draw_curves(runs: Sequence[dict[str, TaskCurves]], out: Path) -> None:
-    """One panel per figure (reward, exact rate), a line per task and run; chance dotted, blind control dashed."""
+    """Draws one panel per figure (reward, exact rate), with a line per task and run; chance is dotted, the blind
+    control dashed.
+    """
     import matplotlib
 
     matplotlib.use("Agg")

@@ -31,13 +31,13 @@ _NEEDED = ("NAME", "Difficulty", "PRESETS", "draw", "render")
 
 
 def task_names() -> list[str]:
-    """All installed tasks, built-in and from other packages, sorted."""
+    """Returns all installed tasks, built-in and from other packages, sorted."""
     return list(entries(TASKS))
 
 
 @cache
 def get_task(name: str) -> ModuleType:
-    """The task module called `name`. RegistryError where none is installed, or something is missing in it."""
+    """Returns the task module called `name`. Raises RegistryError if none is installed, or if it lacks something."""
     module = load(TASKS, name)
     check_has(module, _NEEDED, TASKS, name)
     if name != module.NAME:

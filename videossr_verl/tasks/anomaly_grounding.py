@@ -98,7 +98,7 @@ def draw(
 
 
 def render(transform: Mapping[str, Any], frames: np.ndarray, other_frames: np.ndarray | None = None) -> np.ndarray:
-    """Frames (T, H, W, 3) uint8 with the segment changed, as a new array.
+    """Returns frames (T, H, W, 3) uint8 with the segment changed, as a new array.
 
     Args:
         transform: {"perturbation", "params", "start", "stop"} and for swap "source"; `stop` is exclusive.
@@ -121,7 +121,7 @@ def render(transform: Mapping[str, Any], frames: np.ndarray, other_frames: np.nd
 
 
 def interval(clock: Sequence[float], start: int, stop: int) -> tuple[float, float]:
-    """Seconds from `clock[start]` to `clock[stop]`; the last frame lasts like the one before."""
+    """Returns the seconds from `clock[start]` to `clock[stop]`. The last frame lasts as long as the one before."""
     end = clock[stop] if stop < len(clock) else 2 * clock[-1] - clock[-2]
     return clock[start], end
 
@@ -176,7 +176,7 @@ def _question(name: str) -> str:
 
 
 def _borrow(clip: Clip, other: Clip | None, start: int, stop: int) -> dict[str, Any]:
-    """The other clip's frames at the same positions."""
+    """Returns the other clip's frames at the same positions."""
     if other is None:
         raise CannotDraw("swap needs a clip of another video")
     if other.content_id == clip.content_id:
@@ -190,7 +190,7 @@ def _borrow(clip: Clip, other: Clip | None, start: int, stop: int) -> dict[str, 
 def _change_speed(
     clip: Clip, frames: np.ndarray, start: int, stop: int, speed: float
 ) -> tuple[tuple[float, ...], float]:
-    """Source times with a slow or fast segment, and the mean motion of what it shows."""
+    """Returns the source times with a slow or fast segment, and the mean motion of what it shows."""
     wanted = retime(clip.times, clip.clock, start, stop, speed)
     pts = np.asarray(clip.pts)
     middles = (pts[1:] + pts[:-1]) / 2

@@ -101,7 +101,7 @@ class Clip:
         times: Sequence[float] | None = None,
         clock: Sequence[float] | None = None,
     ) -> VideoSpec:
-        """The row entry that shows this clip, or other source `times` of it, on `clock`.
+        """Returns the row entry that shows this clip, or other source `times` of it, on `clock`.
 
         Without `clock` it follows from the times; give it where shown time is not source time (slow motion,
         pieces out of order).
@@ -124,7 +124,7 @@ class Clip:
         )
 
     def image_spec(self, time: float) -> ImageSpec:
-        """The row entry that shows the frame at source `time` as an image."""
+        """Returns the row entry that shows the frame at source `time` as an image."""
         return ImageSpec(self.video, time, self.width, self.height, self.min_pixels, self.max_pixels, self.decoder)
 
 
@@ -172,7 +172,7 @@ def _uniform(usable: np.ndarray, settings: ClipSettings, info: VideoInfo) -> np.
 
 
 def _at_first_rate(usable: np.ndarray, settings: ClipSettings, info: VideoInfo) -> np.ndarray:
-    """At the first of the rates that gives `min_frames`, or else at the last."""
+    """Cuts at the first of the rates that gives `min_frames`, or else at the last."""
     for rate in settings.rates:
         chosen = _at_rate(usable, rate)[: settings.num_frames]
         if len(chosen) >= settings.min_frames:

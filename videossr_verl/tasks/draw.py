@@ -83,7 +83,7 @@ def draw_samples(
 
 
 def cut_clip(info: VideoInfo, video: str, settings: ClipSettings) -> Clip | VideoRejected:
-    """The clip, of a shape that all installed families of models can be shown, or why there is none."""
+    """Returns the clip, or why there is none. Its shape is one that all installed families of models can be shown."""
     try:
         clip = sample_clip(info, video, settings)
         for factor in factors():
@@ -94,7 +94,7 @@ def cut_clip(info: VideoInfo, video: str, settings: ClipSettings) -> Clip | Vide
 
 
 def decode_clips(path: str, clips: Sequence[Clip]) -> dict[Clip, np.ndarray]:
-    """The frames of each clip, read-only: a task that changes them would change the next sample."""
+    """Returns the frames of each clip, read-only: a task that changed them would change the next sample."""
     by_size: dict[tuple[tuple[int, int], str], list[Clip]] = {}
     for clip in clips:
         # Changes are judged at one size, whatever is installed.
@@ -114,7 +114,7 @@ def decode_clips(path: str, clips: Sequence[Clip]) -> dict[Clip, np.ndarray]:
 def draw_subset(
     name: str, count: int, clip: Clip, other: Clip | None, frames: np.ndarray, settings: DrawSettings
 ) -> list[dict[str, Any]]:
-    """`count` samples of the subset `name` from the clip and its frames, or for each why there is none."""
+    """Returns `count` samples of the subset `name` from the clip and its frames, or for each why there is none."""
     subset = settings.subsets[name]
     module, difficulty, knobs = get_task(subset.task), subset.difficulty, asdict(subset.difficulty)
     cut = {knob: value for knob, value in asdict(subset.clip).items() if knob != "decoder"}  # it asks nothing else

@@ -132,7 +132,9 @@ PRESETS = {
 
 
 def frames_shown(difficulty: Difficulty, num_frames: int) -> list[int]:
-    """Frames of each video of a prompt: of the context and of the candidates, each one frame twice, or an image."""
+    """Returns frames of each video of a prompt: of the context and of the candidates, each one frame twice, or an
+    image.
+    """
     candidate = 2 if difficulty.candidates == "video" else 1
     candidates = difficulty.num_masked + difficulty.num_distractors
     return [difficulty.num_key_frames - difficulty.num_masked, *[candidate] * candidates]
@@ -175,12 +177,12 @@ def draw(
 
 
 def render(transform: Mapping[str, Any], frames: np.ndarray, other_frames: np.ndarray | None = None) -> np.ndarray:
-    """Frames (T, H, W, 3) seen through the view `transform`, or as they are if it is empty, as a new array."""
+    """Returns frames (T, H, W, 3) seen through the view `transform`, or as they are if it is empty, as a new array."""
     return through(transform, frames) if transform else frames.copy()
 
 
 def _sequence(alike: np.ndarray, kappa: float, difficulty: Difficulty, rng: np.random.Generator) -> list[int]:
-    """N + l frames that differ from the one before, from a random start among those that leave enough."""
+    """Draws n + l frames, each different from the one before, from a random start among those that leave enough."""
     needed = difficulty.num_key_frames + difficulty.num_distractors
     if len(alike) < needed:
         raise CannotDraw(
@@ -203,7 +205,9 @@ def _sequence(alike: np.ndarray, kappa: float, difficulty: Difficulty, rng: np.r
 def _mask(
     alike: np.ndarray, kappa: float, difficulty: Difficulty, rng: np.random.Generator
 ) -> tuple[list[int], list[int]] | None:
-    """Places of the gap and of the distractors in the sequence, from its similarities; None if this gap has none."""
+    """Returns the places of the gap and of the distractors in the sequence, by its similarities, or None if this gap
+    has none.
+    """
     count, length = len(alike), difficulty.num_masked
     apart = alike - 2 * np.eye(count)
     distinct = apart.max(axis=1) <= kappa
@@ -230,7 +234,7 @@ def _mask(
 def _best_split(
     start: int, length: int, count: int, value: Mapping[int, float], difficulty: Difficulty
 ) -> list[int] | None:
-    """The most valuable runs of distractors that leave an even number of frames, and enough, on each side."""
+    """Returns the most valuable runs of distractors that leave an even number of frames, and enough, on each side."""
     runs = divmod(difficulty.num_distractors, length)
     early, late = (_best_runs(value, *side, length, runs[1]) for side in ((0, start), (start + length, count)))
     best: tuple[float, list[int]] | None = None
@@ -249,7 +253,8 @@ def _best_split(
 def _best_runs(
     value: Mapping[int, float], start: int, stop: int, length: int, rest: int
 ) -> dict[tuple[int, int], tuple[float, list[int]]]:
-    """The most valuable frames from `start` to before `stop` that are runs of `length`, and one of `rest` or none.
+    """Returns the most valuable frames from `start` to before `stop` that are runs of `length`, and one of `rest` or
+    none.
 
     By the numbers of both, each with the sum of the values.
     """
@@ -307,7 +312,9 @@ def _sample(
 def _draw_views(
     frames: np.ndarray, kept: list[int], pool: list[int], side: float, rng: np.random.Generator
 ) -> list[dict[str, Any]]:
-    """A view of each of the pool in which no other frame of the sequence looks the same; empty: the whole picture."""
+    """Draws a view for each frame of the pool in which no other frame of the sequence looks the same. Empty is the
+    whole picture.
+    """
     if side == 1:
         return [{}] * len(pool)
     light = light_of(frames[kept])

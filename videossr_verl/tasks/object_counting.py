@@ -97,7 +97,7 @@ def draw(
 
 
 def render(transform: Mapping[str, Any], frames: np.ndarray, other_frames: np.ndarray | None = None) -> np.ndarray:
-    """Frames (T, H, W, 3) uint8 with the shapes drawn, as a new array.
+    """Returns frames (T, H, W, 3) uint8 with the shapes drawn, as a new array.
 
     Args:
         transform: {"drawn": [{"frame", "shape", "places"}, ...]}, places as in `frames.shapes`.
@@ -121,7 +121,7 @@ def _check_room(num_frames: int, difficulty: Difficulty) -> None:
 
 
 def _choose_frames(num_frames: int, counts: list[int], gap: int, rng: np.random.Generator) -> list[list[int]]:
-    """For each shape its sorted frames; all valid choices are equally likely."""
+    """Draws for each shape its sorted frames. All valid choices are equally likely."""
     for _ in range(_TRIES):
         chosen = [_spread(num_frames, count, gap, rng) for count in counts]
         pairs = [{index // 2 for index in indices} for indices in chosen]

@@ -91,7 +91,7 @@ def draw(
 
 
 def render(transform: Mapping[str, Any], frames: np.ndarray, other_frames: np.ndarray | None = None) -> np.ndarray:
-    """Frames (T, H, W, 3) seen through the view `transform`, or as they are if it is empty, as a new array."""
+    """Returns frames (T, H, W, 3) seen through the view `transform`, or as they are if it is empty, as a new array."""
     return through(transform, frames) if transform else frames.copy()
 
 
@@ -107,7 +107,7 @@ def _cut(num_frames: int, difficulty: Difficulty) -> list[slice]:
 
 
 def _draw_views(frames: np.ndarray, pieces: list[slice], side: float, rng: np.random.Generator) -> list[dict[str, Any]]:
-    """A view for each piece, empty where the whole picture is shown."""
+    """Draws a view for each piece; it is empty where the whole picture is shown."""
     if side == 1:
         return [{}] * len(pieces)
     shown = [frames[piece] for piece in pieces]
@@ -116,13 +116,15 @@ def _draw_views(frames: np.ndarray, pieces: list[slice], side: float, rng: np.ra
 
 
 def _even_clock(clip: Clip, piece: slice) -> list[float]:
-    """The clock of each piece, since all are as long as this one."""
+    """Returns the clock of each piece. All pieces are as long as this one."""
     interval = clip.clock[-1] / (len(clip.clock) - 1)
     return [i * interval for i in range(piece.stop - piece.start)]
 
 
 def _check_pieces_differ(frames: np.ndarray, pieces: list[slice]) -> None:
-    """Two pieces look the same when no two of their frames in step differ by the threshold of motion."""
+    """Checks that pieces differ. Two look the same if no two of their frames in step differ by the threshold of
+    motion.
+    """
     small = thumbnails(frames)
     for (i, a), (j, b) in combinations(enumerate(pieces), 2):
         if motion(small[a], small[b]).max() < MIN_MOTION:

@@ -19,7 +19,7 @@ ENCODING = {"crf": "18", "preset": "veryfast", "x264-params": "mbtree=0:rc-looka
 
 
 def _texture(rng: np.random.Generator, size: int) -> np.ndarray:
-    """A smooth random colour field (size, size, 3) in [0, 255], strong in large and in small structures."""
+    """Draws a smooth random colour field (size, size, 3) in [0, 255], strong in large and in small structures."""
     field = np.zeros((size, size, 3), np.float32)
     for cells, weight in ((3, 1.0), (6, 0.6), (14, 0.35)):
         coarse = rng.normal(size=(cells, cells, 3)).astype(np.float32)
@@ -34,7 +34,7 @@ def _texture(rng: np.random.Generator, size: int) -> np.ndarray:
 def generate_frames(
     rng: np.random.Generator, num_frames: int, fps: float, height: int = 112, width: int = 112
 ) -> np.ndarray:
-    """uint8 frames (T, H, W, 3) of one scene: a drifting, zooming texture and two objects on straight paths."""
+    """Returns uint8 frames (T, H, W, 3) of one scene: a drifting, zooming texture and two objects on straight paths."""
     world = _texture(rng, 4 * max(height, width))
     centre = np.array(world.shape[:2]) / 2
     heading = rng.uniform(0, 2 * math.pi)
@@ -63,7 +63,9 @@ def generate_frames(
 
 
 def _draw_object(rng: np.random.Generator, height: int, width: int) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
-    """Radius, colour, start (x, y) and displacement over the whole video: across the picture, through the middle."""
+    """Draws the radius, colour, start (x, y) and displacement over the whole video: across the picture, through the
+    middle.
+    """
     radius = rng.uniform(0.1, 0.2) * min(height, width)
     colour = rng.uniform(0, 255, 3).astype(np.float32)
     angle = rng.uniform(0, 2 * math.pi)

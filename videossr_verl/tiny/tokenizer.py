@@ -31,7 +31,7 @@ _CHAT_TEMPLATE = (
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int = 2048) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer with Qwen's special tokens, single digits and chat layout.
+    """Returns a byte-level BPE tokenizer with Qwen's special tokens, single digits and chat layout.
 
     `vocab_size` is an upper bound; the vocabulary holds all bytes, so any text can be encoded.
     """

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 def foreign_lengths(dataset: RLHFDataset, rows: MixedRows) -> list[int]:
-    """Tokens of each row's prompt, made as verl's rollouts make it; 0 where that fails.
+    """Returns the tokens of each row's prompt, made as verl's rollouts make it, or 0 if that fails.
 
     Decodes `data.filter_overlong_prompts_workers` rows at a time.
 
@@ -58,7 +58,7 @@ class _EndsRun(ValueError):
 
 
 def _messages(dataset: RLHFDataset, row: Row) -> list[dict[str, Any]]:
-    """The row's messages as verl's loader makes them, in the trainer's process, where an error ends the run."""
+    """Makes the row's messages as verl's loader does, but in the trainer's process, where an error ends the run."""
     if not isinstance(row.get("extra_info") or {}, dict):
         raise _EndsRun("has an extra_info that is no object")
     try:
@@ -69,7 +69,9 @@ def _messages(dataset: RLHFDataset, row: Row) -> list[dict[str, Any]]:
 
 
 def _check_tokens(processor: Any, text: str, media: dict[str, Any]) -> None:
-    """A token of media that stands in a text has no media: vLLM's answer, or the trainer, would wait for them."""
+    """Refuses a token of media that stands in a text. It has no media, and vLLM's answer, or the trainer, would wait
+    for them.
+    """
     for kind, given in media.items():
         token = getattr(processor, f"{kind}_token", None)
         if isinstance(token, str) and (found := text.count(token)) != len(given or ()):

@@ -47,7 +47,9 @@ ctypes.CDLL(av._core.__file__).av_max_alloc(ctypes.c_size_t(MAX_BLOCK))
 
 
 def check_file(path: str) -> os.stat_result:
-    """The file's status; VideoRejected when there is no readable file with content at `path`, or MachineError."""
+    """Returns the file's status. Raises VideoRejected if there is no readable file with content at `path`, or
+    MachineError.
+    """
     with opening(path):
         status = os.stat(path)
         regular = stat.S_ISREG(status.st_mode)
@@ -65,7 +67,7 @@ def check_file(path: str) -> os.stat_result:
 
 @contextmanager
 def open_container(path: str) -> Iterator[InputContainer]:
-    """The file, opened without decoding more than its header needs.
+    """Yields the file, opened without decoding more than its header needs.
 
     Raises:
         VideoRejected: unreadable file, not a video, or tables of too many entries.
@@ -87,7 +89,7 @@ def open_container(path: str) -> Iterator[InputContainer]:
 
 @contextmanager
 def open_video(path: str, number: int | None = None) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The container and one of its streams, set up for one-thread decoding.
+    """Yields the container and one of its streams, set up for one-thread decoding.
 
     Args:
         number: of the stream in the file; None for the film, see `_find_film`.
@@ -105,7 +107,7 @@ def open_video(path: str, number: int | None = None) -> Iterator[tuple[InputCont
 
 
 def _find_film(path: str, container: InputContainer) -> VideoStream:
-    """The stream that players show, where there are also covers, previews, or other programmes.
+    """Returns the stream that players show, if there are also covers, previews, or other programmes.
 
     It has more than one picture, is marked as default, and has the largest pictures, in this order. A file with
     several streams is read once more, to count their pictures.
@@ -127,7 +129,7 @@ def _find_film(path: str, container: InputContainer) -> VideoStream:
 
 
 def check_pixels(path: str, width: int, height: int) -> None:
-    """VideoRejected(too_large) for pictures of more than MAX_PIXELS, or with a side above MAX_SIDE."""
+    """Raises VideoRejected(too_large) for pictures of more than MAX_PIXELS, or with a side above MAX_SIDE."""
     if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
         raise VideoRejected(
             RejectReason.TOO_LARGE,
@@ -136,7 +138,8 @@ def check_pixels(path: str, width: int, height: int) -> None:
 
 
 def media_packets(container: InputContainer, streams: VideoStream | list[VideoStream]) -> Iterator[av.Packet]:
-    """The streams' packets with content, in decoding order, up to the first error of the demuxer (a damaged tail).
+    """Yields the streams' packets with content, in decoding order, up to the first error of the demuxer (a damaged
+    tail).
 
     Raises:
         VideoRejected: timeout, MAX_SECONDS after the first one was asked for, what the caller did with them included.
@@ -161,7 +164,9 @@ def media_packets(container: InputContainer, streams: VideoStream | list[VideoSt
 
 
 def decode_packet(context: CodecContext, packet: av.Packet | None) -> list[av.VideoFrame] | None:
-    """What comes out of the decoder; None where the packet is damaged. MachineError for want of memory."""
+    """Returns what comes out of the decoder, or None if the packet is damaged. Raises MachineError for want of
+    memory.
+    """
     try:
         return context.decode(packet)
     except av.FFmpegError as error:
@@ -170,6 +175,6 @@ def decode_packet(context: CodecContext, packet: av.Packet | None) -> list[av.Vi
 
 
 def check_memory(error: av.FFmpegError) -> None:
-    """MachineError where FFmpeg found no memory although the file does not ask for more than any may."""
+    """Raises MachineError if FFmpeg found no memory although the file does not ask for more than any file may."""
     if isinstance(error, MemoryError) and not memory_is_left():
         raise MachineError("FFmpeg finds no memory on this machine; no video is judged") from error

@@ -39,11 +39,11 @@ class Soundness:
         return not self._damaged
 
     def damage(self, position: int) -> None:
-        """The packet gave an error."""
+        """Notes that the packet gave an error."""
         self._damaged.append(position)
 
     def see(self, frame: av.VideoFrame, is_key: bool, starts: bool) -> None:
-        """A frame came out of the decoder; its `pts` is its packet's place.
+        """Notes that a frame came out of the decoder. Its `pts` is its packet's place.
 
         Args:
             is_key: the file says that decoding may begin with it.
@@ -58,7 +58,7 @@ class Soundness:
             self.damage(frame.pts)
 
     def holds(self, position: int) -> bool:
-        """Whether a frame of that packet, which was seen, is sound."""
+        """Returns whether a frame of that packet, which was seen, is sound."""
         if position in self._corrupt:
             return False
         last = max((d for d in self._damaged if d <= position), default=None)

@@ -48,7 +48,7 @@ ONE_THREAD = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
 def decode(
     path: str | os.PathLike[str], times: Sequence[float], size: tuple[int, int], decoder: str = DEFAULT_DECODER
 ) -> np.ndarray:
-    """The frames of a video nearest to `times`, upright and resized.
+    """Returns the frames of a video nearest to `times`, upright and resized.
 
     Args:
         path: the video file.
@@ -77,7 +77,9 @@ def decode(
 def decode_possible(
     path: str | os.PathLike[str], times: Sequence[float], size: tuple[int, int], decoder: str = DEFAULT_DECODER
 ) -> tuple[np.ndarray, np.ndarray]:
-    """As `decode`, but a frame that cannot be decoded is no error: also returns bool (T,), which ones are missing."""
+    """Works as `decode`, but a frame that cannot be decoded is no error. Also returns bool (T,): which frames are
+    missing.
+    """
     path = os.fspath(path)
     if decoder not in DECODERS:
         raise ValueError(f"unknown decoder '{decoder}'; known ones: {', '.join(DECODERS)}")
@@ -105,7 +107,7 @@ Pictures = Iterator[tuple[int, np.ndarray | None]]
 
 
 def _pyav(path: str, index: FrameIndex, wanted: list[int], size: tuple[int, int]) -> Pictures:
-    """The pictures of those of `wanted` that can be decoded, and that no damage reaches.
+    """Yields the pictures of those `wanted` frames that can be decoded, and that no damage reaches.
 
     First decodes only what the wanted frames need. Where that meets any damage, or does not give all of them (a key
     frame from which one cannot start), it counts for nothing, and the file is decoded from its start.
@@ -147,7 +149,7 @@ class Range(NamedTuple):
 
 
 def _ranges(index: FrameIndex, wanted: list[int]) -> list[Range]:
-    """The packets that the wanted frames need: from key frame to frame."""
+    """Returns the packets that the wanted frames need, from key frame to frame."""
     keys = np.flatnonzero(index.key & (index.pts != NO_TIME))
     lead_in = 1 if index.codec == "h264" and _has_open_groups(index) else 0
     ranges: list[Range] = []
@@ -165,7 +167,7 @@ def _ranges(index: FrameIndex, wanted: list[int]) -> list[Range]:
 
 
 def _has_open_groups(index: FrameIndex) -> bool:
-    """Whether frames are shown before the key frame after which they are stored."""
+    """Returns whether frames are shown before the key frame after which they are stored."""
     timed = index.pts != NO_TIME
     latest_key = np.maximum.accumulate(np.where(index.key & timed, index.pts, NO_TIME))
     return bool((timed & ~index.key & (index.pts < latest_key)).any())
@@ -239,7 +241,7 @@ def _decode_ranges(
 def _feed(
     packets: Iterator[tuple[int, av.Packet]], ranges: list[Range]
 ) -> Iterator[tuple[Range, int, av.Packet | None]]:
-    """The packets of the ranges, each with its range and its position.
+    """Yields the packets of the ranges, each with its range and its position.
 
     After each range there is a None, to make the decoder give all that it holds back.
     """
@@ -261,7 +263,9 @@ def _feed(
 def _numbered_packets(
     container: InputContainer, stream: VideoStream, index: FrameIndex, first: int
 ) -> Iterator[tuple[int, av.Packet]]:
-    """(position in decoding order, packet), from `first` or an earlier one on; nothing if seeking fails."""
+    """Yields (position in decoding order, packet), from `first` or an earlier one on. Yields nothing if seeking
+    fails.
+    """
     packets = media_packets(container, stream)
     position = 0
     if first > 0 and index.seekable:
@@ -281,7 +285,9 @@ def _numbered_packets(
 
 
 def _upright(frame: av.VideoFrame, size: tuple[int, int], reformatter: VideoReformatter) -> np.ndarray:
-    """uint8 (H, W, 3): resized (each source pixel counts when shrinking), converted to RGB, turned."""
+    """Returns uint8 (H, W, 3): resized (when shrinking, each source pixel counts), converted to RGB, and turned
+    upright.
+    """
     turns = quarter_turns(frame)
     height, width = size if turns % 2 == 0 else size[::-1]
     shrinks = frame.height >= height and frame.width >= width
@@ -292,7 +298,7 @@ def _upright(frame: av.VideoFrame, size: tuple[int, int], reformatter: VideoRefo
 
 
 def _decord(path: str, index: FrameIndex, wanted: list[int], size: tuple[int, int]) -> Pictures:
-    """As `_pyav`, read by decord. Its frames are found by their times, never by number / average rate."""
+    """Works as `_pyav`, but reads with decord. Finds frames by their times, never by number / average rate."""
     try:
         import cv2
         import decord
@@ -339,13 +345,13 @@ def _decord(path: str, index: FrameIndex, wanted: list[int], size: tuple[int, in
 
 
 def _sound(path: str, index: FrameIndex, wanted: list[int]) -> list[int]:
-    """Those that no damage reaches: decord shows whatever comes out."""
+    """Returns the frames that no damage reaches, because decord shows whatever comes out."""
     pictures = dict(_pyav(path, index, wanted, (16, 16)))
     return [number for number in wanted if pictures.get(number) is not None]
 
 
 def _content(path: str) -> io.BytesIO:
-    """The whole file: decord does not tell an error of its own reading from the end of the video."""
+    """Returns the content of the whole file, because decord does not tell a read error from the end of the video."""
     if os.path.getsize(path) > DECORD_MAX_BYTES:
         message = f"{path} has more than {DECORD_MAX_BYTES / 1e9:g} GB, which decord would hold in memory"
         raise VideoRejected(RejectReason.TOO_LARGE, f"{message}; use the decoder 'pyav'")

@@ -39,24 +39,28 @@ _BUILT_IN_REVISION = "2"  # other vectors of the same name must not be found in 
 
 
 def default_kappa(name: str) -> float:
-    """The similarity up to which two frames count as different, for the embedding `name`."""
+    """Returns the similarity up to which two frames count as different, for the embedding `name`."""
     return KAPPA if name == BUILT_IN else KAPPA_CLIP
 
 
 def embed(frames: np.ndarray, name: str = BUILT_IN) -> np.ndarray:
-    """(T, D) float32 unit vectors of frames (T, H, W, 3) uint8. BadInput: there is no such CLIP model."""
+    """Returns (T, D) float32 unit vectors of frames (T, H, W, 3) uint8. Raises BadInput if there is no such CLIP
+    model.
+    """
     return np.stack([_built_in(frame) for frame in frames]) if name == BUILT_IN else _clip(frames, name)
 
 
 def similarity(embeddings: np.ndarray) -> np.ndarray:
-    """(T, T) float64 scalar products, to 4 decimals."""
+    """Returns (T, T) float64 scalar products, to 4 decimals."""
     vectors = embeddings.astype(np.float64)
     # Not `@`: its last bits depend on the number of threads.
     return np.round(np.einsum("id,jd->ij", vectors, vectors), _DECIMALS)
 
 
 def describe_embedding(name: str) -> dict[str, str]:
-    """What decides about the vectors: the name, and the library's version or the weights. BadInput as `embed`."""
+    """Returns what the vectors depend on: the name, and the library's version or the weights. Raises BadInput as
+    `embed` does.
+    """
     if name == BUILT_IN:
         return {"name": name, "revision": _BUILT_IN_REVISION, "scikit-image": version("scikit-image")}
     digest = blake2b(digest_size=8)
@@ -75,7 +79,9 @@ def _built_in(frame: np.ndarray) -> np.ndarray:
 
 
 def _outlines(gray: np.ndarray) -> np.ndarray:
-    """(7, 7, 37) of grey levels (64, 64): HOG of each block, weighted, and how little outline there is in it."""
+    """Returns (7, 7, 37) for grey levels (64, 64): the weighted HOG of each block, and how little outline there is in
+    it.
+    """
     from skimage.feature import hog
 
     blocks = np.lib.stride_tricks.sliding_window_view(gray.astype(np.float64), (16, 16))[::8, ::8]
@@ -102,7 +108,7 @@ def _clip(frames: np.ndarray, name: str) -> np.ndarray:
 
 @functools.cache
 def _load_clip(name: str) -> tuple[Any, Any]:
-    """(model, image processor), once per process."""
+    """Returns (model, image processor), once per process."""
     check_torchvision()
     import torch
     from transformers import AutoImageProcessor, CLIPModel

@@ -67,7 +67,7 @@ class FrameCache:
         size: tuple[int, int],
         decoder: str = DEFAULT_DECODER,
     ) -> np.ndarray:
-        """As `decode`, with the same errors; a cache that cannot be written to is only slow."""
+        """Works as `decode`, with the same errors. If the cache cannot be written to, it is only slow."""
         name = self._name(Path(path), times, size, decoder)
         frames = self._read(name, (len(times), *size, 3))
         self._count("miss" if frames is None else "hit")
@@ -90,7 +90,9 @@ class FrameCache:
         return self._folder / digest[:2] / (digest + SUFFIX)
 
     def content_id(self, path: str | os.PathLike[str]) -> str:
-        """The video's content id; reading all of it again is saved where the file's own data says it is the same."""
+        """Returns the video's content id. Reads the whole file only if the file's own data do not show that it is
+        unchanged.
+        """
         status = check_file(os.fspath(path))
         state = [os.path.realpath(path), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         note = self._folder / "ids" / blake2b(json.dumps(state).encode(), digest_size=16).hexdigest()
@@ -130,7 +132,7 @@ class FrameCache:
         self._shrink()
 
     def _store(self, name: Path, *parts: bytes | memoryview) -> bool:
-        """Whether the parts could be written, all or nothing."""
+        """Writes the parts, all or none, and returns whether that was possible."""
         partial = None
         try:
             name.parent.mkdir(exist_ok=True)

@@ -74,7 +74,7 @@ class FrameIndex:
         return float(self.times[-1] + self.last_duration)
 
     def nearest(self, times: np.ndarray) -> np.ndarray:
-        """The numbers (T,) of the frames nearest to `times` (seconds since the first frame)."""
+        """Returns the numbers (T,) of the frames nearest to `times` (seconds since the first frame)."""
         after = np.searchsorted(self.times, times).clip(1, max(len(self.times) - 1, 1))
         after = np.minimum(after, len(self.times) - 1)
         before = np.maximum(after - 1, 0)
@@ -153,7 +153,7 @@ def read_index(path: str) -> FrameIndex:
 
 
 def _without_seams(torn: np.ndarray, starts: list[int]) -> np.ndarray:
-    """`torn` without the last two packets of each part: a break there only says that recordings were joined."""
+    """Returns `torn` without the last two packets of each part. A break there only says that recordings were joined."""
     torn = torn.copy()
     for start in starts[1:]:
         torn[max(0, start - 2) : start] = False
@@ -161,7 +161,9 @@ def _without_seams(torn: np.ndarray, starts: list[int]) -> np.ndarray:
 
 
 def _first_of_each(times: np.ndarray, shown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct times in order, and the first packet of each: of two packets for one time the first is shown."""
+    """Returns the distinct times in order, and the first packet of each. Of two packets for one time the first is
+    shown.
+    """
     timed = np.flatnonzero(shown & (times != NO_TIME))
     ticks, first = np.unique(times[timed], return_index=True)
     return ticks, timed[first]
@@ -209,6 +211,6 @@ _indexes = _IndexCache()
 
 
 def frame_index(path: str) -> FrameIndex:
-    """`read_index`, remembered while the file does not change."""
+    """Works as `read_index`, and remembers the result while the file does not change."""
     status = check_file(path)
     return _indexes.get(os.path.abspath(path), status.st_size, status.st_mtime_ns)

@@ -10,7 +10,7 @@ SPARE = 2 * MAX_BLOCK  # the block that was asked for, and what was freed and ta
 
 
 def memory_is_left() -> bool:
-    """Whether SPARE bytes are free: then a decoder that found no memory had asked for more than MAX_BLOCK."""
+    """Returns whether SPARE bytes are free. If so, a decoder that found no memory had asked for more than MAX_BLOCK."""
     try:
         return len(bytes(SPARE)) == SPARE  # zeros that nobody touches take no memory
     except MemoryError:

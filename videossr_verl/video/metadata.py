@@ -10,7 +10,7 @@ CLOCK_HZ = 1000.0
 
 
 def video_metadata(clock: Sequence[float]) -> dict[str, Any]:
-    """Metadata of T frames shown at `clock` (seconds, increasing, T >= 2).
+    """Returns the metadata of T frames shown at `clock` (seconds, increasing, T >= 2).
 
     `frames_indices[i] / fps` is the i-th frame's time. `total_num_frames` makes the processors' "sampled fps",
     T / (total / fps), the mean frame rate: Qwen2.5-VL derives its time axis from it.

@@ -27,7 +27,7 @@ _HAS_SIZES = 0x200  # flag of a fragment that spends at least four bytes on each
 
 
 def looks_like_mp4(path: str) -> bool:
-    """Whether the file begins as MP4 and MOV files do; MachineError if it cannot be read."""
+    """Returns whether the file begins as MP4 and MOV files do. Raises MachineError if it cannot be read."""
     with SourceFile(path) as file:
         return file.read(8)[4:] in FIRST_BOXES
 
@@ -51,7 +51,7 @@ def check_tables(path: str, max_block: int) -> None:
 
 
 def _headers(file: SourceFile, path: str) -> Iterator[bytes]:
-    """The contents of the boxes at the top, but for the media's own."""
+    """Yields the contents of the boxes at the top, except the media's own."""
     end, at, read = file.size, 0, 0
     for _ in range(MAX_BOXES):
         file.seek(at)
@@ -74,7 +74,9 @@ def _headers(file: SourceFile, path: str) -> Iterator[bytes]:
 
 
 def _tracks(headers: Iterator[bytes], path: str) -> Iterator[tuple[int, int]]:
-    """For each track how many samples it claims, and how often edits may show them; fragments count one by one."""
+    """Yields for each track how many samples it claims, and how often edits may show them. Fragments count one by
+    one.
+    """
     for header in headers:
         samples, edits = 0, 1
         for found in _TABLES.finditer(header):

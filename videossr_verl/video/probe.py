@@ -72,7 +72,7 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
 
 
 def content_id(path: str | os.PathLike[str]) -> str:
-    """16 hex digits of BLAKE2b over the file's bytes.
+    """Returns 16 hex digits of BLAKE2b over the file's bytes.
 
     Raises:
         VideoRejected: there is no such file, or none that can be read (see `check_file`).
@@ -86,12 +86,14 @@ def content_id(path: str | os.PathLike[str]) -> str:
 
 
 def quarter_turns(frame: av.VideoFrame) -> int:
-    """How many times 90 degrees counterclockwise (0 to 3) the frame must be turned to be upright."""
+    """Returns how many times (0 to 3) the frame must be turned by 90 degrees counterclockwise to be upright."""
     return round(frame.rotation / 90) % 4
 
 
 def first_frame(path: str, stream: int) -> av.VideoFrame:
-    """The stream's first picture that can be decoded; VideoRejected(undecodable) when there is none near the start."""
+    """Returns the stream's first picture that can be decoded. Raises VideoRejected(undecodable) if none is near the
+    start.
+    """
     undecodable = f"{path}: its first {FIRST_FRAME_PACKETS} packets hold no picture that can be decoded"
     with open_video(path, stream) as (container, film), reading(RejectReason.UNDECODABLE, undecodable):
         context = film.codec_context

@@ -36,12 +36,12 @@ def probe_one(path: str, video: str) -> dict[str, Any] | Failure:
 
 
 def load_info(piece: dict[str, Any], path: str) -> VideoInfo:
-    """The VideoInfo of the file at `path`, from what `probe_one` gave."""
+    """Returns the VideoInfo of the file at `path`, from what `probe_one` gave."""
     return VideoInfo(**{**piece, "path": path, "pts": tuple(piece["pts"])})
 
 
 def failure_of(error: VideoRejected, path: str, video: str) -> Failure:
-    """The rejection with the video's name instead of where it lies on this machine.
+    """Returns the rejection with the video's name in place of its path on this machine.
 
     MachineError where the file could be opened when the build began, and now cannot; and where memory is short, which
     decoders take for damage.

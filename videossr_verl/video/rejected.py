@@ -51,7 +51,9 @@ class VideoRejected(ValueError):
         self.detail = detail
 
     def __str__(self) -> str:
-        """One printable line of bounded length: names of files may hold anything, even a terminal's commands."""
+        """Returns one printable line of bounded length. Names of files may hold anything, even a terminal's
+        commands.
+        """
         return f"{printable(shortened(self.detail, LONGEST))} [{self.reason.value}]"
 
 
@@ -80,7 +82,7 @@ def rejecting(reason: RejectReason, detail: str) -> Iterator[None]:
 
 @contextmanager
 def reading(reason: RejectReason, detail: str) -> Iterator[None]:
-    """As `rejecting`, around a media library, which raises many types on damaged files.
+    """Works as `rejecting`, around a media library, which raises many types of error on damaged files.
 
     Raises:
         DecoderError: for errors that no content of a file causes.

@@ -44,7 +44,7 @@ def signature_kind() -> str:
 
 
 def sign(path: str | os.PathLike[str]) -> Signature:
-    """The signature of a video file; frames that cannot be decoded are left out.
+    """Returns the signature of a video file. Leaves out frames that cannot be decoded.
 
     Raises:
         VideoRejected: any reason of `frame_index`, or timeout.
@@ -59,7 +59,7 @@ def sign(path: str | os.PathLike[str]) -> Signature:
 
 
 def _places(last: float) -> np.ndarray:
-    """int32, from 0 to the last frame, whose time is `last` seconds."""
+    """Returns int32 places, from 0 to the last frame, whose time is `last` seconds."""
     most = int(last / STEP + 1e-6)
     stride = 1
     while most // stride >= MAX_PICTURES:

@@ -47,7 +47,7 @@ class SourceFile:
         return status.st_size, status.st_mtime_ns
 
     def read(self, count: int) -> bytes:
-        """Up to `count` bytes; none at the end, and after an error."""
+        """Returns up to `count` bytes, and none at the end or after an error."""
         if self._failure is not None:
             return b""
         try:
@@ -62,7 +62,7 @@ class SourceFile:
         return b"" if self._failure is not None else data
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """The new place, or -1 where a damaged file names none that exists."""
+        """Moves there and returns the new place, or -1 if a damaged file names none that exists."""
         try:
             return self._file.seek(offset, whence)
         except OSError as error:
@@ -76,7 +76,7 @@ class SourceFile:
         return self._state[0]
 
     def tell(self) -> int:
-        """The place of the next byte."""
+        """Returns the place of the next byte."""
         return self._file.tell()
 
     def __enter__(self) -> Self:
@@ -93,7 +93,9 @@ class SourceFile:
 
 
 def read_all(path: str, block: int = 1 << 20) -> Iterator[bytes]:
-    """The file's content in blocks; MachineError where it cannot be read to its end, or changes meanwhile."""
+    """Yields the file's content in blocks. Raises MachineError if it cannot be read to its end, or changes
+    meanwhile.
+    """
     with SourceFile(path) as file:
         while chunk := file.read(block):
             yield chunk
@@ -121,7 +123,7 @@ def opening(path: str) -> Iterator[None]:
 
 
 def machine_error(path: str, error: BaseException) -> MachineError:
-    """The MachineError for an error of the operating system at `path`."""
+    """Returns the MachineError for an error of the operating system at `path`."""
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return MachineError(f"{path} cannot be read now: {reason}; the video is not judged")
 

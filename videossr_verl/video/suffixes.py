@@ -27,10 +27,10 @@ VIDEO_SUFFIXES = frozenset().union(*_BY_CONTAINER.values())
 
 
 def has_video_suffix(name: str) -> bool:
-    """Whether a file with this name is taken for a video."""
+    """Returns whether a file with this name is taken for a video."""
     return suffix(name) in VIDEO_SUFFIXES
 
 
 def suffix(name: str) -> str:
-    """The lower-case suffix with its dot, or an empty text."""
+    """Returns the lower-case suffix with its dot, or an empty text."""
     return os.path.splitext(name)[1].lower()

@@ -16,7 +16,7 @@ MAX_REORDERED = 16
 
 
 def find_timelines(times: np.ndarray, shown: np.ndarray, key: np.ndarray, longest_pause: float) -> list[int]:
-    """Where another clock begins: positions in decoding order, 0 first.
+    """Returns where another clock begins: positions in decoding order, 0 first.
 
     That is at a key frame that would be shown before something older, at any frame that would be shown before more
     than MAX_REORDERED older ones, and after a pause longer than any real one. A clock set back by fewer frames, within
@@ -42,7 +42,7 @@ def find_timelines(times: np.ndarray, shown: np.ndarray, key: np.ndarray, longes
 
 
 def join_timelines(times: np.ndarray, shown: np.ndarray, durations: np.ndarray, starts: list[int]) -> np.ndarray:
-    """Presentation times (P,) on one axis, from `find_timelines`: each part starts where the one before ends.
+    """Returns presentation times (P,) on one axis, from `find_timelines`: each part starts where the one before ends.
 
     Args:
         times, shown: as there.

@@ -23,7 +23,7 @@ REMEMBERED = 100_000  # files in a process
 
 
 def verify_mode(data: Mapping[str, Any]) -> str:
-    """`data.verify`; BadInput for what it cannot be."""
+    """Returns `data.verify`. Raises BadInput if it is none of MODES."""
     mode = data.get("verify", "off")
     mode = "off" if mode is False else mode  # as YAML reads it without quotes
     if mode not in MODES:
@@ -32,12 +32,13 @@ def verify_mode(data: Mapping[str, Any]) -> str:
 
 
 def is_verified(mode: str, identity: str) -> bool:
-    """Whether the mode asks for a video with this content id to be read."""
+    """Returns whether the mode asks for a video with this content id to be read."""
     return mode in ("content", "all") or (mode == "sampled" and identity.startswith(SAMPLED))
 
 
 def check_content(path: str, video: str, identity: str, cache: FrameCache | None) -> None:
-    """VideoRejected(replaced) if the file at `path` has another content id; it is read once, while it stays unchanged.
+    """Raises VideoRejected(replaced) if the file at `path` has another content id. Reads it once, while it stays
+    unchanged.
 
     Args:
         video: its name in the row.

@@ -30,7 +30,7 @@ Rule = Callable[[Shown], str]
 
 
 def answer_rows(rows: Sequence[Mapping[str, Any]], data_root: str | Path, workers: int) -> Answers:
-    """Rule -> row's index -> answer. Rows whose video cannot be shown, or whose task has no rules, have none.
+    """Returns rule -> row's index -> answer. Leaves out rows whose video cannot be shown, or whose task has no rules.
 
     Raises:
         BadInput: no row's task has rules.
@@ -53,7 +53,9 @@ def answer_rows(rows: Sequence[Mapping[str, Any]], data_root: str | Path, worker
 
 
 def rules_of(task: str) -> Mapping[str, Rule] | None:
-    """A task's rules by name; None where no package has any. RegistryError for a module that is none."""
+    """Returns a task's rules by name, or None if no package has any. Raises RegistryError for a module without
+    rules.
+    """
     if task not in entries(ATTACKS):
         return None
     module = load(ATTACKS, task)
@@ -62,7 +64,7 @@ def rules_of(task: str) -> Mapping[str, Rule] | None:
 
 
 def _with_rules(rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """Those whose task has rules; the others are told."""
+    """Returns the rows whose task has rules, and tells of the others."""
     without = sorted(task for task in {row["extra_info"]["task"] for row in rows} if rules_of(task) is None)
     if not without:
         return rows
@@ -91,7 +93,7 @@ def _shown(rows: Sequence[dict[str, Any]], data_root: str) -> Iterator[tuple[dic
 
 
 def as_shown(question: Question) -> Shown:
-    """What a model sees and reads of a question."""
+    """Returns what a model sees and reads of a question."""
     return Shown(
         question=question.messages[-1]["content"],
         videos=tuple(frames.permute(0, 2, 3, 1).numpy() for frames, _ in question.videos),

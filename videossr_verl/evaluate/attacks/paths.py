@@ -10,7 +10,7 @@ WIDTH = 4000  # paths that are followed at once; all of them for up to 6 of 7 th
 def cheapest_path(
     cost: np.ndarray, length: int, first: np.ndarray | None = None, last: np.ndarray | None = None
 ) -> list[int]:
-    """`length` different indices in the order that costs least, by a beam search.
+    """Returns `length` different indices in the order that costs least, by a beam search.
 
     Args:
         cost: (n, n); [i, j] is what j after i costs.

@@ -16,7 +16,7 @@ BASE, TRAINED = "Qwen3-VL-8B (published)", "VideoSSR-8B (published)"
 
 
 def overview() -> str:
-    """A line for each benchmark: the task that runs it, and what differs or is needed."""
+    """Returns a line for each benchmark: the task that runs it, and what differs or is needed."""
     lines = ["| benchmark | lmms-eval task | what differs, or is needed |", "| --- | --- | --- |"]
     lines += [f"| {b.name} | `{', '.join(b.tasks)}` | {b.note} |" for b in benchmarks().values()]
     return "\n".join(lines) + "\n"
@@ -69,7 +69,7 @@ def _scored(folder: Path) -> dict[str, Scored]:
 
 
 def _others(folder: Path) -> dict[str, dict[str, float]]:
-    """What lmms-eval itself says of tasks that the paper does not have."""
+    """Returns lmms-eval's own figures for tasks that the paper does not have."""
     known = {task for benchmark in benchmarks().values() for task in benchmark.tasks}
     told = {}
     for task in _task_folders(folder):

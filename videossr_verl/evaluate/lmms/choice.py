@@ -46,13 +46,13 @@ _BOTH_VERDICTS = re.compile(r"\b(?:yes|no) ?(?:/|,? ?\bor\b|\band\b) ?(?:yes|no)
 
 
 def letter(text: str) -> str | None:
-    """The chosen option, upper case; None where no single one is chosen."""
+    """Returns the chosen option, upper case, or None where no single one is chosen."""
     text = _IN_BRACKETS.sub(r" \1. ", half_width(text))  # brackets are lost in plain text, and "(a) man" is no article
     return final_answer(text, _choices, lambda word: len(word) == 1 or word.lower() in _BESIDE)
 
 
 def yes_or_no(text: str) -> str | None:
-    """ "yes" or "no"; None where neither or both are said."""
+    """Returns "yes" or "no", or None where neither or both are said."""
     return final_answer(text, _verdicts, lambda word: word.lower() in _BESIDE | {"yes", "no"})
 
 

@@ -78,15 +78,15 @@ class VideoModel(lmms):
         self._engine: VllmEngine | None = None
 
     def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
-        """Not used by video tasks."""
+        """Is not used by video tasks."""
         raise NotImplementedError("videossr answers by generation only")
 
     def generate_until_multi_round(self, requests: list[Instance]) -> list[str]:
-        """Not used by video tasks."""
+        """Is not used by video tasks."""
         raise NotImplementedError("videossr answers a question once")
 
     def generate_until(self, requests: list[Instance]) -> list[str]:
-        """An answer to each request; "" where the video cannot be shown, which the state file lists."""
+        """Returns an answer to each request, or "" if its video cannot be shown; the state file lists these."""
         known = self._read_state()
         keys = [self._key(request) for request in requests]
         left = [(key, request) for key, request in zip(keys, requests, strict=True) if key not in known]
@@ -105,7 +105,7 @@ class VideoModel(lmms):
         return [known[key] for key in keys]
 
     def _answer(self, asked: Sequence[tuple[str, Instance]]) -> dict[str, tuple[Instance, str, str]]:
-        """Key -> (request, answer, error or "")."""
+        """Returns the key -> (request, answer, error or "")."""
         with ThreadPoolExecutor(THREADS) as pool:
             made = list(pool.map(self._question, (request for _, request in asked)))
         done = {key: (r, "", m) for (key, r), m in zip(asked, made, strict=True) if isinstance(m, str)}
@@ -121,12 +121,12 @@ class VideoModel(lmms):
         return done
 
     def _ask(self, questions: list[Question], max_tokens: int, temperature: float) -> list[tuple[str, str]]:
-        """(answer, error) of each."""
+        """Returns (answer, error) of each."""
         outcomes = self._engine.answer(questions, Sampling(1, temperature, max_tokens))
         return [("", found.reason) if isinstance(found, Lost) else (found[0], "") for _, found in outcomes]
 
     def _messages(self, request: Instance) -> Messages | str:
-        """The request's messages; or why they cannot be made."""
+        """Returns the request's messages, or why they cannot be made."""
         _, doc_to_messages, _, doc_id, task, split = request.args
         try:
             messages = doc_to_messages(self.task_dict[task][split][doc_id])
@@ -137,7 +137,7 @@ class VideoModel(lmms):
             return _told(error)
 
     def _question(self, request: Instance) -> Question | str:
-        """The request as it is asked; or why it cannot be."""
+        """Returns the request as it is asked, or why it cannot be asked."""
         messages = self._messages(request)
         if isinstance(messages, str):
             return messages
@@ -160,7 +160,7 @@ class VideoModel(lmms):
         return whole_video(url, self._policy, part.get("start_time"), part.get("end_time"))
 
     def _open_engine(self, requests: Sequence[Instance]) -> None:
-        """vLLM needs to know at its start how many media a question may have."""
+        """Opens vLLM, which needs to know at its start how many media a question may have."""
         if self._engine is not None:
             return
         messages = [m for m in map(self._messages, requests) if not isinstance(m, str)]
@@ -168,7 +168,9 @@ class VideoModel(lmms):
         self._engine = VllmEngine(self._pretrained, *most, self._options)
 
     def _key(self, request: Instance) -> str:
-        """Names a question in the state file; asked of another model or in another way it is another one."""
+        """Returns the name of a question in the state file. Asked of another model, or in another way, a question has
+        another name.
+        """
         context, _, settings, doc_id, task, split = request.args
         how = [self._pretrained, asdict(self._policy), self._paper_prompts, {k: str(v) for k, v in settings.items()}]
         parts = json.dumps([how, str(context), doc_id, task, split], sort_keys=True)
@@ -198,7 +200,7 @@ def _media(messages: Messages, kind: str) -> list[dict[str, Any]]:
 
 
 def _text(content: Sequence[dict[str, Any]]) -> str:
-    """A message as one text with a mark for each of its media, as `Question` has it."""
+    """Returns a message as one text, with a mark for each of its media, as `Question` has it."""
     marks = {"video": "<video>", "image": "<image>"}
     pieces = []
     for part in content:

@@ -33,7 +33,7 @@ class FramePolicy:
 def whole_video(
     path: str | os.PathLike[str], policy: FramePolicy, start: float | None = None, end: float | None = None
 ) -> VideoSpec:
-    """The frames that qwen-vl-utils would take, but named by their true times.
+    """Returns the frames that qwen-vl-utils would take, but named by their true times.
 
     Args:
         start, end: seconds; only frames between them are shown, and the clock starts at the first of these.

@@ -50,7 +50,7 @@ def read_best_rules(folder: Path) -> dict[int, str] | None:
 
 
 def _best_rule(rows: list, answers: Answers) -> str | None:
-    """None where no rule answers any of the rows."""
+    """Returns the best rule of each column, or None if no rule answers any of the rows."""
     asked = {row["extra_info"]["index"] for row in rows}
     values = {}
     for rule, texts in answers.items():

@@ -17,7 +17,7 @@ from tensordict import TensorDict
 
 
 def rows_by_axes(values: torch.Tensor, offsets: torch.Tensor) -> list[torch.Tensor] | None:
-    """The rows (axes, L) of a nested tensor that is ragged over its M-RoPE axes; None where it is not.
+    """Returns the rows (axes, L) of a nested tensor that is ragged over its M-RoPE axes, or None if it is not.
 
     Args:
         values: (rows * axes, L) in the wrong grouping, (axes, total tokens) in the right one.

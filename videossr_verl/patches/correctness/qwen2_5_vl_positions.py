@@ -30,7 +30,7 @@ def rope_index(
     second_per_grid_ts: torch.Tensor | None = None,
     attention_mask: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """M-RoPE positions as vLLM computes them; a method of the processor, as verl expects.
+    """Returns M-RoPE positions as vLLM computes them. It becomes a method of the processor, as verl expects.
 
     Args:
         input_ids: (B, L) with media already expanded to their placeholder tokens.
@@ -72,7 +72,7 @@ def _grids(
     video_grid_thw: torch.Tensor | None,
     second_per_grid_ts: torch.Tensor | None,
 ) -> _Grids:
-    """Per kind of medium: (t, h, w) in tokens and the step of the time axis per t."""
+    """Returns for each kind of medium (t, h, w) in tokens, and the step of the time axis per t."""
     vision = processor.config.vision_config
     merge = vision.spatial_merge_size
     images = [] if image_grid_thw is None else image_grid_thw.tolist()
@@ -91,7 +91,7 @@ def _grids(
 
 
 def _row_positions(kinds: list[int], grids: _Grids) -> torch.Tensor:
-    """Positions (3, L) of one prompt from its tokens' kinds; takes the prompt's media off `grids`."""
+    """Returns the positions (3, L) of one prompt from its tokens' kinds, and takes the prompt's media off `grids`."""
     parts, start = [], 0
     for kind, run in itertools.groupby(kinds):
         left = len(list(run))
@@ -116,7 +116,7 @@ def _medium_positions(kind: int, grids: _Grids) -> torch.Tensor:
 
 
 def _rope_index_kwargs(multi_modal_inputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor | None]:
-    """What verl must hand to `rope_index` besides the grids."""
+    """Returns what verl must hand to `rope_index`, besides the grids."""
     return {"second_per_grid_ts": multi_modal_inputs.get("second_per_grid_ts")}
 
 

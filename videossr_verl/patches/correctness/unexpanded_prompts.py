@@ -26,7 +26,7 @@ class CannotUnexpand(RuntimeError):
 
 
 def unexpand_videos(ids: Sequence[int], start: int, end: int, pad: int) -> list[int]:
-    """Token ids with each `[<t>[p..p]<t>[p..p]..]` (p: `pad`, brackets: `start`, `end`) written as `[p]`.
+    """Returns the token ids with each `[<t>[p..p]<t>[p..p]..]` (p: `pad`, brackets: `start`, `end`) written as `[p]`.
 
     Anything else, such as the brackets of an image or brackets that a model sampled, stays. Linear time.
     """
@@ -43,7 +43,7 @@ def unexpand_videos(ids: Sequence[int], start: int, end: int, pad: int) -> list[
 
 
 def _end_of_video(ids: Sequence[int], at: int, start: int, end: int, pad: int) -> int | None:
-    """Index after an expanded video that begins at `at`, or None if none does."""
+    """Returns the index after an expanded video that begins at `at`, or None if none does."""
 
     def skip(at: int, wanted: Callable[[int], bool]) -> int:
         while at < len(ids) and wanted(ids[at]):

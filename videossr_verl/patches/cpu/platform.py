@@ -33,7 +33,7 @@ class _CpuModule:
     memory_reserved = max_memory_allocated = max_memory_reserved = memory_allocated
 
     def mem_get_info(self, device: object = None) -> tuple[int, int]:
-        """Free and total bytes of the machine's memory."""
+        """Returns the free and total bytes of the machine's memory."""
         page = os.sysconf("SC_PAGE_SIZE")
         return page * os.sysconf("SC_AVPHYS_PAGES"), page * os.sysconf("SC_PHYS_PAGES")
 

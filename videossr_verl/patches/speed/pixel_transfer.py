@@ -65,7 +65,9 @@ async def send_pixels(output: Any, uid: str) -> str | None:
 
 @contextmanager
 def rows_name(key: str | None) -> Iterator[None]:
-    """Rows made inside say that their pixels are under `key` ("": nowhere); with None they carry them."""
+    """Makes the rows of the body say that their pixels are under `key` ("": nowhere). With None the rows carry the
+    pixels.
+    """
     token = _SENT_AS.set(key)
     try:
         yield
@@ -74,7 +76,7 @@ def rows_name(key: str | None) -> Iterator[None]:
 
 
 def name_pixels(inputs: dict[str, Any]) -> dict[str, Any]:
-    """A row's inputs with the key in the place of the pixels, inside `rows_name`."""
+    """Returns a row's inputs with the key in place of the pixels, inside `rows_name`."""
     key = _SENT_AS.get()
     for name in PIXELS:
         pixels = inputs.get(name)
@@ -84,7 +86,7 @@ def name_pixels(inputs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _patches(videos: Any) -> dict[str, torch.Tensor]:
-    """What has to be sent for a prompt's shared media, by name; empty if it is in the rows."""
+    """Returns what must be sent for a prompt's shared media, by name; empty if the rows hold it."""
     processed = videos.any_processed() if isinstance(videos, SharedVideos) else None
     found = {name: (processed or {}).get(name) for name in PIXELS}
     return {name: pixels.patches for name, pixels in found.items() if isinstance(pixels, PromptPixels)}

@@ -10,7 +10,7 @@ LONGEST = 500  # characters
 
 
 def original(error: BaseException) -> BaseException:
-    """What another process raised, where Ray brings it; else the error itself."""
+    """Returns the error that another process raised, if Ray brings it, else the error itself."""
     while isinstance(error, RayTaskError):
         brought = error.cause
         if brought is None or (isinstance(brought, RayError) and not isinstance(brought, RayTaskError)):
@@ -20,7 +20,9 @@ def original(error: BaseException) -> BaseException:
 
 
 def cause(error: BaseException) -> str:
-    """Type and message of an error; of one that Ray brings from another process those of the original."""
+    """Returns the type and message of an error. For one that Ray brings from another process, these are the
+    original's.
+    """
     error = original(error)
     if isinstance(error, RayTaskError | UnserializableException):
         text = str(error).strip().splitlines()[-1].strip()

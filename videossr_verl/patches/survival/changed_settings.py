@@ -64,7 +64,7 @@ EFFECTS = {
 
 
 def settings_of(config: DictConfig) -> dict[str, Any]:
-    """All settings of a run as {dotted name: value}, as they come back from JSON; lists are values."""
+    """Returns all settings of a run as {dotted name: value}, as they come back from JSON. A list is one value."""
     return json.loads(json.dumps(dict(_leaves(OmegaConf.to_container(config, resolve=True))), default=str))
 
 
@@ -94,7 +94,9 @@ def tell_changes(folder: Path, now: Mapping[str, Any]) -> None:
 
 
 def describe_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """The lines of `tell_changes`; settings with the same change, of which verl copies one to another, share one."""
+    """Returns the lines of `tell_changes`. Settings with the same change, which verl copies from one to another, share
+    a line.
+    """
     lines: dict[str, list[str]] = {}
     for name in sorted(then.keys() | now.keys()):
         old, new = then.get(name), now.get(name)

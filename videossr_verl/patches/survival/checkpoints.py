@@ -107,7 +107,7 @@ def _changed(config: DictConfig, **values: Any) -> Iterator[None]:
 
 
 def _keep(trainer: DictConfig) -> int | None:
-    """How many checkpoints stay, None for all."""
+    """Returns how many checkpoints stay, or None for all."""
     if trainer.get("remove_previous_ckpt_in_save", False):
         return 1
     return trainer.get("max_actor_ckpt_to_keep") or None

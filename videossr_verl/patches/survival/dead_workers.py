@@ -58,7 +58,7 @@ def wrap_fit(stock: Callable[..., None]) -> Callable[..., None]:
 
 
 def named_actors() -> dict[str, Any]:
-    """The run's actors; verl gives all of its own names."""
+    """Returns the run's actors. verl gives names to all of its own."""
     actors = {}
     for name in ray.util.list_named_actors():
         with suppress(ValueError):  # it ended just now, as those of another run on this cluster may
@@ -89,7 +89,7 @@ def _raise_in(thread: int, reason: str) -> None:
 
 
 def first_death(actors: Mapping[str, Any], done: threading.Event) -> str | None:
-    """Name and cause of the first of `actors` that dies or stays out of reach; None once `done` is set.
+    """Returns the name and cause of the first of `actors` that dies or stays out of reach, or None once `done` is set.
 
     A busy one is not dead.
     """

@@ -12,7 +12,7 @@ FILE = "training_data.json"  # in each checkpoint
 
 
 def fingerprint(files: Sequence[str], num_rows: int) -> str:
-    """16 hex digits of the training data.
+    """Returns 16 hex digits of the training data.
 
     Args:
         files: fingerprint of each file, in their order, as it was when it was read.
@@ -28,6 +28,6 @@ def write_fingerprint(dataset: Any, folder: Path) -> None:
 
 
 def read_fingerprint(folder: Path) -> str | None:
-    """That of a checkpoint, None where it holds none."""
+    """Returns the fingerprint of a checkpoint, or None if it holds none."""
     file = folder / FILE
     return json.loads(file.read_text())["fingerprint"] if file.is_file() else None

@@ -26,7 +26,7 @@ CANCEL = 10.0  # seconds that a rollout has to end when it is told to
 
 
 def group_deadline(data: Mapping[str, Any]) -> float:
-    """`data.group_deadline` in seconds, infinite where it is null; BadInput where it is no number above 0."""
+    """Returns `data.group_deadline` in seconds, infinite if it is null. Raises BadInput if it is no number above 0."""
     seconds = data.get("group_deadline", DEADLINE)
     if seconds is None:
         return math.inf

@@ -55,7 +55,7 @@ def _report(prompt: Mapping[str, Any], error: Exception) -> dict[str, Any]:
 
 
 def media_of(messages: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The files that a prompt names."""
+    """Returns the files that a prompt names."""
     contents = [message.get("content") for message in messages]
     items = [item for content in contents if isinstance(content, list) for item in content if isinstance(item, dict)]
     named = [item.get("video") or item.get("image") for item in items]
@@ -97,7 +97,7 @@ class Ledger:
         }
 
     def write(self, step: int, reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """One line a group; its first rollout that failed tells why."""
+        """Returns one line for each group, with the reason of the first of its rollouts that failed."""
         lost = {report["group"]: report for report in reversed(reports)}
         if lost:
             self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -107,14 +107,14 @@ class Ledger:
         return list(lost.values())
 
     def told(self, lost: list[dict[str, Any]]) -> str:
-        """The distinct reasons, shortened, and where all are."""
+        """Returns the distinct reasons, shortened, and says where all are listed."""
         reasons = list(dict.fromkeys(group["reason"] for group in lost))
         more = f" and {len(reasons) - SHOWN} more" if len(reasons) > SHOWN else ""
         return f"{'; '.join(reasons[:SHOWN])}{more} (all in {self._file})"
 
 
 def max_lost_share(data: Mapping[str, Any]) -> float:
-    """`data.max_lost_share`; BadInput outside [0, 1]."""
+    """Returns `data.max_lost_share`. Raises BadInput outside [0, 1]."""
     share = data.get("max_lost_share", 0.05)
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
         raise BadInput(f"data.max_lost_share is {share}, must be between 0 (none may be lost) and 1 (all may)")

@@ -40,7 +40,8 @@ class OpenGroups:
         self.media |= groups
 
     def look(self, running: set[str], now: float) -> str | None:
-        """A line about what is waited for, if that is due; `running` are all groups that have not ended.
+        """Returns a line that tells what the run waits for, if one is due. `running` are all groups that have not
+        ended.
 
         Raises:
             GroupDeadlineError: a group runs beyond its deadline.

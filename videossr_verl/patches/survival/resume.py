@@ -36,7 +36,9 @@ def wrap_init_dataloader(stock: Callable[..., None]) -> Callable[..., None]:
 
 
 def checkpoint_to_resume(trainer: DictConfig) -> Path | None:
-    """The folder that verl will load, None for a run from the start; BadInput where it is named but not there."""
+    """Returns the folder that verl will load, or None for a run from the start. Raises BadInput if the config names one
+    that is missing.
+    """
     put_back(Path(trainer.default_local_dir))
     if trainer.resume_mode == "resume_path":
         folder = Path(trainer.resume_from_path)
@@ -57,7 +59,7 @@ def checkpoint_to_resume(trainer: DictConfig) -> Path | None:
 
 
 def check_whole(folder: Path, trainer: DictConfig) -> None:
-    """BadInput for a checkpoint that is not whole, or that another number of GPUs wrote."""
+    """Raises BadInput for a checkpoint that is not whole, or that another number of GPUs wrote."""
     if not (folder / "data.pt").is_file():
         raise BadInput(
             f"'{folder}' does not say where in the data the run was (no data.pt): resume from another checkpoint, or"
@@ -74,7 +76,7 @@ def check_whole(folder: Path, trainer: DictConfig) -> None:
 
 
 def check_same_data(folder: Path, dataset: Any, data: DictConfig) -> None:
-    """BadInput where the checkpoint was trained on other rows, unless `data.resume_with_changed_data` is set."""
+    """Raises BadInput where the checkpoint was trained on other rows, unless `data.resume_with_changed_data` is set."""
     then = read_fingerprint(folder)
     if then is None or not hasattr(dataset, "fingerprint") or data.get("resume_with_changed_data"):
         return

@@ -44,7 +44,7 @@ def _is_ours(path: Path, age: float) -> bool:
 
 
 def _mapped() -> set[Path]:
-    """What any process that we may look at has mapped from there."""
+    """Returns the files there that any process has mapped, as far as we may look."""
     mapped = set()
     for maps in Path("/proc").glob("[0-9]*/maps"):
         with suppress(OSError):  # it has ended, or is another user's

@@ -32,7 +32,7 @@ class Asked:
 
 
 def check_machine(asked: Asked) -> list[Finding]:
-    """All checks on this machine, in the order of what depends on what."""
+    """Makes all checks on this machine, each after those that it depends on."""
     checks: tuple[tuple[str, Callable[[], Iterable[Finding]]], ...] = (
         ("versions", check_versions),
         ("package", check_package),

@@ -18,7 +18,7 @@ CLOCK_READINGS = 3
 
 
 def check_cluster(address: str, asked: Asked) -> dict[str, list[Finding]]:
-    """Node -> findings. BadInput where there is no cluster at `address`."""
+    """Returns node -> findings. Raises BadInput if there is no cluster at `address`."""
     import ray
 
     from videossr_verl.cluster.nodes import alive_nodes, knock, on_node
@@ -35,7 +35,7 @@ def check_cluster(address: str, asked: Asked) -> dict[str, list[Finding]]:
 
 
 def _answer(node: dict[str, Any], task: ray.ObjectRef) -> list[Finding]:
-    """What `check_machine` found on the node, and its clock; or why it says nothing."""
+    """Returns what `check_machine` found on the node and the node's clock, or why the node says nothing."""
     import ray
 
     try:

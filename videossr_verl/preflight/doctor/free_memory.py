@@ -12,7 +12,8 @@ V2 = ("memory.max", "memory.current", "inactive_file")
 
 
 def free_memory(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
-    """Bytes: the least that the machine and the control groups which this process is in leave.
+    """Returns the bytes that the machine, and the control groups of this process, leave free; the least of these
+    counts.
 
     Args:
         groups: where the control groups are mounted, of either version.
@@ -24,7 +25,9 @@ def free_memory(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/s
 
 
 def _left(groups: Path, own: Path) -> Iterator[int]:
-    """Bytes that each group which this process is in leaves; none of a group that has no limit or is not shown here."""
+    """Yields the bytes that each control group of this process leaves free. Skips groups without a limit, or not shown
+    here.
+    """
     for line in own.read_text().splitlines() if own.is_file() else ():
         _, controllers, path = line.split(":", 2)
         if not controllers:

@@ -15,7 +15,7 @@ WITHOUT = "on a machine without a GPU set VERL_PLATFORM=cpu"
 
 
 def check_gpus() -> Iterator[Finding]:
-    """None that torch can use is a failure, unequal ones are a warning."""
+    """Checks the GPUs: it is a failure if torch can use none, and a warning if they are unequal."""
     import torch
 
     if os.environ.get("VERL_PLATFORM") == "cpu":
@@ -37,7 +37,9 @@ def check_gpus() -> Iterator[Finding]:
 
 
 def _driver() -> str | None:
-    """Its version, as in "580.65.06"; None where nvidia-smi is missing, tells none or does not answer."""
+    """Returns the driver's version, as in "580.65.06", or None if nvidia-smi is missing, tells none or does not
+    answer.
+    """
     ask = ("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
     try:
         told = subprocess.run(ask, capture_output=True, text=True, timeout=ANSWER_SECONDS).stdout
@@ -48,7 +50,7 @@ def _driver() -> str | None:
 
 
 def _none(driver: str | None, cuda: str | None) -> Finding:
-    """Why torch, built for `cuda`, can use no GPU."""
+    """Returns why torch, built for `cuda`, can use no GPU."""
     if cuda is None:
         found = f"this torch is built without CUDA; driver {driver or 'unknown'}"
         return failure("GPU", found, f"bash recipes/setup_gpu.sh; {WITHOUT}")

@@ -18,7 +18,7 @@ INSTALL = "install this package: pip install --no-deps ."
 
 
 def check_package() -> Iterator[Finding]:
-    """The module that a run loads first imports, and with it verl; the entry points are there.
+    """Checks that a run's first module can be imported, and verl with it, and that the entry points are there.
 
     verl and vLLM find this package by entry points, which exist only where it was installed.
     """
@@ -35,7 +35,7 @@ def check_package() -> Iterator[Finding]:
 
 
 def check_tasks() -> Iterator[Finding]:
-    """The modules of each installed task load and are whole, those of other packages too."""
+    """Checks that the modules of each installed task load and are whole, those of other packages too."""
     names = sorted({*task_names(), *entries(ATTACKS)})
     if not names:
         yield failure("tasks", "none is registered", INSTALL)
@@ -52,7 +52,7 @@ def check_tasks() -> Iterator[Finding]:
 
 
 def check_decoding() -> Iterator[Finding]:
-    """Frames of five greys come out as they went in, in order."""
+    """Checks that frames of five greys come out as they went in, in order."""
     import av
     import numpy as np
 

@@ -27,7 +27,9 @@ CRITICAL = (
 
 
 def check_versions() -> Iterator[Finding]:
-    """Another version of what is critical, or none of what is needed, is a failure; other differences are a warning."""
+    """Checks versions: a critical one that differs, or a needed one that is missing, is a failure; other differences
+    are a warning.
+    """
     wanted = pinned(_device())
     found = {name: _installed(name) for name in wanted}
     different = {n: f"{found[n]} (tested: {v})" for n, v in wanted.items() if found[n] and not _same(found[n], v)}
@@ -46,12 +48,14 @@ def check_versions() -> Iterator[Finding]:
 
 
 def setup_command() -> str:
-    """What installs the whole stack for this machine's device."""
+    """Returns the command that installs the whole stack for this machine's device."""
     return f"bash recipes/setup_{_device()}.sh"
 
 
 def pinned(device: str) -> dict[str, str]:
-    """Package (as PyPI spells it) -> version of the constraints file for "cpu" or "gpu", which the wheel carries."""
+    """Returns package (as PyPI spells it) -> version from the constraints file for "cpu" or "gpu", which the wheel
+    carries.
+    """
     from packaging.utils import canonicalize_name
 
     inside = Path(str(files("videossr_verl"))) / "constraints"
@@ -66,7 +70,7 @@ def _device() -> str:
 
 
 def _needed(device: str) -> set[str]:
-    """This package's own dependencies and its extra's for the device; none where it is not installed.
+    """Returns this package's own dependencies and its extra's for the device; none where it is not installed.
 
     `pip install --no-deps`, into an image that has verl, leaves them to the user.
     """

@@ -16,7 +16,7 @@ class ConfigValues:
         self._config = config
 
     def __call__(self, key: str, default: Any = _REQUIRED) -> Any:
-        """The value of `key`, of any type."""
+        """Returns the value of `key`, of any type."""
         from omegaconf import OmegaConf
         from omegaconf.errors import OmegaConfBaseException
 
@@ -31,7 +31,7 @@ class ConfigValues:
         return default
 
     def number(self, key: str, default: Any = _REQUIRED, *, least: int = 1) -> Any:
-        """A whole number of at least `least`, or `default`."""
+        """Returns a whole number of at least `least`, or `default`."""
         value = self(key, default)
         whole = isinstance(value, int) and not isinstance(value, bool)
         if value != default and not (whole and value >= least):
@@ -39,21 +39,21 @@ class ConfigValues:
         return value
 
     def share(self, key: str) -> float:
-        """A number above 0 and at most 1."""
+        """Returns a number above 0 and at most 1."""
         value = self(key)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
             raise BadInput(f"{key} is {value}, must be a number above 0 and at most 1")
         return float(value)
 
     def flag(self, key: str, default: Any = _REQUIRED) -> bool:
-        """True or false."""
+        """Returns the value, which must be true or false."""
         value = self(key, default)
         if not isinstance(value, bool):
             raise BadInput(f"{key} is {value}, must be true or false")
         return value
 
     def text(self, key: str, default: Any = _REQUIRED) -> Any:
-        """A string."""
+        """Returns the value, which must be a string."""
         value = self(key, default)
         if value is not default and not isinstance(value, str):
             raise BadInput(f"{key} is {value}, must be text")

@@ -11,7 +11,7 @@ _VISION_HEADS = 16  # of all released models
 
 
 def hf_config(shape: ModelShape, token_ids: dict[str, int] | None = None) -> PreTrainedConfig:
-    """The config of a released model by its shape.
+    """Returns the config of a released model by its shape.
 
     Args:
         token_ids: `video_token_id` and the like, of a tokenizer that is not the released one.

@@ -62,7 +62,7 @@ class Host:
 
 
 def plan_host(run: Run, shape: ModelShape, parameters: Parameters, prompt: Prompt) -> Host:
-    """Host memory of a node; without Ray, Python, page cache and `data.frame_cache`."""
+    """Returns the host memory of a node, without Ray, Python, page cache and `data.frame_cache`."""
     engine, state = run.actor, trained_state(parameters, run.actor, run.gpus)
     always = engine.always_offloaded
     actor = state.weights if always or engine.param_offload else 0
@@ -88,7 +88,7 @@ def plan_host(run: Run, shape: ModelShape, parameters: Parameters, prompt: Promp
 
 
 def node_memory(told: str | None, *, here: bool) -> int | None:
-    """Bytes of a node: `told` in GiB, else this machine's if the run is for it (`here`), else None.
+    """Returns the bytes of a node: `told` in GiB, else this machine's if the run is for it (`here`), else None.
 
     Raises:
         BadInput: `told` is no number of GiB above 0.
@@ -105,7 +105,7 @@ def node_memory(told: str | None, *, here: bool) -> int | None:
 
 
 def _this_machines() -> int:
-    """Bytes of memory of this machine, or of its container where that has less."""
+    """Returns the bytes of memory of this machine, or of its container if that has less."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     try:
         return min(memory, int(_CONTAINER.read_text(encoding="ascii")))

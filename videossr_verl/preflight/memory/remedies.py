@@ -24,7 +24,7 @@ class Remedy:
 
 
 def find_remedy(plan: Plan) -> str | None:
-    """The fewest and cheapest changes after which nothing is wrong, as text; None where there are none."""
+    """Returns the fewest and cheapest changes that leave nothing wrong, as text, or None if there are none."""
     known = list(_remedies(plan))
     for count in range(1, _MOST_AT_ONCE + 1):
         for chosen in combinations(known, count):

@@ -125,7 +125,7 @@ class Run:
 
 
 def compose_config(config_name: str, overrides: Sequence[str]) -> Any:
-    """The config that `python -m verl.trainer.main_ppo --config-name NAME OVERRIDES` would get; starts nothing.
+    """Returns the config that `python -m verl.trainer.main_ppo --config-name NAME OVERRIDES` would get. Starts nothing.
 
     Raises:
         BadInput: verl is not installed, or Hydra refuses the overrides.
@@ -145,7 +145,7 @@ def compose_config(config_name: str, overrides: Sequence[str]) -> Any:
 
 
 def read_settings(config: Any) -> Run:
-    """The numbers of a composed config. BadInput for one that is missing or cannot be planned for."""
+    """Returns the numbers of a composed config. Raises BadInput if one is missing, or cannot be planned for."""
     ask = ConfigValues(config)
     model, actor, rollout = "actor_rollout_ref.model", "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
     rank = ask.number(f"{model}.lora_rank", 0)

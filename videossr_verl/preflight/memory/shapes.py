@@ -16,12 +16,12 @@ _TABLE = Path(__file__).parent / "models.yaml"
 
 
 def known_models() -> list[str]:
-    """Hub names of the models in models.yaml."""
+    """Returns the hub names of the models in models.yaml."""
     return list(_table())
 
 
 def model_shape(path: str) -> ModelShape:
-    """The shape of a model by hub name, or by the config.json of a folder.
+    """Returns the shape of a model by hub name, or by the config.json of a folder.
 
     Raises:
         BadInput: an unknown hub name, no readable config.json, or a model of no installed family.

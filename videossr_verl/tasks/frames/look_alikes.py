@@ -17,12 +17,14 @@ MIN_DIFFERENCE = 0.03
 
 
 def likeness(frames: np.ndarray, embeddings: np.ndarray) -> np.ndarray:
-    """(T, T) float64: the similarity of the embeddings (T, D), and 1 where the frames (T, H, W, 3) uint8 are alike."""
+    """Returns (T, T) float64: the similarity of the embeddings (T, D), and 1 where the frames (T, H, W, 3) uint8 are
+    alike.
+    """
     return np.where(_one_picture(frames), 1.0, similarity(embeddings))
 
 
 def _one_picture(frames: np.ndarray) -> np.ndarray:
-    """(T, T) bool."""
+    """Returns (T, T) bool."""
     small, same = thumbnails(frames), np.eye(len(frames), dtype=bool)
     for i in range(1, len(frames)):
         same[i, :i] = motion(small[i], small[:i]) < MIN_DIFFERENCE

@@ -62,7 +62,7 @@ class Perturbation:
 
 
 def retime(times: Sequence[float], clock: Sequence[float], start: int, stop: int, speed: float) -> np.ndarray:
-    """Source times that make frames [start, stop) run at `speed` while the shown clock stays evenly spaced.
+    """Returns the source times that make frames [start, stop) run at `speed` while the shown clock stays evenly spaced.
 
     The content's position is the integral over the clock of a speed profile: 1 outside the segment, `speed`
     inside. It is scaled as a whole so that the first and last frame stay where they are: nothing is skipped
@@ -108,13 +108,13 @@ def check_params(params: Params, length: int) -> None:
 
 
 def fill(frames: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Frames (T, h, w, 3) made (T, height, width, 3): aspect kept, centred, and cut off where they stick out."""
+    """Returns frames (T, h, w, 3) as (T, height, width, 3): aspect kept, centred, and cut off where they stick out."""
     scale = max(height / frames.shape[1], width / frames.shape[2])
     return _resize(_middle(frames, height / scale, width / scale), height, width)
 
 
 def frames_shown(name: str, params: Params, length: int) -> np.ndarray:
-    """Which clean frame each of a segment's `length` frames shows, (length,) ints; mostly the same one."""
+    """Returns (length,) ints: which clean frame each of a segment's `length` frames shows. Most show the same one."""
     if name == "shuffle":
         return np.asarray(params["order"])
     if name == "stutter_hold":
@@ -124,7 +124,7 @@ def frames_shown(name: str, params: Params, length: int) -> np.ndarray:
 
 
 def _middle(frames: np.ndarray, height: float, width: float) -> np.ndarray:
-    """The central part, of at least one pixel."""
+    """Returns the central part, of at least one pixel."""
     h, w = max(1, round(height)), max(1, round(width))
     top, left = (frames.shape[1] - h) // 2, (frames.shape[2] - w) // 2
     return frames[:, top : top + h, left : left + w]
@@ -137,7 +137,9 @@ def _resize(frames: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _gray(frames: np.ndarray) -> np.ndarray:
-    """The same shape with three equal channels; all frames as one tall picture, in a single call."""
+    """Returns the grey frames in the same shape, with three equal channels. Converts all frames as one tall picture, in
+    a single call.
+    """
     tall = np.ascontiguousarray(frames).reshape(-1, frames.shape[2], 3)
     gray = cv2.cvtColor(cv2.cvtColor(tall, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     return gray.reshape(frames.shape)
@@ -150,7 +152,7 @@ def _saturate(frames: np.ndarray, params: Params) -> np.ndarray:
 
 
 def _noise(frames: np.ndarray, params: Params) -> np.ndarray:
-    """What is left of noise of `sigma` that was added to the source, clipped, and shrunk with it.
+    """Adds what is left of noise of `sigma` that was added to the source, clipped, and shrunk with it.
 
     Clipping makes black brighter and white darker, and both less noisy; shrinking leaves the mean as it is and the
     share `kept` of the spread.
@@ -166,7 +168,9 @@ def _noise(frames: np.ndarray, params: Params) -> np.ndarray:
 
 
 def _clipped_noise(sigma: float) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation, (256,) float32 each, of clip(value + sigma * N(0, 1), 0, 255) for every value."""
+    """Returns the mean and standard deviation, (256,) float32 each, of clip(value + sigma * N(0, 1), 0, 255) for every
+    value.
+    """
     z = np.linspace(-6, 6, 1201)
     weights = np.exp(-(z**2) / 2)
     weights /= weights.sum()
@@ -200,7 +204,7 @@ def _quarter_turns(frames: np.ndarray, turns: int) -> np.ndarray:
 
 
 def _draw_order(rng: np.random.Generator, length: int, sizes: Sizes) -> dict[str, Any]:
-    """An order whose first and last frame both move: otherwise a border of the segment would not show."""
+    """Returns an order whose first and last frame both move: otherwise a border of the segment would not show."""
     if length < 2:
         raise ValueError(f"a segment of {length} frame(s) cannot be shuffled; use at least 2")
     while True:  # at least a quarter of all orders will do
@@ -210,7 +214,8 @@ def _draw_order(rng: np.random.Generator, length: int, sizes: Sizes) -> dict[str
 
 
 def _draw_holds(rng: np.random.Generator, length: int, sizes: Sizes) -> dict[str, Any]:
-    """Pictures are held for two frames or more, so the second and the last frame differ from the clean ones.
+    """Draws for how many frames each picture is held: two or more, so that the second and the last frame differ from
+    the clean ones.
 
     The segment starts with the first frame that stays on screen and ends when the last held picture is
     released: its first patch of two frames shows one picture twice, and so does its last.
@@ -233,7 +238,7 @@ def _draw_noise(rng: np.random.Generator, length: int, sizes: Sizes) -> dict[str
 
 
 def _variance_kept(source: int, shown: int) -> float:
-    """The share of the variance of noise that is left when a row of `source` pixels is shrunk to `shown` means.
+    """Returns which share of the noise's variance is left when a row of `source` pixels is shrunk to `shown` means.
 
     Means of s independent pixels keep 1 / s of it; here those at the edges of a mean count with the part that lies in
     it. A row that is not shrunk keeps all.

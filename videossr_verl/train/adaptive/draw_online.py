@@ -24,7 +24,7 @@ _PROBES_KEPT = 256  # a probe holds a time for each frame of its video
 
 
 def _patient(draw: Callable[..., dict[str, Any] | None]) -> Callable[..., dict[str, Any] | None]:
-    """`draw`, tried again while the machine fails; None, with a warning, where it goes on failing."""
+    """Calls `draw`, and again while the machine fails. Returns None, with a warning, if it goes on failing."""
 
     @wraps(draw)
     def patient(*args: Any, **kwargs: Any) -> dict[str, Any] | None:
@@ -47,7 +47,7 @@ def draw_row(
     data_root: str,
     number: int,
 ) -> dict[str, Any] | None:
-    """A row of `subset` from the video of `stored`, by its decoder, with its index.
+    """Draws a row of `subset` from the video of `stored`, by its decoder, with its index.
 
     None if the video cannot carry it, or cannot be read now.
 

@@ -83,7 +83,7 @@ class AdaptiveDraws:
         self._mailbox = open_mailbox(MAILBOX)
 
     def rows(self, stored: Sequence[Row], fits: Callable[[Row], bool]) -> list[Row]:
-        """For each stored row one of the same task and video, drawn now; the stored one where that cannot be.
+        """Draws for each stored row one of the same task and video. Returns the stored row if that cannot be.
 
         Args:
             fits: whether a drawn row's prompt is short enough.
@@ -109,7 +109,7 @@ class AdaptiveDraws:
         return rows
 
     def state_dict(self) -> dict[str, Any]:
-        """JSON data from which `load_state_dict` goes on, with the rewards that have come so far."""
+        """Returns JSON data from which `load_state_dict` goes on, with the rewards that have come so far."""
         with suppress(RayError):  # no dead mailbox may cost a checkpoint; that it is dead ends the run by itself
             self._take_reports()
         return {
@@ -144,7 +144,9 @@ class AdaptiveDraws:
                 self._reports.setdefault(number, []).append((score, chance))
 
     def _learn(self) -> list[list[float]]:
-        """The rewards of the groups that have become whole, after the chooser has seen them in order of their draws."""
+        """Returns the rewards of the groups that have become whole. The chooser has seen them in the order of their
+        draws.
+        """
         self._take_reports()
         whole = sorted(number for number, reports in self._reports.items() if len(reports) >= self._group_size)
         groups = []
@@ -160,7 +162,9 @@ class AdaptiveDraws:
         return groups
 
     def _write_log(self, groups: Sequence[Sequence[float]], rows: Sequence[Row]) -> None:
-        """One line a batch in `data.adaptive.log`: what was learned from, what was drawn, and how each level stands."""
+        """Writes one line a batch into `data.adaptive.log`: what was learned from, what was drawn, and how each level
+        stands.
+        """
         if not self._log:
             return
         drawn = Counter(row["data_source"] for row in rows if "draw" in (row["extra_info"] or ()))
@@ -179,7 +183,7 @@ class AdaptiveDraws:
 
 
 def _levels(preset: Preset, tasks: set[str]) -> dict[str, list[str]]:
-    """Names of the preset's subsets by task, of those tasks that the data has."""
+    """Returns the names of the preset's subsets by task, for the tasks that the data has."""
     found = {
         task: [name for name, subset in preset.subsets.items() if subset.task == task]
         for task in sorted({subset.task for subset in preset.subsets.values()} & tasks)

@@ -20,7 +20,7 @@ _SAME = 1e-9  # rewards that differ by less are the same
 
 
 def is_useful(rewards: Sequence[float]) -> bool:
-    """Whether a group's rewards differ, so that it has advantages."""
+    """Returns whether a group's rewards differ, so that it has advantages."""
     return max(rewards) - min(rewards) > _SAME
 
 
@@ -47,7 +47,7 @@ class LevelChooser:
         sums[:] = [old + new for old, new in zip(sums, seen, strict=True)]
 
     def rates(self, task: str) -> dict[str, dict[str, float]]:
-        """By level, over the groups that have not faded.
+        """Returns the figures by level, over the groups that have not faded.
 
         Returns:
             groups: how many; variance: of a group's rewards, on average, with the prior; useful: share of groups
@@ -66,12 +66,12 @@ class LevelChooser:
         return {level: rates | {"share": rates["variance"] ** 2 / total} for level, rates in told.items()}
 
     def choose(self, task: str, rng: np.random.Generator) -> str:
-        """A level of the task."""
+        """Draws a level of the task."""
         rates = self.rates(task)
         return list(rates)[rng.choice(len(rates), p=[r["share"] for r in rates.values()])]
 
     def state_dict(self) -> dict[str, Any]:
-        """JSON data from which `load_state_dict` goes on."""
+        """Returns JSON data from which `load_state_dict` goes on."""
         return {task: {level: list(sums) for level, sums in levels.items()} for task, levels in self._sums.items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
