@@ -1,5 +1,5 @@
-"""Answer text -> reward. verl finds it through `reward.custom_reward_function`: `videossr_verl.train.reward_hook`,
-or `pkg://reward_fns` itself where nothing is drawn at load.
+"""Turns answer text into a reward. verl finds this package through `reward.custom_reward_function`: as
+`videossr_verl.train.reward_hook`, or as `pkg://reward_fns` itself if nothing is drawn at load.
 
 A task's rewards live in one module, found by the task's name in the entry point group `videossr_verl.rewards`, with
     score(text, ground_truth, knobs) -> (score, acc, parsed): what training pays

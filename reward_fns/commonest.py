@@ -1,4 +1,4 @@
-"""The commonest of some answers: the best constant where only the exact one counts."""
+"""The commonest answer: the best constant where only the exact answer counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds the final answer in a completion, for tasks whose answer is a few words. Linear time, never raises.
+"""Finds the final answer in a completion, for tasks whose answer is a few words. Takes linear time, never raises.
 
 Which part of the completion counts, in this order:
     1. Reasoning is cut off: only the text after the last `</think>` is read. A `<think>` that is never closed

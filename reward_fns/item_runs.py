@@ -15,7 +15,7 @@ _FRAME_NUMBER = re.compile(r"\bframes?\s*$", re.IGNORECASE)
 
 @dataclass
 class Run:
-    """Neighbouring items.
+    """A run of neighbouring items.
 
     Attributes:
         items: their matches.

@@ -1,4 +1,4 @@
-"""Knobs of a reward: those of the row's difficulty, and those that a run sets in verl's `reward_kwargs`."""
+"""Knobs of a reward: some come with the row's difficulty, some are set by a run in verl's `reward_kwargs`."""
 
 from __future__ import annotations
 

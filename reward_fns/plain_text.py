@@ -1,4 +1,4 @@
-"""Brings every notation of an answer into one: plain English text. Linear time, never raises.
+"""Brings every notation of an answer into plain English text. Takes linear time, never raises.
 
 LaTeX, JSON, Markdown, full-width forms     lose their signs: "［3.2\\,\\text{s}］" becomes "3.2 s"
 arrows, dashes                              "→", "-"; an arrow that points back is "←", which links nothing

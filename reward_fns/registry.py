@@ -1,4 +1,4 @@
-"""What is installed, by name: tasks, their rewards, the rules that attack them.
+"""Installed things by name: tasks, their rewards, and the rules that attack them.
 
 Each kind is an entry point group; a package adds to it in its pyproject.toml, this one too, and there is no other way
 in. Where something is missing or cannot be loaded, one sentence says what, of which package, and what to do.
@@ -18,7 +18,7 @@ _PAGE = "docs/add_a_task.md"
 
 
 class RegistryError(ValueError):
-    """Something that is asked for is not installed, not whole or not loadable; the message is one sentence."""
+    """The error for something that is not installed, not whole or not loadable. Its message is one sentence."""
 
 
 @cache

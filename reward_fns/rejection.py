@@ -1,4 +1,4 @@
-"""Whether a text names something only to reject it: "not 3,1,4", "B is wrong", "I would rule out A"."""
+"""Rejections: a text may name something only to reject it: "not 3,1,4", "B is wrong", "I would rule out A"."""
 
 from __future__ import annotations
 

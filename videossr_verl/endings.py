@@ -21,7 +21,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 def end_well(run: Callable[[], int | None], place: object = None) -> int:
-    """Runs a command and returns its exit code; what it ends with is told in one sentence.
+    """Runs a command and returns its exit code. Tells in one sentence why it ended.
 
     Args:
         place: where it writes, for errors of the system that name no file.
@@ -55,7 +55,7 @@ def _tell(sentence: object, code: int) -> int:
 
 @contextmanager
 def stopped_by_signals() -> Iterator[list[signal.Signals]]:
-    """Makes SIGTERM and SIGHUP raise SystemExit in here, once, and yields the list that they are put down in.
+    """Makes SIGTERM and SIGHUP raise SystemExit in the body, once. Yields the list into which they are put.
 
     What is open is closed on the way out, and processes are ended; a second signal ends this one at once. A signal that
     somebody ignores (nohup) or handles stays as it is.

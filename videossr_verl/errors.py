@@ -8,7 +8,7 @@ from videossr_verl.printable import printable
 
 
 class BadInput(ValueError):
-    """What the user gave cannot be used; the message is one sentence: what is wrong, where, what to do."""
+    """The error for input that cannot be used. Its message is one sentence: what is wrong, where, what to do."""
 
     def __str__(self) -> str:
         """Returns one printable line, because the message may hold somebody else's text."""
@@ -16,7 +16,9 @@ class BadInput(ValueError):
 
 
 class MachineError(RuntimeError):
-    """The machine, not the input, failed; the same command goes on later. The message is one sentence."""
+    """The error for a failure of the machine, not of the input. The same command goes on later. The message is one
+    sentence.
+    """
 
 
 # What the system says when the machine is to blame: disks, quotas, rights, handles and memory that ran out, storage

@@ -1,4 +1,4 @@
-"""Text of others (names of files, rows, answers, error messages) in a form that a terminal only shows, never obeys."""
+"""Text from others (names of files, rows, answers, error messages) in a form that a terminal shows and never obeys."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ def shortened(text: str, longest: int) -> str:
 
 
 def tell(text: str, file: TextIO | None = None) -> None:
-    """Prints lines (to `file`, or standard output), `printable` but for their ends: how verbs print."""
+    """Prints lines to `file`, or to standard output. All but their ends is `printable`. This is how verbs print."""
     print(printable(text, keep="\n"), file=file or sys.stdout, flush=True)

@@ -1,4 +1,4 @@
-"""The Ray cluster that a training joins or starts, and what can be known of it before Ray is asked."""
+"""The Ray cluster that a training joins or starts, and what is known of it before Ray is asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports on their way from workers, wherever they run, to the trainer's process: one small named Ray actor a box.
+"""Carries reports from workers, wherever they run, to the trainer's process. A small named Ray actor is a box.
 
 A report is in the box when `post` returns. verl trains only after the rollouts and rewards are there, so what the
 trainer takes holds all that happened in them.
@@ -30,7 +30,7 @@ def open_mailbox(name: str) -> Any:
 
 
 def post(name: str, report: Any) -> None:
-    """Puts a report in a box that somebody has opened; returns when it is in."""
+    """Puts a report in a box that somebody has opened, and returns when it is in."""
     ray.get(_box(name).post.remote(report))
 
 

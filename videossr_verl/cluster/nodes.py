@@ -13,7 +13,7 @@ KNOCK_SECONDS = 5.0
 
 
 class NodeLeftError(RuntimeError):
-    """A node was gone before it had done what it was asked for."""
+    """The error for a node that left before it had done its work."""
 
 
 def knock(address: str) -> None:

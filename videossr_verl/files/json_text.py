@@ -1,4 +1,4 @@
-"""JSON from anywhere, within bounds: its length, its nesting, and no numbers that JSON does not have."""
+"""Reads JSON from anywhere, within bounds: its length, its nesting, and no numbers that JSON does not have."""
 
 from __future__ import annotations
 

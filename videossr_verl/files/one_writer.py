@@ -1,4 +1,4 @@
-"""One writer a folder: a build, an evaluation or a training holds the folder that it writes to.
+"""One writer for each folder: a build, an evaluation or a training holds the folder that it writes to.
 
 The file HOLDER in the folder says who writes. It is locked by flock, which the system frees however the process ends;
 where a disk has no flock, the process id and its start time tell whether the holder is alive. Another machine, for
@@ -67,7 +67,7 @@ class Writer:
 
 @contextmanager
 def one_writer(folder: Path, what: str, patience: float = 0.0) -> Iterator[None]:
-    """Makes the folder and holds it for this process while the block runs; a folder that others hold is waited for.
+    """Makes the folder and holds it for this process while the body runs. Waits if others hold it.
 
     Args:
         what: what this process does, for those who come second.
@@ -143,7 +143,7 @@ os.register_at_fork(after_in_child=_forget)
 
 
 def _take(file: Path, me: Writer, patience: float) -> int:
-    """Makes the holder's file ours; returns its open descriptor, which holds the lock."""
+    """Makes the holder's file ours, and returns its open descriptor, which holds the lock."""
     began, settle = time.monotonic(), 0.0
     while True:
         handle, made = _open(file)
@@ -176,7 +176,7 @@ def _wait(message: str, began: float, patience: float) -> None:
 
 
 def _write(handle: int, me: Writer, file: Path, settle: float) -> bool:
-    """Fills the file that we made; whether it is still there after `settle` seconds, and ours."""
+    """Fills the file that we made, and returns whether it is still there after `settle` seconds, and ours."""
     while _lock(handle) is False:  # somebody looks at it, and takes it for one that nobody holds
         time.sleep(0.01)
     try:
@@ -257,7 +257,7 @@ def _changes(file: Path) -> bool:
 
 
 def _state(file: Path) -> tuple[int, int] | None:
-    """Changes when the file does; opened for it, since NFS then asks the server."""
+    """Returns a value that changes when the file does. Opens it first, since NFS then asks the server."""
     with suppress(FileNotFoundError), open(file, "rb") as opened:
         found = os.fstat(opened.fileno())
         return found.st_ino, found.st_mtime_ns
@@ -265,7 +265,7 @@ def _state(file: Path) -> tuple[int, int] | None:
 
 
 def _beat(handle: int, file: Path, me: Writer, done: threading.Event) -> None:
-    """Renews the file; ends this process where it stood still for so long that somebody else took the folder over."""
+    """Renews the file. Ends this process if it stood still for so long that somebody else took the folder over."""
     while not done.wait(BEAT):
         with suppress(OSError):
             now = _content(file)

@@ -1,4 +1,6 @@
-"""Parquet files from anywhere, read within bounds: a few bytes of one may stand for more than a machine's memory."""
+"""Reads parquet files from anywhere, within bounds: a few bytes of a file may stand for more than a machine's
+memory.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trying again what the machine failed at: errors of a disk, a network or for want of memory often pass."""
+"""Tries again what the machine failed at: errors of a disk, of a network or for want of memory often pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file that is there wholly or not at all, whenever the process or the machine stops."""
+"""Writes files that are there wholly or not at all, whenever the process or the machine stops."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Writes `text` as UTF-8, as `whole_file`; a character that UTF-8 lacks is written as its escape."""
+    """Writes `text` as UTF-8, as `whole_file` does. A character that UTF-8 lacks becomes its escape."""
     with whole_file(path) as partial:
         partial.write_text(text, encoding="utf-8", errors="backslashreplace")

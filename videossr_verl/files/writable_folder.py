@@ -1,4 +1,4 @@
-"""Folders to write to: one that is written to much later is tried when the work begins."""
+"""Folders to write to. If a folder is written to much later, this tries it when the work begins."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class _AfterImport(MetaPathFinder):
 
 
 def after_import(name: str, action: Callable[[ModuleType], None]) -> None:
-    """Runs `action(module)` once module `name` is imported; at once if it already is.
+    """Runs `action(module)` once module `name` is imported, or at once if it already is.
 
     Nothing is imported for it, so a process that never needs the module pays nothing, and whoever imports a
     name from the module gets what `action` left there. Actions on one module run in the order in which they were given.

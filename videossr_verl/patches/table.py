@@ -1,4 +1,4 @@
-"""All that this package changes in verl, vLLM and other people's libraries, one row for each repair.
+"""The table of all that this package changes in verl, vLLM and other people's libraries. Each row is one repair.
 
 `install.py` installs from here, and `upstream_page.py` makes `docs/upstream.md` from here. Nothing is imported for a
 row before what it changes is: most processes that read this table need neither torch nor a model.

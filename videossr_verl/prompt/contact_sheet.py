@@ -1,4 +1,4 @@
-"""A picture of samples: what the model is shown, what it is asked and what the right answer is."""
+"""A picture of samples: what the model is shown, what it is asked, and what the right answer is."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _PLACE = re.compile(r"([^\n<>]*)<(video|image)>")  # with the label before it
 
 @dataclass(frozen=True)
 class _Frame:
-    """`marked`: it was changed, or it belongs to the answer."""
+    """A frame of the picture. It is `marked` if it was changed, or belongs to the answer."""
 
     picture: Image.Image
     time: float

@@ -1,4 +1,4 @@
-"""A picture of pairs of frames, row by row more alike: from which row on do they look alike?"""
+"""A picture of pairs of frames, row by row more alike, to see from which row on they look alike."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ CAPTION = 13
 
 @dataclass(frozen=True)
 class PairRow:
-    """A title, and pairs of frames, (2, h, w, 3) uint8 each, with a caption of each; `marked` sets the title off."""
+    """A row of the picture: a title, and pairs of frames, (2, h, w, 3) uint8 each, with a caption for each. `marked`
+    sets the title off.
+    """
 
     title: str
     pairs: Sequence[tuple[np.ndarray, str]]

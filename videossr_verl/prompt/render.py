@@ -1,4 +1,4 @@
-"""From rows to pixels: decode each source once, let the task make its change, attach the true clock.
+"""Turns rows into pixels: decodes each source once, lets the task make its change, and attaches the true clock.
 
 The one place that makes what a model is shown; training, evaluation and pictures all go through it.
 """

@@ -21,7 +21,7 @@ Video = tuple[torch.Tensor, dict[str, Any]]
 
 
 class SharedVideos(list[Video]):
-    """N pairs of frames and metadata, with what the processor made of them; a plain list once it is pickled.
+    """N pairs of frames and metadata, with what the processor made of them. Pickled, it becomes a plain list.
 
     Attributes:
         images: the prompt's images, None if it has none.

@@ -1,4 +1,4 @@
-"""How long a prompt is, in tokens, without decoding a single frame.
+"""Counts a prompt's tokens without decoding a single frame.
 
 A dataset row tells the size and the number of frames of every video, so the number of vision tokens is
 arithmetic, and the text around them (Qwen3-VL writes `<1.5 seconds>` before every frame pair) comes from the
@@ -69,7 +69,7 @@ class PromptTokenCounter:
     """
 
     def __init__(self, processor: Any, chat_template_kwargs: Mapping[str, Any] | None = None) -> None:
-        """Takes a processor of an installed family and extra arguments for its chat template."""
+        """Takes a processor of an installed family, and extra arguments for its chat template."""
         self.processor = processor
         self.chat_template_kwargs = dict(chat_template_kwargs or {})
         limits = [

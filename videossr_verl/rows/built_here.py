@@ -1,4 +1,4 @@
-"""Which datasets this user built on this machine, and from which videos: no file of a dataset can tell that.
+"""Remembers which datasets this user built on this machine, and from which videos. No file of a dataset can tell that.
 
 A dataset from elsewhere may name any folder as the root of its videos, and eval sends what lies there to a server. Only
 what this package noted in the user's own state folder ($XDG_STATE_HOME, or ~/.local/state) is believed.

@@ -1,4 +1,4 @@
-"""Pretext rows, looked through before they are used: they may come from anywhere, and none may stop or hang a run.
+"""Checks pretext rows before they are used: they may come from anywhere, and none may stop or hang a run.
 
 All that reads rows of this package asks here: training (`train.dataset`) and all verbs (`rows.dataset_folder`).
 """

@@ -1,4 +1,4 @@
-"""What the folder that `videossr build` wrote holds, and says about itself."""
+"""What the folder of a `videossr build` holds, and says about itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows of several files, each file with columns and types of its own.
+"""The rows of several files, each of which may have its own columns and types.
 
 verl joins its files to one table, which two data sets prevent as soon as one of them has text where the other has
 numbers: as an index, a ground truth, a difficulty.
@@ -43,7 +43,8 @@ class _Part:
 
 
 class MixedRows:
-    """As much of `datasets.Dataset` as a data set of verl needs: what a row's file has no column for is None in it.
+    """The part of `datasets.Dataset` that a data set of verl needs. A column that a row's file lacks is None in the
+    row.
 
     Attributes:
         column_names: of all files.

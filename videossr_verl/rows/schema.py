@@ -1,4 +1,4 @@
-"""The schema of a row, verl's own with what the tasks need, and how a drawn sample becomes one."""
+"""The schema of a row: verl's own, with what the tasks need. Makes rows of drawn samples."""
 
 from __future__ import annotations
 

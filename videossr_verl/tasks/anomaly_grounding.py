@@ -74,7 +74,7 @@ def draw(
     rng: np.random.Generator,
     other: Clip | None = None,
 ) -> Sample:
-    """Draw a segment and a change that shows in it.
+    """Draws a segment and a change that shows in it.
 
     Args:
         clip: T frames.

@@ -1,4 +1,4 @@
-"""Which frames of a video are shown: a clip."""
+"""Chooses the frames of a video that are shown: a clip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""One video -> its samples: decodes what the tasks' clips need once, then draws all samples of all tasks from it."""
+"""Draws the samples of one video: decodes what the tasks' clips need once, then draws all samples of all tasks from
+it.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ GIVE_UP_AFTER = 3
 
 @dataclass(frozen=True)
 class DrawSettings:
-    """All that a sample depends on beside the video and its index.
+    """Everything that a sample depends on, besides the video and its index.
 
     Attributes:
         seed: of the dataset.
@@ -49,7 +51,7 @@ def draw_samples(
     counts: Mapping[str, int],
     other: tuple[str, dict[str, Any]] | None = None,
 ) -> dict[str, Any] | Failure:
-    """Runs in a worker: `counts` samples of each subset from one video.
+    """Runs in a worker. Draws `counts` samples of each subset from one video.
 
     Args:
         path: where the file is now.

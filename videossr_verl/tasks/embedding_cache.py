@@ -1,4 +1,4 @@
-"""Embeddings of a clip's frames on disk: a video is embedded once, however often its samples are drawn."""
+"""Keeps embeddings of a clip's frames on disk. A video is embedded once, however often its samples are drawn."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ def draw(
     other: Clip | None = None,
     embeddings: np.ndarray | None = None,
 ) -> Sample:
-    """Choose the sequence, the gap and the distractors.
+    """Chooses the sequence, the gap and the distractors.
 
     Args:
         clip: T frames.

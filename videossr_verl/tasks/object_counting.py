@@ -71,7 +71,7 @@ def draw(
     rng: np.random.Generator,
     other: Clip | None = None,
 ) -> Sample:
-    """Draw shapes, their frames and places.
+    """Draws shapes, their frames and places.
 
     Args:
         clip: T frames.

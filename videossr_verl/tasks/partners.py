@@ -1,4 +1,4 @@
-"""Which video lends frames to which: one of the same set that does not look like it."""
+"""Chooses which video lends frames to which: one of the same set that does not look like it."""
 
 from __future__ import annotations
 

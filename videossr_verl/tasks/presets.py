@@ -1,4 +1,4 @@
-"""What a dataset is made of: subsets, each of one task, difficulty and kind of clip. A preset is one YAML file.
+"""What a dataset is made of: subsets, each with one task, difficulty and kind of clip. A preset is one YAML file.
 
 clip: {num_frames: 48}                    # knobs of videossr_verl.tasks.clip.ClipSettings
 tasks:

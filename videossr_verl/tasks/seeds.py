@@ -1,4 +1,4 @@
-"""Every random choice of a build, as a function of names: no order, clock or worker number enters."""
+"""Makes every random choice of a build a function of names. No order, clock or worker number enters."""
 
 from __future__ import annotations
 

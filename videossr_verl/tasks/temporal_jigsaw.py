@@ -67,7 +67,7 @@ def draw(
     rng: np.random.Generator,
     other: Clip | None = None,
 ) -> Sample:
-    """Cut and shuffle.
+    """Cuts the clip and shuffles the pieces.
 
     Args:
         clip: T frames.
@@ -122,9 +122,7 @@ def _even_clock(clip: Clip, piece: slice) -> list[float]:
 
 
 def _check_pieces_differ(frames: np.ndarray, pieces: list[slice]) -> None:
-    """Checks that pieces differ. Two look the same if no two of their frames in step differ by the threshold of
-    motion.
-    """
+    """Refuses pieces that look the same: no two of their frames in step differ by the threshold of motion."""
     small = thumbnails(frames)
     for (i, a), (j, b) in combinations(enumerate(pieces), 2):
         if motion(small[a], small[b]).max() < MIN_MOTION:

@@ -1,4 +1,4 @@
-"""verl's dataset class for pretext rows; rows of any other data set in the same run go to verl's own code."""
+"""verl's dataset class for pretext rows. It leaves rows of any other data set in the same run to verl's own code."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class PretextDataset(RLHFDataset):
         return [shown[place] for place in range(len(items))]
 
     def fingerprint(self) -> str:
-        """Identifies the rows that are trained on, as they were when they were read; kept in checkpoints."""
+        """Identifies the training rows as they were when they were read. Checkpoints keep it."""
         return self._fingerprint
 
     def state_dict(self) -> dict[str, Any]:
@@ -101,7 +101,7 @@ class PretextDataset(RLHFDataset):
         return {"draws": self._draws.state_dict() if self._draws else None}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on from a checkpoint; one that was made without drawing starts drawing anew."""
+        """Goes on from a checkpoint. If the checkpoint was made without drawing, starts drawing anew."""
         if self._draws and state["draws"] is not None:
             self._draws.load_state_dict(state["draws"])
 
@@ -180,7 +180,8 @@ class PretextDataset(RLHFDataset):
             logger.warning("%s, first '%s': their groups will be lost", found, printable(missing[0]))
 
     def maybe_filter_out_long_prompts(self, dataframe: MixedRows = None) -> MixedRows:
-        """Drops prompts over `max_prompt_length`, of any data set, or refuses with `filter_overlong_prompts=False`.
+        """Drops prompts over `max_prompt_length`, of any data set, or refuses them with
+        `filter_overlong_prompts=False`.
 
         Of ours nothing is decoded for it; those of other data sets are made once, as rollouts make them.
         """

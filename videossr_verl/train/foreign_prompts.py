@@ -1,4 +1,4 @@
-"""How long the prompts of other data sets are: what their media cost is known only once they are read."""
+"""Measures the prompts of other data sets. What their media cost is known only once they are read."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def foreign_lengths(dataset: RLHFDataset, rows: MixedRows) -> list[int]:
 
 
 class _EndsRun(ValueError):
-    """What this row is would not cost its own group only."""
+    """The error for a row that would cost more than its own group."""
 
 
 def _messages(dataset: RLHFDataset, row: Row) -> list[dict[str, Any]]:

@@ -1,4 +1,6 @@
-"""The parity check that a training run makes by itself, in a process of its own: vLLM must not be loaded in verl's."""
+"""The parity check that a training run makes by itself. It runs in a process of its own, since vLLM must not be loaded
+in verl's.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of other data sets that the run's reward cannot score are refused before anything starts."""
+"""Refuses rows of other data sets that the run's reward cannot score, before anything starts."""
 
 from __future__ import annotations
 

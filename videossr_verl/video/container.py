@@ -1,4 +1,4 @@
-"""Opens a video file, within limits, at the stream that is the film; nothing is decoded here."""
+"""Opens a video file, within limits, at the stream that is the film. Decodes nothing."""
 
 from __future__ import annotations
 

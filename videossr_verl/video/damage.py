@@ -1,4 +1,4 @@
-"""Which frames of a damaged stream can still be shown: those that no damage reaches, by the chain of references.
+"""The frames of a damaged stream that can still be shown: those that no damage reaches, by the chain of references.
 
 Decoders hide damage: they fill in what is missing, and go on as if nothing had happened. With STRICT they give an error
 instead. After an error no frame is sound until decoding could have begun anew.
@@ -21,7 +21,7 @@ STRICT = {"err_detect": "crccheck+bitstream+buffer+explode"}
 
 
 class Soundness:
-    """Which frames of one pass are sound, by the places of their packets in decoding order.
+    """The sound frames of one decoding pass, by the places of their packets in decoding order.
 
     Args:
         pts: int64 (P,), presentation times of all packets.

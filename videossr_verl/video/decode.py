@@ -1,4 +1,4 @@
-"""The pixels of chosen frames, at the training size; never more than one full-size picture is kept.
+"""The pixels of chosen frames, at the training size. At most one full-size picture is kept.
 
 Two decoders choose the same frames (nearest presentation time in the file's own list, see frame_index.py):
     pyav    the default: exact, fastest in benchmarks/README.md, its wheels bring FFmpeg along
@@ -181,7 +181,7 @@ def _open_decoder(path: str, index: FrameIndex) -> Iterator[tuple[InputContainer
 
 
 def _decode_in_order(path: str, index: FrameIndex, missing: set[int]) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Yields (number, frame) for frames in `missing`, which is used up, where the k-th picture is frame k.
+    """Yields (number, frame) for frames in `missing`, which it uses up, if the k-th picture is frame k.
 
     It ends at the first damage: nobody knows whether the next frame's number is off by one then.
     """
@@ -208,7 +208,7 @@ def _decode_ranges(
     soundness: Soundness,
     skip: bool,
 ) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Yields (number, frame) for the sound ones of `missing`, which is used up.
+    """Yields (number, frame) for the sound frames of `missing`, which it uses up.
 
     Frames are recognised by the packet that they come from, whose place in the file stands in for its time: times may
     start again, or stand on two packets.

@@ -1,4 +1,4 @@
-"""How alike do two frames look? Frames -> unit vectors; the scalar product of two is their similarity, at most 1.
+"""How alike two frames look. Frames become unit vectors; the scalar product of two is their similarity, at most 1.
 
     built_in        needs no weights: the outlines (scikit-image's HOG, 64 x 64 grey, cells of 8 x 8) and the layout of
                     colours (8 x 8 means in CIELAB), half of the similarity each. Both have room for "nothing here", or

@@ -46,7 +46,7 @@ ABANDONED = 3600.0  # seconds after which a half-written file belongs to nobody
 
 
 class FrameCache:
-    """Frames of videos in a folder of at most about `max_bytes`; the ones not asked for longest go first.
+    """A cache of frames in a folder of at most about `max_bytes`. Frames that nobody asked for the longest go first.
 
     Attributes:
         counts: how often this process found what it asked for (`hit`), decoded (`miss`), and met a file with

@@ -1,4 +1,4 @@
-"""All frames of a video, listed by demuxing alone; nothing is decoded here."""
+"""Lists all frames of a video by demuxing alone. Decodes nothing."""
 
 from __future__ import annotations
 

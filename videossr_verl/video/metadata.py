@@ -1,4 +1,4 @@
-"""What processors and vLLM are told about the time of a video's frames."""
+"""What processors and vLLM learn about the time of a video's frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much memory the tables of an MP4 or MOV file claim, found without making them.
+"""Finds how much memory the tables of an MP4 or MOV file claim, without making them.
 
 A file of a kilobyte may say "a billion frames of one byte each", and FFmpeg lists them all before anyone can ask how
 many there are. So the numbers are read here first, wherever in the header they stand.
@@ -33,7 +33,7 @@ def looks_like_mp4(path: str) -> bool:
 
 
 def check_tables(path: str, max_block: int) -> None:
-    """Refuses a file whose tables would need more memory than any real one's.
+    """Refuses a file whose tables would need more memory than any real file's.
 
     Args:
         max_block: bytes of the largest block that FFmpeg may allocate, so of one track's table.

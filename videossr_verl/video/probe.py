@@ -1,4 +1,4 @@
-"""What a video file holds, found by demuxing it and decoding its first frame."""
+"""What a video file holds. It is found by demuxing the file and decoding its first frame."""
 
 from __future__ import annotations
 

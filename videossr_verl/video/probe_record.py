@@ -1,4 +1,6 @@
-"""A probe as JSON data, as it travels between processes and is stored, or why a video cannot be used."""
+"""A probe as JSON data, in which it travels between processes and is stored, or the reason why a video cannot be
+used.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +17,14 @@ _OF_STATE = (RejectReason.MISSING, RejectReason.UNREADABLE, RejectReason.NOT_A_F
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a job has no result: a reason of rejected.jsonl, "decoder_crashed", "timeout" or "internal_error"."""
+    """The reason why a job has no result: one of rejected.jsonl, "decoder_crashed", "timeout" or "internal_error"."""
 
     reason: str
     detail: str
 
 
 def probe_one(path: str, video: str) -> dict[str, Any] | Failure:
-    """Runs in a worker: the fields of the file's VideoInfo as JSON data, or why it cannot be used."""
+    """Runs in a worker. Returns the fields of the file's VideoInfo as JSON data, or why the file cannot be used."""
     try:
         info = probe(path)
     except VideoRejected as error:

@@ -1,4 +1,4 @@
-"""Why a video is not used: a fixed set of reasons, so that reports can count them."""
+"""The reasons why a video is not used. They are a fixed set, so that reports can count them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class RejectReason(StrEnum):
 
 
 class VideoRejected(ValueError):
-    """This video cannot be used.
+    """The error for a video that cannot be used.
 
     Attributes:
         reason: one of the fixed set.
@@ -58,12 +58,12 @@ class VideoRejected(ValueError):
 
 
 class DecoderError(BadInput):
-    """The media library does not have the interface that this package calls: no video is at fault."""
+    """The error for a media library without the interface that this package calls. No video is at fault."""
 
 
 @contextmanager
 def rejecting(reason: RejectReason, detail: str) -> Iterator[None]:
-    """Turns any error of the body into VideoRejected; for what is done with a row's own data.
+    """Turns any error of the body into VideoRejected. Use it around work on a row's own data.
 
     Raises:
         MachineError: for errors of the operating system (those of FFmpeg with the same names tell of the file), and

@@ -1,4 +1,4 @@
-"""What a video looks like, in 16 bytes for each eighth of a second: the same for copies in other bytes.
+"""What a video looks like, in 16 bytes for each eighth of a second. Copies in other bytes look the same.
 
 Each picture gives 128 bits, half of them the signs of its lowest frequencies (pHash), half those of brightness steps
 from left to right (dHash), both by the library ImageHash. They hardly change where a video is encoded anew, rescaled,
@@ -27,7 +27,7 @@ _SIZE = (64, 64)
 
 @dataclass(frozen=True, eq=False)
 class Signature:
-    """The N pictures of a video that say something.
+    """The N pictures of a video that have contrast.
 
     Attributes:
         places: int32 (N,), when each is shown: multiples of STEP seconds since the first frame, increasing.

@@ -1,4 +1,4 @@
-"""A video file as the decoders read it: what the machine fails to read is never taken for the file's own content.
+"""A video file as the decoders read it: what the machine fails to read is never taken for the file's content.
 
 FFmpeg's demuxers take most read errors for the end of the file, so that a video would be shown without its rest, or be
 called damaged. All reading goes through `SourceFile` instead, which remembers the error and raises it afterwards.
@@ -24,7 +24,8 @@ MISSING = {errno.ENOENT, errno.ENOTDIR}
 
 
 class SourceFile:
-    """The file at `path`, for `av.open`. After an error it gives nothing more, and leaving the `with` block raises it.
+    """The file at `path`, for `av.open`. After an error it gives nothing more, and the end of the `with` block raises
+    the error.
 
     Args:
         seconds: after which reading is given up.

@@ -1,5 +1,5 @@
-"""What a row of a data set may ask for. Rows may come from anywhere, so each is read through these checks first:
-a few bytes must not make training, which renders rows in its own processes, take all memory or time.
+"""Limits of what a row of a data set may ask for. Rows may come from anywhere, so each is read through these checks
+first: a few bytes must not make training, which renders rows in its own processes, take all memory or time.
 
 All raise VideoRejected(bad_row), which names the row's video.
 """

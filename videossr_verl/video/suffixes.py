@@ -1,4 +1,4 @@
-"""Which files of a folder are taken for videos: by their names, for every command alike.
+"""The names of files that are taken for videos in a folder, for every command alike.
 
 Everything that `container.CONTAINERS` opens, as recorders, players and data sets name it. A file with another name is
 still read where it is given by name. What is not a video after all is rejected when it is opened, with the reason.

@@ -1,4 +1,4 @@
-"""data.verify: is a video in training the one that its rows were drawn from?
+"""`data.verify`: checks that a video in training is the one that its rows were drawn from.
 
 A row names its video by path. Where another file stands there now, its frames are shown under the old label; size and
 times do not tell. So the content id that the build wrote into the row is compared with the file's own.

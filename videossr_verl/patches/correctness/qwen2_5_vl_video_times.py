@@ -15,7 +15,7 @@ from typing import Any
 
 
 def register_timed_processor(qwen2_5_vl: ModuleType) -> None:
-    """Registers a processor for Qwen2.5-VL that keeps the times; nothing where vLLM already does."""
+    """Registers a processor for Qwen2.5-VL that keeps the times. Does nothing if vLLM already keeps them."""
     if "video_needs_metadata" in inspect.getsource(qwen2_5_vl.Qwen2_5_VLProcessingInfo.get_data_parser):
         return
     model = qwen2_5_vl.Qwen2_5_VLForConditionalGeneration

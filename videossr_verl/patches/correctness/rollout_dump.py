@@ -33,7 +33,7 @@ def wrap_prepare_data(stock: Callable[..., None]) -> Callable[..., None]:
 
 
 def put_pixels_in(rows: Iterable[Any]) -> None:
-    """Replaces the keys of pixels by the pixels; rows of one prompt share them, on disk too."""
+    """Replaces the keys of pixels by the pixels. Rows of one prompt share them, on disk too."""
     fetched: dict[tuple[str, str], torch.Tensor] = {}
     for row in rows:
         for name, pixels in (getattr(row, "data", row) or {}).items():

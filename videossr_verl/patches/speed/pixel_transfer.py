@@ -48,7 +48,9 @@ def wrap_compute_multi_modal_inputs(stock: Callable[..., dict[str, Any]]) -> Cal
 
 
 async def send_pixels(output: Any, uid: str) -> str | None:
-    """Puts the pixels of a rollout's shared videos under `uid`, once. Returns `uid`; None if there are none to put."""
+    """Puts the pixels of a rollout's shared videos under `uid`, once. Returns `uid`, or None if there are none to
+    put.
+    """
     outputs = output if isinstance(output, list) else [output]
     for one in outputs:
         one.mm_processor_output = None  # SGLang has had it

@@ -12,7 +12,7 @@ POLL_INTERVAL = 0.2  # seconds
 
 
 def wrap_wait_for_next_poll(stock: Callable[..., float]) -> Callable[..., float]:
-    """Makes the replay buffer sleep `POLL_INTERVAL` between two looks; what it tells others of its interval stays."""
+    """Makes the replay buffer sleep `POLL_INTERVAL` between two looks. What it tells others of its interval stays."""
 
     def _wait_for_next_poll(self: Any, *args: Any) -> float:
         interval = self.poll_interval

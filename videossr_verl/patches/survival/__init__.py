@@ -1,4 +1,4 @@
-"""What a run survives: groups that are lost, processes that are killed, checkpoints that were not finished.
+"""Repairs for survival: a run survives lost groups, killed processes and unfinished checkpoints.
 
 And what it ends with one sentence for: rewards that fail, and checkpoints that it cannot go on from.
 

@@ -1,4 +1,4 @@
-"""What went wrong, in one line, whichever process it happened in."""
+"""Tells what went wrong, in one line, whichever process it happened in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells what a run that goes on from a checkpoint does with settings that were others when it was saved.
+"""Tells what becomes of settings that were others when the checkpoint was saved from which a run goes on.
 
 verl 0.9.1 says nothing: some of them take effect at once, and some never do, because what the checkpoint holds
 (the optimizer's state, the data loader's) holds them too.

@@ -118,7 +118,7 @@ def _clear(steps: Path) -> None:
 
 
 def publish(steps: Path, name: str) -> None:
-    """Gives the checkpoint on this node's disk its final name, in one step; nothing where there is none."""
+    """Gives the checkpoint on this node's disk its final name, in one step. Does nothing if there is none."""
     partial, final = steps / PARTIAL / name, steps / name
     if not partial.is_dir():
         return
@@ -134,7 +134,7 @@ def publish(steps: Path, name: str) -> None:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Swaps the names of two folders in one step; False on a disk that cannot (NFS)."""
+    """Swaps the names of two folders in one step. Returns False on a disk that cannot (NFS)."""
     names = AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other)
     return ctypes.CDLL(None).renameat2(*names, RENAME_EXCHANGE) == 0
 
@@ -148,7 +148,7 @@ def put_back(steps: Path) -> None:
 
 
 def write_marker(steps: Path, step: int) -> None:
-    """Names the checkpoint to resume from; a reader finds the old number or the new one, never none."""
+    """Names the checkpoint to resume from, so that a reader finds the old number or the new one, never none."""
     new = steps / f".{MARKER}"
     new.write_text(str(step))
     _flush(new)
@@ -157,7 +157,7 @@ def write_marker(steps: Path, step: int) -> None:
 
 
 def remove_older(steps: Path, step: int, keep: int | None) -> None:
-    """Deletes this disk's checkpoints of steps below `step` but for the newest `keep - 1`."""
+    """Deletes this disk's checkpoints of steps below `step`, except the newest `keep - 1`."""
     names = [path.name.removeprefix("global_step_") for path in steps.glob("global_step_*") if path.is_dir()]
     # A folder that somebody put there, global_step_100_best, stays.
     older = sorted(int(name) for name in names if name.isdecimal() and int(name) < step)

@@ -1,4 +1,4 @@
-"""A worker that dies ends the run, with its name: verl 0.9.1 restarts none, and may wait for its answers for ever.
+"""A worker that dies ends the run, with its name. verl 0.9.1 restarts none, and may wait for its answers for ever.
 
 Groups of an agent-loop worker that is gone (its node left, or memory ran out) stay "running" in verl's replay buffer.
 Workers are watched from a thread beside the trainer. Where the trainer fails before, what it says is often of another
@@ -33,7 +33,7 @@ UNUSED = "all references to the actor were removed"  # Ray's cause of an end tha
 
 
 class DeadWorkerError(RuntimeError):
-    """The run cannot go on without this worker."""
+    """The error for a dead worker without which the run cannot go on."""
 
 
 def wrap_fit(stock: Callable[..., None]) -> Callable[..., None]:

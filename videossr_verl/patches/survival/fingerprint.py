@@ -22,7 +22,7 @@ def fingerprint(files: Sequence[str], num_rows: int) -> str:
 
 
 def write_fingerprint(dataset: Any, folder: Path) -> None:
-    """Puts the fingerprint of a `PretextDataset` into a checkpoint; other data sets have none."""
+    """Puts the fingerprint of a `PretextDataset` into a checkpoint. Other data sets have none."""
     if hasattr(dataset, "fingerprint"):
         (folder / FILE).write_text(json.dumps({"fingerprint": dataset.fingerprint(), "rows": len(dataset)}) + "\n")
 

@@ -1,4 +1,4 @@
-"""A group that does not end is lost after `data.group_deadline` seconds; until then the run tells what it waits for.
+"""A group that does not end is lost after `data.group_deadline` seconds. Until then the run tells what it waits for.
 
 verl 0.9.1 waits for each rollout without end, so one that hangs (a request that the server forgot, a tool that never
 answers) is waited for by the whole run. The deadline counts from when verl hands the group out, and so with the time

@@ -27,7 +27,7 @@ SHOWN = 10  # groups in an error message
 
 
 class TooManyLostGroupsError(RuntimeError):
-    """The run cannot go on, because too few of its groups can be answered."""
+    """The error for a run that cannot go on, because too few of its groups can be answered."""
 
 
 def wrap_run_agent_loop(stock: Callable[..., Any]) -> Callable[..., Any]:
@@ -77,7 +77,7 @@ class Ledger:
         self._so_far = 0
 
     def after_step(self, step: int, reports: list[dict[str, Any]]) -> dict[str, float]:
-        """Writes the step's losses down and returns its metrics; TooManyLostGroupsError above the limit."""
+        """Writes the step's losses down and returns its metrics. Raises TooManyLostGroupsError above the limit."""
         lost = self.write(step, reports)
         training = [group for group in lost if not group["validation"]]
         self._recent.append(training)

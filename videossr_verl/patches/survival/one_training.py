@@ -1,4 +1,5 @@
-"""Two runs with one `trainer.default_local_dir` would mix their checkpoints: the second one ends before it has begun.
+"""Two runs with one `trainer.default_local_dir` would mix their checkpoints, so the second one ends before it has
+begun.
 
 The trainer's process holds the folder, wherever in the cluster it is; the other nodes of its run write for it.
 """

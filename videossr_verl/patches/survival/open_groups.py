@@ -1,4 +1,4 @@
-"""Which groups have not ended: what a run tells while it waits, and when it has waited too long."""
+"""The groups that have not ended: a run tells of them while it waits, and knows when it has waited too long."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WAITING = "waiting for "  # begins each line that tells what for
 
 
 class GroupDeadlineError(RuntimeError):
-    """A group has not ended in time."""
+    """The error for a group that has not ended in time."""
 
 
 @dataclass

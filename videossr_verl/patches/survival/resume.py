@@ -1,4 +1,5 @@
-"""Looks at what a run would go on from, before anything is started: verl begins anew, in silence, where it is gone.
+"""Looks at the checkpoint that a run would go on from, before anything is started. verl begins anew, in silence, if it
+is gone.
 
 Also where the data loader's state is missing, and it fails late and unclear where the number of GPUs has changed.
 """

@@ -21,7 +21,7 @@ SHOWN = 80  # characters of a ground truth
 
 
 class RewardError(RuntimeError):
-    """A reward could not be computed; the message tells the row and the cause."""
+    """The error for a reward that could not be computed. The message tells the row and the cause."""
 
 
 def wrap_compute_score(stock: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,4 +1,5 @@
-"""Shared memory that killed runs left: vLLM and verl name theirs, and nobody deletes it when they are killed.
+"""Deletes the shared memory that killed runs left. vLLM and verl name theirs, and nobody deletes it when they are
+killed.
 
 vLLM's executor has two buffers of 160 and 240 MiB (psm_*), which Ray's way to end a run always leaves; verl one for
 weights on their way (verl_weights_*); PyTorch's data loaders torch_*. A segment of this user that no process has

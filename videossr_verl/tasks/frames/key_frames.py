@@ -1,4 +1,4 @@
-"""Which frames of a video differ enough to be worth showing: greedy de-duplication."""
+"""Chooses the frames of a video that differ enough to be worth showing: greedy de-duplication."""
 
 from __future__ import annotations
 

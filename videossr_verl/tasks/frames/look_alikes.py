@@ -1,4 +1,4 @@
-"""How alike are the frames of a clip? By an embedding, but never against the pixels.
+"""How alike the frames of a clip are. An embedding decides, but never against the pixels.
 
 An embedding may tell apart what nobody can: CLIP's says little of black frames, and how it takes a fade or a title card
 is not known. So frames whose pixels hardly differ are the same picture, whatever it says.

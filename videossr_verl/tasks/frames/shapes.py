@@ -64,7 +64,7 @@ def place_shapes(frame: np.ndarray, shape: str, count: int, rng: np.random.Gener
 
 
 def draw_shapes(frame: np.ndarray, shape: str, placements: Sequence[Sequence[float]]) -> None:
-    """Draw filled, anti-aliased instances of `shape` into `frame` (H, W, 3) uint8, C-contiguous, in place.
+    """Draws filled, anti-aliased instances of `shape` into `frame` (H, W, 3) uint8, C-contiguous, in place.
 
     ValueError for a placement that is out of range.
     """

@@ -1,5 +1,5 @@
-"""A view: a part of the picture, perhaps mirrored, in even light. What two views have in common is the scene alone, so
-neither the pixels nor the light nor the side of the picture of one tell about the other.
+"""A view: a part of the picture, perhaps mirrored, in even light. Two views have only the scene in common, so the
+pixels, the light and the side of the picture of one tell nothing about the other.
 
 As data, relative to the picture, so that it is the same at any training size:
     {"place": [x, y], "side": s, "mirror": bool, "mean": [r, g, b], "spread": [r, g, b]}

@@ -1,4 +1,4 @@
-"""Can a change be seen? Measured on the frames themselves, before and after, so that no label is a lie.
+"""Whether a change can be seen. It is measured on the frames themselves, before and after, so that no label is a lie.
 
 Both measures give the mean absolute difference, in [0, 1], over the tenth of the picture that differs most,
 because a small moving object is as good an answer as a moving camera. The picture is cut into 16 x 16 cells.
@@ -30,12 +30,12 @@ _MOST = _GRID * _GRID // 10
 
 
 def visibility(before: np.ndarray, after: np.ndarray) -> float:
-    """Returns the mean over a segment of `changes`; both (T, H, W, 3) uint8."""
+    """Returns the mean of `changes` over a segment. Both arrays are (T, H, W, 3) uint8."""
     return float(changes(before, after).mean())
 
 
 def changes(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Returns the change of each frame in [0, 1], (T,); both (T, H, W, 3) uint8."""
+    """Returns (T,): the change of each frame, in [0, 1]. Both arrays are (T, H, W, 3) uint8."""
     pairs = zip(np.ascontiguousarray(before), np.ascontiguousarray(after), strict=True)
     return _most(np.stack([_cells(cv2.absdiff(a, b)) for a, b in pairs]))
 
@@ -46,7 +46,7 @@ def thumbnails(frames: np.ndarray) -> np.ndarray:
 
 
 def motion(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Returns the motion between thumbnails `a` and `b`, frame by frame, in [0, 1], (T,); one of them may be a single
+    """Returns (T,): the motion between thumbnails `a` and `b`, frame by frame, in [0, 1]. One of them may be a single
     frame.
     """
     return _most(np.abs(a - b))

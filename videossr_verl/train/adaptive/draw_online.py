@@ -1,4 +1,4 @@
-"""One fresh row from the video of a stored one: as a build would have drawn it, at another difficulty."""
+"""Draws one fresh row from the video of a stored row, as a build would have drawn it, at another difficulty."""
 
 from __future__ import annotations
 

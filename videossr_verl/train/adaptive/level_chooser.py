@@ -1,4 +1,4 @@
-"""Which difficulty level of a task to draw next, from the rewards of the groups drawn so far.
+"""Chooses the next difficulty level of a task, from the rewards of the groups drawn so far.
 
 A group of rollouts teaches as much as its rewards differ: a level that the model always solves, or never, has groups
 without variance, and in between it is largest. So a level is drawn with a probability in proportion to the square of
@@ -25,7 +25,7 @@ def is_useful(rewards: Sequence[float]) -> bool:
 
 
 class LevelChooser:
-    """Running rates of each level of each task; a pure function of what it observed, in order."""
+    """Running rates of each level of each task. They depend only on the rewards observed, in order."""
 
     def __init__(self, levels: Mapping[str, Sequence[str]], memory: float) -> None:
         """
@@ -75,7 +75,9 @@ class LevelChooser:
         return {task: {level: list(sums) for level, sums in levels.items()} for task, levels in self._sums.items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on from a state; levels that it does not know start anew, and those it alone knows are dropped."""
+        """Goes on from a state. A level that the state lacks starts anew; a level that only the state has is
+        dropped.
+        """
         for task, levels in self._sums.items():
             for level in levels:
                 levels[level] = list(state.get(task, {}).get(level, levels[level]))
