@@ -1,4 +1,4 @@
-"""The blind control: the same questions and answers with another sample's videos.
+"""The blind control: the same questions and answers, with another sample's videos.
 
 A model that only guesses well scores the same on it as on the real test set; the lead over it is what was seen.
 Rows get the data source "videossr/<task>/blind", so that validation reports them beside the real ones.

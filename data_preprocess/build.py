@@ -1,4 +1,4 @@
-"""Raw videos -> train.parquet, test.parquet, dataset.json and the lists of the videos.
+"""Turns raw videos into train.parquet, test.parquet, dataset.json and the lists of the videos.
 
 probe every file -> keep each content once -> sign what each shows -> split, look-alikes together -> decode each needed
 video once and draw from it -> choose -> write. The stages leave small pieces in OUT/.build (see `work_folder`), so that
@@ -153,7 +153,7 @@ def _token_counters(models: tuple[str, ...]) -> list[Any]:
 
 
 def _embeddings(preset: Preset) -> dict[str, dict[str, str]]:
-    """Describes each embedding that the tasks ask for. It runs before the videos are read: one may not load."""
+    """Describes each embedding that the tasks ask for. It runs before the videos are read, because one may not load."""
     knobs = [subset.difficulty for subset in preset.subsets.values()]
     return {name: describe_embedding(name) for name in sorted({k.embedding for k in knobs if hasattr(k, "embedding")})}
 
@@ -287,7 +287,7 @@ def _write_lines(lines: list[dict[str, Any]], path: Path) -> None:
 
 
 def _publish(folder: Path, out: Path) -> None:
-    """Moves the finished files to their names; killed in between, the next run does it again."""
+    """Moves the finished files to their names. If it is killed in between, the next run does it again."""
     for name in FILES:
         os.replace(folder / name, out / name)
     handle = os.open(out, os.O_RDONLY)

@@ -1,4 +1,5 @@
-"""From which similarity on do two frames look alike? Shows pairs of a corpus, and what each kappa would leave of it.
+"""Helps a person choose kappa: from which similarity on do two frames look alike? Shows pairs of a corpus, and how many
+frames each kappa would leave.
 
 An embedding's kappa depends on its weights and on the videos, and only a person can say what looks alike.
 """
@@ -91,7 +92,9 @@ class Calibration:
 
 
 def calibrate(settings: CalibrateSettings) -> Calibration:
-    """Compares the frames of the videos with each other. BadInput: wrong settings, or no video can be used."""
+    """Compares the frames of the videos with each other. Raises BadInput for wrong settings, or if no video can be
+    used.
+    """
     asked = _subsets(settings.presets, settings.embedding)
     embedding = next(iter(asked.values())).difficulty.embedding
     default = default_kappa(embedding)

@@ -1,4 +1,4 @@
-"""Who gives what: which videos train and which test, how many samples each draws, and which are taken.
+"""Decides which videos train and which test, how many samples each draws, and which samples are taken.
 
 Pure functions of names and numbers, so that every run of a build, from the start or resumed, decides alike.
 """

@@ -1,4 +1,4 @@
-"""One video -> what each kappa would make of it: which frames stay, which tasks it can carry, and pairs to look at."""
+"""Tells what each kappa would make of one video: which frames stay, which tasks it can carry, and pairs to look at."""
 
 from __future__ import annotations
 

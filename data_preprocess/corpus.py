@@ -1,4 +1,4 @@
-"""Finds the videos: folders, globs and file lists -> sorted paths below one data root."""
+"""Finds the videos that folders, globs and file lists name, as sorted paths below one data root."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""dataset.json: what a dataset is, so that another person can judge and repeat it."""
+"""dataset.json: says what a dataset is, so that another person can judge and repeat it."""
 
 from __future__ import annotations
 

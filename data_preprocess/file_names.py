@@ -1,4 +1,4 @@
-"""Names of files as text: on Linux a name may be any bytes, a dataset holds UTF-8."""
+"""Names of files as text. On Linux a name may be any bytes; a dataset holds UTF-8."""
 
 from __future__ import annotations
 

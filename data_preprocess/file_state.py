@@ -16,7 +16,9 @@ from videossr_verl.video.source_file import opening
 
 
 class FileState(NamedTuple):
-    """What differs where a file was changed or replaced: nobody can set `changed_ns`, the time of its last change."""
+    """The state of a file. It differs after the file was changed or replaced: nobody can set `changed_ns`, the time of
+    its last change.
+    """
 
     size: int
     modified_ns: int

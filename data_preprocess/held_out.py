@@ -1,4 +1,4 @@
-"""Which videos are in other datasets already, in the same bytes or in others."""
+"""Finds which videos are in other datasets already, in the same bytes or in others."""
 
 from __future__ import annotations
 

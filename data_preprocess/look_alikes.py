@@ -1,4 +1,4 @@
-"""Which videos show the same: copies in other bytes, cut, rescaled, or cropped by a few pixels.
+"""Finds which videos show the same: copies in other bytes, cut, rescaled, or cropped by a few pixels.
 
 Two pictures are alike if at most MAX_DISTANCE of their 128 bits differ. Two videos are alike if at one shift in time at
 least MIN_SHARE of the pictures they then have in common are alike. Measured: `bash examples/look_alikes/make.sh`.

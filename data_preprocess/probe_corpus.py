@@ -1,4 +1,4 @@
-"""Looks at every file once: which are usable videos, which have the same content, which fail and why."""
+"""Looks at every file once, and finds which are usable videos, which have the same content, and which fail and why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a function over jobs in worker processes; a job that crashes or hangs costs itself and nothing else.
+"""Runs a function over jobs in worker processes. A job that crashes or hangs costs itself and nothing else.
 
 A pool of the standard library breaks as a whole when one worker dies, and cannot stop a worker that hangs in
 native code. Video decoders do both on bad files, so each worker has its own pipe here and can be replaced.

@@ -1,4 +1,4 @@
-"""The same jobs as Ray tasks, for a build over many nodes that see the videos under the same paths."""
+"""Runs the same jobs as Ray tasks, for a build over many nodes that see the videos under the same paths."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ POLL_SECONDS = 5.0
 def run_on_ray(
     address: str, function: Callable[..., Any], jobs: Iterable[tuple], timeout: float, use_gpus: bool = False
 ) -> Iterator[tuple[tuple, Any]]:
-    """Yields (job, function(*job)) or (job, Failure) as they end; one CPU a job, as many at once as the
-    cluster has.
+    """Yields (job, function(*job)) or (job, Failure) as they end. Each job takes one CPU, and as many run at once as
+    the cluster has.
 
     Args:
         address: of the cluster, e.g. "auto" or "host:6379"; "local" starts one on this machine.

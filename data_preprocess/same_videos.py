@@ -1,4 +1,4 @@
-"""Whether the videos are still those that a dataset was built from. A finished one is recognised only then.
+"""Checks whether the videos are still those that a dataset was built from. Only then is a finished one recognised.
 
 OUT/.videos.json has, for each file of the corpus, its size, the time of its last change (ns) and its content id. A file
 whose size and times are still the same is not read again; one that was touched, or copied there anew, is.
@@ -42,7 +42,7 @@ def identify_corpus(corpus: Corpus, states: Mapping[str, FileState], work: WorkF
 
 
 def identify(path: str, video: str) -> str:
-    """Runs in a worker: the file's content id."""
+    """Runs in a worker. Returns the file's content id."""
     return content_id(path)
 
 

@@ -1,4 +1,4 @@
-"""Signs every usable video: what it looks like, for finding its look-alikes."""
+"""Signs every usable video by what it looks like, to find its look-alikes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def sign_corpus(
 
 
 def sign_one(path: str, video: str) -> dict[str, Any] | Failure:
-    """Runs in a worker: the file's Signature as JSON data, or why there is none."""
+    """Runs in a worker. Returns the file's Signature as JSON data, or why there is none."""
     try:
         signature = sign(path)
     except VideoRejected as error:

@@ -1,4 +1,6 @@
-"""signatures.parquet: what the videos of a dataset look like, so that another dataset can be held apart from it."""
+"""signatures.parquet: holds what the videos of a dataset look like, so that another dataset can be held apart from
+it.
+"""
 
 from __future__ import annotations
 

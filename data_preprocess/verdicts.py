@@ -1,5 +1,5 @@
-"""When the outcome of a job is believed: a result at once, a failure when a second try has it too, and an error of the
-machine never.
+"""Decides when to believe the outcome of a job: a result at once, a failure when a second try has it too, and an error
+of the machine never.
 
 So the verdict on a video depends on its bytes alone, whatever happened to one worker while it read them.
 """
@@ -20,7 +20,7 @@ MOST_TROUBLES = 5  # jobs that the machine may fail at before no other one is tr
 
 @dataclass
 class Trial:
-    """A job with what came of its tries so far."""
+    """A job, with the outcomes of its tries so far."""
 
     job: tuple
     failures: list[str] = field(default_factory=list)
@@ -53,7 +53,7 @@ class Trial:
 
 
 class Troubles:
-    """The jobs of one run that the machine failed at; the others go on, so that little is left for the next run."""
+    """The jobs of one run that the machine failed at. The others go on, so that little is left for the next run."""
 
     def __init__(self) -> None:
         self._told: list[str] = []

@@ -1,4 +1,4 @@
-"""VIUBench from raw videos: 9 subtypes with as many samples each, from videos that no training set holds.
+"""Builds VIUBench from raw videos: 9 subtypes with as many samples each, from videos that no training set holds.
 
 The same generators as for training, at the benchmark's settings (presets/viubench.yaml), so that the paper's
 label distribution is theirs. Masked video prediction may stand beside it, in a file of its own.

@@ -1,4 +1,4 @@
-"""What to do where no video can carry a task: tries the presets that ship with the package on some of the videos."""
+"""Finds what to do if no video can carry a task: tries the presets that ship with the package on some of the videos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scratch folder OUT/.build: finished pieces of an unfinished build, so that a killed build goes on where
+"""The scratch folder OUT/.build. It holds finished pieces of an unfinished build, so that a killed build goes on where
 it was.
 """
 
@@ -20,7 +20,7 @@ NAME = ".build"
 
 
 class WorkFolder:
-    """Small JSON pieces by key. A piece is there wholly or not at all; what holds no JSON counts as not there.
+    """Small JSON pieces by key. A piece is there wholly or not at all. A file without JSON counts as missing.
 
     Its methods raise MachineError for what the disk fails at.
     """

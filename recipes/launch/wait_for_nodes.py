@@ -1,4 +1,4 @@
-"""Waits until a Ray cluster has all its nodes, and nothing is left in it of an earlier run.
+"""Waits until a Ray cluster has all its nodes, and holds nothing of an earlier run.
 
 A killed trainer's actors go within seconds, but a new one that is faster would take its TransferQueue for its own.
 """
@@ -19,7 +19,7 @@ ANSWER_SECONDS = 30.0
 
 
 def connect(address: str, deadline: float) -> None:
-    """Connects; raises ConnectionError when nobody answers before `deadline`."""
+    """Connects. Raises ConnectionError if nobody answers before `deadline`."""
     while True:
         try:
             knock(address)

@@ -129,7 +129,7 @@ def encode(sample: Sample, videos: list[np.ndarray], processor: ProcessorMixin) 
 
 
 class Samples(IterableDataset):
-    """Encoded samples without end, the tasks in turn."""
+    """Endless encoded samples, the tasks in turn."""
 
     def __init__(self, scenes: dict[str, list[Scene]], preset: Preset, processor: ProcessorMixin, seed: int) -> None:
         self._scenes, self._preset, self._processor, self._seed = scenes, preset, processor, seed
@@ -197,7 +197,7 @@ def scale_weights(model: PreTrainedModel, seed: int) -> None:
 
 
 def take_over(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
-    """Puts the weights of the checkpoint `folder` into `model`; embeddings of tokens that both know go by name."""
+    """Puts the weights of the checkpoint `folder` into `model`. Embeddings of tokens that both know go by name."""
     old = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32)
     known = AutoTokenizer.from_pretrained(folder).get_vocab()
     rows, old_rows = torch.tensor([(row, known[t]) for t, row in tokenizer.get_vocab().items() if t in known]).T

@@ -1,4 +1,4 @@
-"""A run of which any process is killed goes on from its last whole checkpoint with the same data.
+"""A run goes on from its last whole checkpoint with the same data, whichever of its processes was killed.
 
 tests/faults/test_killed_saves.py kills at each file operation of a save.
 """

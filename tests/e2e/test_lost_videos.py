@@ -1,4 +1,4 @@
-"""Videos that vanish or break while a run trains, and a group that never ends: they are left out; too many end it."""
+"""Videos vanish or break while a run trains, and a group never ends. They are left out; too many end the run."""
 
 import json
 import shutil

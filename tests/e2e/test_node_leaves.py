@@ -1,5 +1,6 @@
-"""A node of two leaves while a run trains under the launchers that people use: the run ends with its reason, waits for
-the node, and goes on from its last checkpoint."""
+"""One node of two leaves while a run trains under the launchers that people use. The run ends with its reason, waits
+for the node, and goes on from its last checkpoint.
+"""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""GRPO on two Ray nodes with a raylet, an address and a copy of the videos each, on one machine.
+"""GRPO on two Ray nodes on one machine. Each has a raylet, an address and a copy of the videos of its own.
 
 Not shown here: two kernels' disks and clocks, and a real network between the nodes.
 """

@@ -1,4 +1,4 @@
-"""What test_two_nodes.py puts into verl's workers: each writes down what it did, and on which node.
+"""Parts that test_two_nodes.py puts into verl's workers. Each writes down what it did, and on which node.
 
 Through verl's own hooks (an agent loop and a reward function of one's own); what is written down is not changed.
 Every process appends to a file of its own in the folder $WITNESS.

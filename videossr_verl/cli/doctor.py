@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the table; returns the exit code."""
+    """Prints the table and returns the exit code."""
     from videossr_verl.preflight.doctor.checks import Asked, check_machine
     from videossr_verl.preflight.doctor.findings import as_text, worst
 

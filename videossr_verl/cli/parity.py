@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compares; returns the exit code."""
+    """Compares, and returns the exit code."""
     import os
     from pathlib import Path
 

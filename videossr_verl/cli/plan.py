@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Prints the plan. BadInput, after the table, if the run does not fit."""
+    """Prints the plan. Raises BadInput after the table if the run does not fit."""
     from pathlib import Path
 
     from videossr_verl.preflight.memory.estimate import make_plan

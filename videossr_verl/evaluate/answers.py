@@ -21,7 +21,7 @@ MAX_LINE = 2**24  # characters; a completion of 100,000 tokens has some 500,000
 
 @dataclass(frozen=True)
 class Answer:
-    """What a question has.
+    """The outcome of a question.
 
     Attributes:
         text: the completion; empty where there is none.
@@ -72,7 +72,7 @@ def append_answer(path: str | Path, identity: int, answer: Answer) -> None:
 
 
 def append_lines(path: str | Path, lines: Iterable[str]) -> None:
-    """Adds whole lines of JSON to a file, safely on disk when it returns; a last line that a kill cut is removed."""
+    """Adds whole lines of JSON to a file, safely on disk when it returns. Removes a last line that a kill cut."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+b") as file:
         _end_last_line(file)

@@ -1,4 +1,4 @@
-"""The questions of a data set go to an engine; each comes back with its completions, or with why it has none."""
+"""Asks an engine the questions of a data set. Each comes back with its completions, or with why it has none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How sure a mean is, when several questions share a video."""
+"""How sure a mean is when several questions share a video."""
 
 from __future__ import annotations
 

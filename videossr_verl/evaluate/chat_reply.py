@@ -1,4 +1,6 @@
-"""What a server with OpenAI's chat interface answers: bounded, whole, and text; or why it is none of this."""
+"""Reads the answer of a server with OpenAI's chat interface. It must be bounded, whole and text; else this says why it
+is not.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ LAYOUT = "\n\r\t"
 
 
 class NoAnswer(ValueError):
-    """The server answered, and not the question; the message is a clause that tells why, in the server's words too."""
+    """The error for a server that answered, but not the question. The message is a clause that tells why, in the
+    server's words too.
+    """
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A question as OpenAI's chat interface takes it: frames are sent as images, with their times in words."""
+"""A question as OpenAI's chat interface takes it. Frames are sent as images, with their times in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the difficulty fit the model? GRPO learns from groups whose rewards differ; this samples groups and looks.
+"""Whether the difficulty fits the model. GRPO learns from groups whose rewards differ; this samples groups and looks.
 
 For each task and difficulty (the rows' `data_source`): the share of groups without variance, which teach nothing,
 the mean reward beside chance, and a histogram of the groups' mean rewards. Of the difficulties of a task the one
@@ -51,7 +51,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class Sampled:
-    """What was sampled.
+    """Sampled groups, and why others are missing.
 
     Attributes:
         groups: completions by the question's id.

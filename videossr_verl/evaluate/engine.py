@@ -1,4 +1,4 @@
-"""What answers questions, and how it is asked."""
+"""The engines that answer questions, and how they are asked."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Lost:
-    """In place of a question's completions: it was asked, and what came back is no answer.
+    """Stands in place of a question's completions: it was asked, and what came back is no answer.
 
     Attributes:
         reason: one printable line without secrets.
@@ -41,7 +41,7 @@ class Lost:
 
 
 class Engine(Protocol):
-    """What answers: `VllmEngine` or `OpenAIEngine`."""
+    """The interface of what answers: `VllmEngine` or `OpenAIEngine`."""
 
     factor: int
 

@@ -1,4 +1,4 @@
-"""Answers by any server with OpenAI's chat interface, however it behaves.
+"""Gets answers from any server with OpenAI's chat interface, however it behaves.
 
 One answer has a limit in seconds, tries and waits included, and one in bytes. What a server says about one question
 costs that question; what it says about all of them ends the run, after the answers that are on their way.

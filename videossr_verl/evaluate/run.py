@@ -1,4 +1,4 @@
-"""A model's answers to a data set, and their scores: resumable, and nothing leaves the denominator."""
+"""Gets a model's answers to a data set, and their scores. It can resume, and nothing leaves the denominator."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class EvalSettings:
 
 
 def evaluate(settings: EvalSettings, engine_options: dict[str, Any] | None = None) -> str:
-    """Asks what has no answer yet, scores, writes, and returns the table.
+    """Asks the questions without an answer, scores, writes, and returns the table.
 
     Raises:
         BadInput: wrong data, a folder of another evaluation, a model or server that cannot be had.

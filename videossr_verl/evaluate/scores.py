@@ -1,4 +1,4 @@
-"""Scores of answers by subset: reward, exact, read, beside chance, with intervals; as data, table and picture."""
+"""Scores answers by subset: reward, exact, read, beside chance, with intervals; as data, table and picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server's address as a user gives it, in its parts: what is asked, what may be shown, what is secret."""
+"""Splits a server's address, as a user gives it, into what is asked, what may be shown, and what is secret."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEY = "OPENAI_API_KEY"  # environment variable; some servers want none
 
 @dataclass(frozen=True)
 class Server:
-    """Where answers come from.
+    """The server from which answers come.
 
     Attributes:
         shown: the address without user, password and query: to print and to store.

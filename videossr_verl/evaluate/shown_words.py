@@ -1,4 +1,6 @@
-"""Words of a server or a library, fit to be shown: a server may repeat the key that it was sent, whole or in part."""
+"""Makes words of a server or a library fit to be shown: a server may repeat the key that it was sent, whole or in
+part.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers by vLLM in this process, from the prompt that training's rollouts see."""
+"""Gets answers from vLLM in this process, from the prompt that training's rollouts see."""
 
 from __future__ import annotations
 

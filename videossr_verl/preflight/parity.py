@@ -1,4 +1,5 @@
-"""Do rollout and trainer see the same prompt? Compares verl's own inputs with vLLM's, without weights or a GPU.
+"""Checks that rollout and trainer see the same prompt: compares verl's own inputs with vLLM's, without weights or a
+GPU.
 
 Both sides prepare the same few prompts with the model's own processor: the trainer side through verl's agent
 loop (with this package's repairs), the rollout side through vLLM's input processor. Token ids, video grids and
@@ -36,7 +37,7 @@ from videossr_verl.video.rejected import VideoRejected
 
 
 class NoRollout(RuntimeError):
-    """The rollout side cannot be set up here, so nothing is known."""
+    """The error for a rollout side that cannot be set up here, so that nothing is known."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Seen:
-    """What one side makes of a prompt: L token ids, one (t, h, w) patch grid per video and image, positions (3, L)."""
+    """One side's view of a prompt: L token ids, one (t, h, w) patch grid per video and image, positions (3, L)."""
 
     ids: list[int]
     grids: list[list[int]]

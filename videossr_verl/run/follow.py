@@ -1,4 +1,4 @@
-"""Follows a training run: its whole output goes to a log file, its stages and one line per step to the screen."""
+"""Follows a training run. Its whole output goes to a log file; its stages and one line per step go to the screen."""
 
 from __future__ import annotations
 

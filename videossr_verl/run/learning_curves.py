@@ -1,4 +1,5 @@
-"""What a run learned: held-out reward and exact rate per task, before and after, against chance and blind control.
+"""Shows what a run learned: held-out reward and exact rate per task, before and after, against chance and blind
+control.
 
 Reads the metrics that verl's `file` logger writes (`trainer.logger=[console,file]`, one JSON object a line).
 verl starts that file anew when a run is resumed, so each start has a file of its own.
@@ -26,7 +27,7 @@ _HUES = ("#3266ad", "#c2571a", "#3a7d44", "#7b4ea3", "#a33b57", "#4a7a8c")
 
 @dataclass(frozen=True)
 class TaskCurves:
-    """Held-out figures of one task at each validated step; every list is as long as `steps`.
+    """Held-out figures of one task at each validated step. Every list is as long as `steps`.
 
     `parts` has those of the reward's parts that the task reports.
     """

@@ -22,7 +22,7 @@ def real_clips() -> list[Path]:
 
 
 def make_corpus(folder: Path, generated: int, seed: int, clip: str | None = None) -> int:
-    """Fills `folder`; files that are already there are kept. Returns the number of videos.
+    """Fills `folder`, and keeps files that are already there. Returns the number of videos.
 
     Args:
         clip: only the real clip of this name; None: all of them.

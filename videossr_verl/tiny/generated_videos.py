@@ -76,7 +76,7 @@ def _draw_object(rng: np.random.Generator, height: int, width: int) -> tuple[flo
 
 
 def write_video(path: Path, frames: np.ndarray, fps: int) -> None:
-    """Encodes uint8 frames (T, H, W, 3) as H.264 mp4; H and W even."""
+    """Encodes uint8 frames (T, H, W, 3) as H.264 mp4. H and W must be even."""
     partial = path.with_name(f".{path.name}.partial")
     with av.open(str(partial), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=fps, options=ENCODING)
@@ -90,7 +90,7 @@ def write_video(path: Path, frames: np.ndarray, fps: int) -> None:
 
 
 def generate_videos(folder: Path, count: int, seed: int, fps: int = 12, seconds: float = 3.0) -> list[Path]:
-    """Writes `count` videos generated_000.mp4, ...; those that are already there are kept."""
+    """Writes `count` videos generated_000.mp4, ..., and keeps those that are already there."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"generated_{i:03d}.mp4" for i in range(count)]
     for i, path in enumerate(paths):

@@ -1,4 +1,4 @@
-"""The answers of all rules to a data set's questions, rendered as a model is shown them."""
+"""Answers a data set's questions by all rules. The questions are rendered as a model is shown them."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _with_rules(rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]
 
 
 def _answer_part(rows: Sequence[dict[str, Any]], data_root: str) -> list[tuple[int, str, str]]:
-    """Runs in a worker: (index, rule, answer) of each row and rule."""
+    """Runs in a worker. Returns (index, rule, answer) of each row and rule."""
     return [answer for row, shown in _shown(rows, data_root) for answer in _answers(row, shown)]
 
 

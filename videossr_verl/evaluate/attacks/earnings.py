@@ -1,4 +1,4 @@
-"""What each rule earns beside chance, by subset: a table and JSON data."""
+"""Tells what each rule earns beside chance, by subset, as a table and JSON data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cheapest way through some of n things: which order does a rule's cost between neighbours speak for?"""
+"""Finds the cheapest way through some of n things: the order that a rule's cost between neighbours speaks for."""
 
 from __future__ import annotations
 

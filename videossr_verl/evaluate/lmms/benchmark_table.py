@@ -1,4 +1,4 @@
-"""The benchmarks as tables: what runs each of them, and one's own scores beside the published ones."""
+"""The benchmarks as tables: which task runs each of them, and one's own scores beside the published ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def overview() -> str:
 
 
 def write_table(runs: Mapping[str, Path], frames: int, out: Path | None = None) -> str:
-    """Scores of each model's folder of results (recipes/benchmarks.sh), beside the published ones at that many frames.
+    """Tabulates the scores of each model's folder of results (recipes/benchmarks.sh), beside the published ones at that
+    many frames.
 
     Args:
         runs: name of a model -> folder with one folder for each task that was run.

@@ -1,4 +1,4 @@
-"""What is known about the paper's benchmarks: tasks, figures, prompts, published scores (benchmarks.yaml)."""
+"""What we know about the paper's benchmarks: tasks, figures, prompts, published scores (benchmarks.yaml)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads the choice of a multiple-choice answer; the same for every benchmark, so that they can be compared.
+"""Reads the choice of a multiple-choice answer. It does so alike for every benchmark, so that they can be compared.
 
 Which part of a completion counts (reasoning, tags, boxes, "answer:", last line) is said in `reward_fns.final_answer`.
 In that part, the first of these that is there:

@@ -1,4 +1,4 @@
-"""A benchmark's number from the sample files that lmms-eval writes (--log_samples), nothing left out.
+"""Computes a benchmark's number from the sample files that lmms-eval writes (--log_samples), with nothing left out.
 
 lmms-eval's own figures treat an answer that is missing or unreadable in five ways, from "dropped" to "a random
 letter". Here every sample counts, and what cannot be read is wrong. Kinds of figure (benchmarks.yaml):

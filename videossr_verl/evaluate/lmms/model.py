@@ -177,7 +177,7 @@ class VideoModel(lmms):
         return blake2b(parts.encode(), digest_size=8).hexdigest()
 
     def _read_state(self) -> dict[str, str]:
-        """Answers of earlier runs; questions that failed are asked again."""
+        """Reads the answers of earlier runs. Questions that failed are asked again."""
         if self._state is None or not self._state.exists():
             return {}
         lines = self._state.read_text(encoding="utf-8").split("\n")[:-1]  # a line cut by a kill has no end

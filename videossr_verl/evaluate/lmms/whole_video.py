@@ -16,7 +16,8 @@ from videossr_verl.video.specs import VideoSpec
 
 @dataclass(frozen=True)
 class FramePolicy:
-    """VideoSSR evaluates at 2 frames a second, at most 32, 48 or 64, of 128^2 to 512^2 pixels (A.2).
+    """How a video's frames are chosen. VideoSSR evaluates at 2 frames a second, at most 32, 48 or 64, of 128^2 to 512^2
+    pixels (A.2).
 
     Attributes:
         fps: None takes `max_frames` frames, however long the video is.

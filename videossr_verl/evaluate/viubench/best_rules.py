@@ -1,4 +1,5 @@
-"""What rules without learning score on a benchmark: of each subset the rule that does best by the published metric.
+"""What rules without learning score on a benchmark. For each subset it takes the rule that does best by the published
+metric.
 
 They need the videos, and time, so their answers are written once, when the benchmark is built, beside its questions.
 """
@@ -39,7 +40,7 @@ def write_best_rules(folder: Path, data_root: str | Path, workers: int) -> None:
 
 
 def read_best_rules(folder: Path) -> dict[int, str] | None:
-    """Answers by the row's index; None if there are none to these questions."""
+    """Returns answers by the row's index, or None if there are none to these questions."""
     try:
         found = read_object((folder / _FILE).read_text(encoding="utf-8"), MAX_ANSWERS)
         if found["questions"] != _digest(folder):

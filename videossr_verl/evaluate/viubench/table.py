@@ -1,4 +1,4 @@
-"""VIUBench's table: one's own model among the published ones, with intervals, rates and baselines."""
+"""VIUBench's table: one's own model stands among the published ones, with intervals, rates and baselines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The checks of one machine on every node of a Ray cluster, and what can only be seen by comparing nodes."""
+"""Runs the checks of one machine on every node of a Ray cluster, and checks what can only be seen by comparing
+nodes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the videos are here, and are those that the data set was built from."""
+"""Checks whether the videos are here, and are those that the data set was built from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a check found, and findings as a table."""
+"""Findings of checks, and a table of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much memory this process can still get: the machine's, or what its container's limit leaves of it."""
+"""Measures how much memory this process can still get: the machine's, or what its container's limit leaves of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The GPUs, their driver, and the CUDA and NCCL of torch."""
+"""Checks the GPUs, their driver, and the CUDA and NCCL of torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Whether this package works here: it imports, verl and vLLM find it, and it decodes a video that it has written."""
+"""Checks whether this package works here: it imports, verl and vLLM find it, and it decodes a video that it has
+written.
+"""
 
 from __future__ import annotations
 

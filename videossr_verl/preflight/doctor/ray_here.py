@@ -1,4 +1,4 @@
-"""Whether a run would start a Ray cluster of its own here, which one it would join, and whether its sockets fit."""
+"""Checks whether a run would start its own Ray cluster here, which one it would join, and whether its sockets fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much memory and disk a run would find."""
+"""Checks how much memory and disk a run would find."""
 
 from __future__ import annotations
 

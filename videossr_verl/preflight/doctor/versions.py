@@ -1,4 +1,4 @@
-"""The installed versions against those of the constraints file, with which the tests ran."""
+"""Compares the installed versions with those of the constraints file, with which the tests ran."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a forward and backward pass keeps on a GPU, bytes: estimates.
+"""Estimates what a forward and backward pass keeps on a GPU, in bytes.
 
 Counted from transformers' layers under bf16 with flash-attention: tests/preflight/memory/test_activations.py compares
 them with what torch's own accounting says of the real layers, and with what one rank took on an H200.
@@ -19,7 +19,7 @@ _EAGER_ENTROPY = 12  # bytes a logit: fp32 logits, softmax and product
 
 @dataclass(frozen=True)
 class Load:
-    """What one GPU works on at once: tokens of the language model (its share, with Ulysses), patches of the tower."""
+    """The work of one GPU at once: tokens of the language model (its share, with Ulysses) and patches of the tower."""
 
     tokens: int
     patches: int
@@ -27,7 +27,9 @@ class Load:
 
 @dataclass(frozen=True)
 class Activations:
-    """Bytes: what stays during a micro batch, one layer at work, and the logits with what their loss needs."""
+    """Bytes of activations: what stays during a micro batch, one layer at work, and the logits with what their loss
+    needs.
+    """
 
     kept: int
     layer: int

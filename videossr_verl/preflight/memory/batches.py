@@ -1,4 +1,6 @@
-"""Can verl cut a step's answers into equal parts: for GPUs, updates, micro batches? Where not, its first step fails."""
+"""Checks that verl can cut a step's answers into equal parts for GPUs, updates and micro batches. If not, its first
+step fails.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values of a Hydra config by their dotted names; a wrong one is a BadInput that names it."""
+"""Reads values of a Hydra config by their dotted names. A wrong one is a BadInput that names it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ _REQUIRED: Any = object()
 
 
 class ConfigValues:
-    """Reads one config. Each method gives `default` where nothing, or null, is set, and refuses where it has none."""
+    """A reader of one config. Each method gives `default` where nothing, or null, is set, and refuses if it has no
+    default.
+    """
 
     def __init__(self, config: Any) -> None:
         self._config = config

@@ -17,7 +17,7 @@ from videossr_verl.preflight.memory.run_settings import Run
 
 @dataclass(frozen=True)
 class Phase:
-    """One phase of a step and what is on each GPU in it, bytes by part."""
+    """One phase of a step, and the bytes on each GPU in it, by part."""
 
     name: str
     parts: dict[str, int]
@@ -30,7 +30,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Plan:
-    """All figures of a run on a kind of GPU. `node_memory` is the host memory of a node in bytes, None if unknown."""
+    """All figures of a run on one kind of GPU. `node_memory` is the host memory of a node in bytes, None if unknown."""
 
     run: Run
     shape: ModelShape

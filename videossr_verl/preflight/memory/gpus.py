@@ -1,4 +1,4 @@
-"""GPUs by name, and the memory that a program really gets of each."""
+"""GPUs by name, and the memory that a program really gets on each."""
 
 from __future__ import annotations
 

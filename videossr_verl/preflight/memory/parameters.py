@@ -1,4 +1,4 @@
-"""How many parameters a model has, by the parts that matter for memory."""
+"""Counts a model's parameters, by the parts that matter for memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What a prompt is made of: tokens, patches of the vision tower, bytes of pixels; of a preset, or of stored rows."""
+"""What a prompt is made of: tokens, patches of the vision tower, bytes of pixels. The prompt is a preset's, or a stored
+row's.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to change so that a run fits: settings that were tried in the plan itself, cheapest first."""
+"""Finds what to change so that a run fits. It tries settings in the plan itself, the cheapest first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_AT_ONCE = 3
 
 @dataclass(frozen=True)
 class Remedy:
-    """One change: what it sets (two of a kind exclude each other), how people write it, and what it makes of a run."""
+    """One change: what it sets (two of a kind exclude each other), how people write it, and what it does to a run."""
 
     kind: str
     text: str

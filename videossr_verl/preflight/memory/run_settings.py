@@ -1,4 +1,6 @@
-"""What a run's Hydra config says about memory: composed as verl's entry point would, read into plain numbers."""
+"""Reads what a run's Hydra config says about memory. It composes the config as verl's entry point would, and reads
+plain numbers.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ class Engine:
 
 @dataclass(frozen=True)
 class MicroBatch:
-    """What one GPU runs at once: so many samples, or with dynamic batches so many tokens (then `samples` is None)."""
+    """A micro batch: what one GPU runs at once. It has so many samples, or with dynamic batches so many tokens (then
+    `samples` is None).
+    """
 
     samples: int | None
     tokens: int | None
@@ -58,7 +62,7 @@ class Rollout:
 
 @dataclass(frozen=True)
 class Answering:
-    """GPUs beside those that train, which only answer (separate_async).
+    """The GPUs that only answer, beside those that train (separate_async).
 
     `sync_step` is the number of updates between two exchanges of weights. With `trainers_too` there are engines on the
     GPUs that train as well: they sleep while it trains, and answer in validations.

@@ -1,4 +1,4 @@
-"""What the trainer keeps on each GPU under FSDP2: exact for weights, gradients and optimizer, else estimates."""
+"""Plans what the trainer keeps on each GPU under FSDP2: exact for weights, gradients and optimizer, else estimates."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _REDUCED = 4  # bytes of a gradient while ranks add it up
 
 @dataclass(frozen=True)
 class State:
-    """Bytes of one GPU's share that last: weights, their gradients, Adam's moments."""
+    """The lasting bytes of one GPU's share: weights, their gradients, Adam's moments."""
 
     weights: int
     gradients: int

@@ -1,4 +1,4 @@
-"""Does a run fit? Each reason why not is one sentence that names the part."""
+"""Judges whether a run fits. Each reason why not is one sentence that names the part."""
 
 from __future__ import annotations
 

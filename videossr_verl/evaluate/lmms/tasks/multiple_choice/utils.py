@@ -1,5 +1,5 @@
-"""Multiple choice that lmms-eval lacks, or scores in another way: AoTBench, CVBench (across videos), Vinoground's text
-half.
+"""Multiple-choice benchmarks that lmms-eval lacks, or scores in another way: AoTBench, CVBench (across videos), and the
+text half of Vinoground.
 
 Prompt: VideoSSR's (Fig. 7), the question and then "Answer with the option letter directly."
 """
