@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from videossr_verl.tasks.partners import ranked_groups
 from videossr_verl.tasks.seeds import digest
 
-SPARE = 2  # draws for each sample wanted: some clips cannot carry some subsets, and a second decode would cost more
+SPARE = 2  # draws per wanted sample: some clips cannot carry some subsets, and a second decode would cost more
 
 
 @dataclass(frozen=True, order=True)

@@ -19,7 +19,7 @@ from videossr_verl.video.probe import VideoRejected
 from videossr_verl.video.probe_record import Failure, failure_of, load_info, probe_one
 
 PICTURE_WIDTH = 120
-NEAR = 8  # frames: pairs further apart do not meet in a task's neighbourhood
+NEAR = 8  # frames: a task's neighbourhood has no pairs further apart
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from videossr_verl.errors import BadInput, MachineError
 from videossr_verl.printable import printable, tell
 from videossr_verl.video.suffixes import VIDEO_SUFFIXES, has_video_suffix, suffix
 
-Rejected = dict[str, str]  # a line of rejected.jsonl: video, reason, detail, and for some task or duplicate_of
+Rejected = dict[str, str]  # a line of rejected.jsonl: video, reason, detail, and in some lines task or duplicate_of
 
 _LINK_OUT = "is a link that leads out of the data root, where training does not follow it: copy what it leads to, or "
 _LINK_OUT += "give the folder that holds both as --data-root"
@@ -207,7 +207,7 @@ def _files_below(folder: str, root: str) -> Iterator[tuple[str, _Found]]:
                 folders.clear()
                 continue
             seen.add(real)
-            folders.sort()  # which of two ways comes first must not depend on the disk
+            folders.sort()  # the order in which two links to a folder come must not depend on the disk
             for link in (path for name in folders if os.path.islink(path := os.path.join(parent, name))):
                 if _is_below(link, root):
                     todo.append(link)

@@ -21,11 +21,11 @@ from videossr_verl.video.signature import WORDS, Signature
 
 MAX_DISTANCE = 24  # bits
 MIN_SHARE = 0.5
-MIN_OVERLAP = 0.3  # of one video's pictures: a common title is no copy
-MIN_PICTURES = 3  # that must be in common, where a video has so many
+MIN_OVERLAP = 0.3  # the least share of one video's pictures: a common title is no copy
+MIN_PICTURES = 3  # the least number in common, if a video has so many
 
 _PARTS = 4  # of a 64-bit hash, 16 bits each
-_NEIGHBOURS = 8  # of many videos with the same bits each is compared with so many, which makes a chain of all copies
+_NEIGHBOURS = 8  # each of many videos with the same bits is compared with so many, which chains all copies
 
 
 def group_look_alikes(signatures: Mapping[str, Signature]) -> dict[str, str]:

@@ -64,7 +64,7 @@ def run_isolated(
             for worker in [w for w in pool if w.pipe in ready or w.deadline <= time.monotonic()]:
                 result, trial = _receive(worker, timed_out=worker.pipe not in ready, timeout=timeout), worker.trial
                 if result is None:
-                    continue  # it has started and works now
+                    continue  # the worker has started, and works now
                 try:
                     if trial.ends_with(result):
                         yield trial.job, result
@@ -93,7 +93,7 @@ def _start(context: Any, function: Callable[..., Any], trial: Trial) -> _Worker:
         process.start()
     except (OSError, MemoryError) as error:
         raise MachineError(f"no worker process can be started: {error or type(error).__name__}") from error
-    theirs.close()  # so that the death of the worker shows as end of file
+    theirs.close()  # then the death of the worker shows as end of file
     return _Worker(process, ours, trial, time.monotonic() + START_SECONDS)
 
 
@@ -102,7 +102,7 @@ def _give(worker: _Worker, trial: Trial, timeout: float) -> None:
     try:
         worker.pipe.send(trial.job)
     except BrokenPipeError:
-        return  # it has died; `_receive` sees the end of file
+        return  # the worker has died; `_receive` sees the end of file
 
 
 def _receive(worker: _Worker, timed_out: bool, timeout: float) -> Any:

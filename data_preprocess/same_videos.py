@@ -20,7 +20,9 @@ from data_preprocess.write_dataset import write_text
 from videossr_verl.video.probe import content_id
 
 NAME = ".videos.json"
-MOST_BYTES = 1_000_000_000  # of a rejected file that is read for this alone; a larger one, touched, counts as replaced
+MOST_BYTES = (
+    1_000_000_000  # a rejected file is read for this up to so many; a larger one that was touched counts as replaced
+)
 
 
 def identify_corpus(corpus: Corpus, states: Mapping[str, FileState], work: WorkFolder, run: Run) -> dict[str, str]:

@@ -14,8 +14,8 @@ from videossr_verl.errors import BadInput, MachineError
 from videossr_verl.files.retry import PAUSES
 from videossr_verl.video.probe_record import Failure
 
-TRIES = len(PAUSES) + 2  # of one job
-MOST_TROUBLES = 5  # jobs that the machine may fail at before no other one is tried
+TRIES = len(PAUSES) + 2  # how often one job is tried
+MOST_TROUBLES = 5  # after the machine has failed at so many jobs, no other one is tried
 
 
 @dataclass

@@ -65,7 +65,7 @@ def build_viubench(settings: BenchmarkSettings) -> dict[str, Any]:
         try:
             made = build(replace(part, held_out_from=training, refuse_known=True))
         except BadInput:
-            with suppress(OSError):  # it holds what was built before
+            with suppress(OSError):  # the folder holds what was built before
                 out.rmdir()
             raise
         content["parts"][name] = {subset: numbers["samples"]["test"] for subset, numbers in made["tasks"].items()}

@@ -63,7 +63,7 @@ def open_work_folder(out: Path) -> Iterator[WorkFolder]:
             (out / NAME).mkdir(exist_ok=True)
             yield WorkFolder(out / NAME)
     finally:
-        with suppress(OSError):  # it holds a dataset or other files
+        with suppress(OSError):  # the folder holds a dataset or other files
             out.rmdir()
 
 

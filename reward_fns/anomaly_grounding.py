@@ -44,9 +44,9 @@ Interval = tuple[float, float]
 
 RELEASE_NAMES = {"grounding": {"stride": 1}}
 
-MAX_FRAMES = 4096  # of a video in a prompt
-MAX_SEGMENTS = 2**20  # frames x lengths, in strides; their chance takes two seconds
-_GRID = 48  # steps of the clip in which the best constant interval for known truths is looked for
+MAX_FRAMES = 4096  # the most that a video in a prompt may have
+MAX_SEGMENTS = 2**20  # frames x lengths, in strides; computing the chance of so many takes two seconds
+_GRID = 48  # the grid on which the best constant interval for known truths is looked for
 
 _TRUTH = re.compile(r"([0-9]{1,9}(?:\.[0-9]+)?)-([0-9]{1,9}(?:\.[0-9]+)?)")
 # Hours, minutes, seconds, unit. Digit counts are bounded, so a match costs constant time wherever it starts.

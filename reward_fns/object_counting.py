@@ -40,7 +40,7 @@ Counts = tuple[float, ...]
 RELEASE_NAMES: Mapping[str, Mapping[str, Any]] = {"counting": {}}
 
 EPS = 1e-9
-MAX_SHAPES = 400  # of one kind in a video; the paper draws up to 16
+MAX_SHAPES = 400  # the most of one kind in a video; the paper draws up to 16
 _TRUTH = re.compile(r"[0-9]{1,6},[0-9]{1,6},[0-9]{1,6}")
 _COUNT = r"(?<![A-Za-z\d.])[0-9]+(?:\.0+)?(?![A-Za-z\d%]|\.\d)"
 _NUMBER = re.compile(_COUNT + NO_AMOUNT)

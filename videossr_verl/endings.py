@@ -40,7 +40,7 @@ def end_well(run: Callable[[], int | None], place: object = None) -> int:
         return _tell(told, 1)
     except MemoryError:
         return _tell("this machine has no memory left; the same command goes on from here", 1)
-    except SystemExit:  # its code may be another one, where it came through Ray
+    except SystemExit:  # it may carry another code if it came through Ray
         if not received:
             raise
         return _tell(f"stopped by {received[0].name}; the same command goes on from here", 128 + received[0])

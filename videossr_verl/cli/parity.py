@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     import os
     from pathlib import Path
 
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")  # it writes to standard output
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")  # vLLM logs to standard output
 
     from videossr_verl.rows.dataset_folder import stored_data_root
     from videossr_verl.video.missing_platform import check_torchvision

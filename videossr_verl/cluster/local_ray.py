@@ -10,9 +10,11 @@ from ray._common.utils import get_default_ray_temp_dir
 from videossr_verl.cluster.nodes import knock
 from videossr_verl.errors import BadInput
 
-SOCKET_BYTES = 107  # of the path of a socket, by the kernel
+SOCKET_BYTES = 107  # the longest socket path that the kernel takes
 RAY_SOCKET = "session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store.0"
-OTHER_SOCKET = "12345678-1234-1234-1234-123456789abc"  # vLLM's; those of Python's own managers are shorter
+OTHER_SOCKET = (
+    "12345678-1234-1234-1234-123456789abc"  # the name of vLLM's socket; those of Python's own managers are shorter
+)
 
 
 def check_cluster(address: str | None) -> str:

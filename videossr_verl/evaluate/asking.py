@@ -14,8 +14,8 @@ from videossr_verl.evaluate.engine import Engine, Lost, Sampling
 from videossr_verl.evaluate.questions import Question, questions
 from videossr_verl.video.rejected import VideoRejected
 
-BATCH = 64  # completions asked for at once
-LOST_IN_A_ROW = 16  # then it is not the questions
+BATCH = 64  # how many completions are asked for at once
+LOST_IN_A_ROW = 16  # after so many it is not the questions' fault
 
 
 def ask(

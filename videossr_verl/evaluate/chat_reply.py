@@ -45,7 +45,7 @@ async def post(client: httpx.AsyncClient, url: httpx.URL, body: bytes, most: int
     headers = {"content-type": "application/json", "accept": "application/json", "accept-encoding": "identity"}
     async with client.stream("POST", url, content=body, headers=headers) as response:
         content = bytearray()
-        async for chunk in response.aiter_raw():  # packed bytes stay packed: a few could be many
+        async for chunk in response.aiter_raw():  # packed bytes stay packed, because a few may stand for many
             content += chunk
             if len(content) > most:
                 break

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from videossr_verl.errors import BadInput
 from videossr_verl.evaluate.questions import Question
 
-TIMEOUT = 300.0  # seconds for one answer of a server, tries and waits included
+TIMEOUT = 300.0  # the most seconds for one answer of a server, with all tries and waits
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from videossr_verl.rows.dataset_folder import read_rows
 from videossr_verl.video.rejected import VideoRejected
 from videossr_verl.video.specs import ImageSpec, VideoSpec
 
-THREADS = 4  # decoding leaves Python's lock
+THREADS = 4  # decoding releases Python's lock
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def questions(
                 ahead.append(pool.submit(_question, rows[following], data_root, factor))
             yield row["extra_info"]["index"], made
     finally:
-        pool.shutdown(cancel_futures=True)  # who stops does not wait for what nobody will ask
+        pool.shutdown(cancel_futures=True)  # to stop must not mean to wait for questions that nobody will ask
 
 
 def _question(row: dict[str, Any], data_root: str | Path, factor: int) -> Question | VideoRejected:

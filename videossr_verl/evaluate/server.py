@@ -10,7 +10,7 @@ import httpx
 
 from videossr_verl.errors import BadInput
 
-KEY = "OPENAI_API_KEY"  # environment variable; some servers want none
+KEY = "OPENAI_API_KEY"  # an environment variable; some servers need no key
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 LONGEST = 300  # characters that are shown
 READ = 2000  # characters that are looked at
-PART = 4  # characters that a secret and a text have in common, so that they are hidden
+PART = 4  # a part of a secret is hidden from so many characters on
 MARK = "***"
 
 
@@ -41,7 +41,7 @@ def without_secrets(text: str, secrets: Sequence[str]) -> str:
 
 def _without_parts(text: str, secrets: Sequence[str]) -> str:
     lower = text.lower()
-    if len(lower) != len(text):  # a few letters of other scripts become two
+    if len(lower) != len(text):  # a few letters of other scripts become two in lower case
         text = lower
     hidden = [False] * len(text)
     for secret in map(str.lower, secrets):

@@ -30,10 +30,10 @@ class VllmEngine:
         Raises:
             BadInput: there is no such model, or vLLM cannot load it.
         """
-        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")  # it writes to standard output, where the table goes
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")  # vLLM logs to standard output, where the table goes
         if os.environ.get("VERL_PLATFORM") == "cpu":
             options = {"dtype": "float32", "enforce_eager": True} | (options or {})
-            os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GB; by itself vLLM wants nearly all memory
+            os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GB; without it vLLM takes nearly all memory
 
         self._processor = load_processor(model)
         from vllm import LLM
@@ -75,7 +75,7 @@ class VllmEngine:
         try:
             outputs = self._llm.generate(requests, sampling, use_tqdm=False)
             return [[completion.text for completion in output.outputs] for output in outputs]
-        except Exception as error:  # of many types, by model and by what is wrong with a request
+        except Exception as error:  # the type depends on the model and on what is wrong with a request
             told = shown_words(f"{type(error).__name__}: {error}")
             if isinstance(error, VLLMServerError) or self._llm.llm_engine.has_unfinished_requests():
                 raise MachineError(f"vLLM has stopped ({told})") from error

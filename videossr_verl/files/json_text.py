@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-MAX_TEXT = 1_000_000  # characters of a value in a row; the tasks' own have some thousand
+MAX_TEXT = 1_000_000  # the most characters of a value in a row; the tasks' own have some thousand
 
 
 def read_object(text: Any, longest: int = MAX_TEXT) -> dict[str, Any]:

@@ -30,9 +30,9 @@ logger = logging.getLogger(__name__)
 
 HOLDER = ".writer"
 BEAT = 5.0  # seconds between two renewals
-LIMIT = 60.0  # seconds without one, after which a writer elsewhere is gone; longer than file attributes are cached
+LIMIT = 60.0  # a writer elsewhere is gone after so many seconds without one; file attributes are cached for less
 LOOK = 0.5  # seconds between two looks at somebody else's file
-SETTLE = 1.0  # seconds after which two that took a folder over at the same time, on two machines, see who did
+SETTLE = 1.0  # after so many seconds, two that took a folder over at once, on two machines, see who has it
 # Of a path where no folder can be made, or none that this user may write to.
 NO_FOLDER = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ENOENT}
 NO_FOLDER |= {errno.ELOOP, errno.EINVAL}
@@ -94,7 +94,7 @@ def one_writer(folder: Path, what: str, patience: float = 0.0) -> Iterator[None]
         yield
     finally:
         done.set()
-        with suppress(OSError):  # the folder may be gone, which was ours to delete
+        with suppress(OSError):  # the folder may be gone, and with it the file that was ours to delete
             _remove(folder / HOLDER, me)
         _handles.discard(handle)
         os.close(handle)
@@ -180,7 +180,7 @@ def _write(handle: int, me: Writer, file: Path, settle: float) -> bool:
     while _lock(handle) is False:  # somebody looks at it, and takes it for one that nobody holds
         time.sleep(0.01)
     try:
-        with open(handle, "wb", closefd=False) as content:  # all of it, or an error: os.write may write a part
+        with open(handle, "wb", closefd=False) as content:  # writes all of it or raises; os.write may write a part
             content.write(json.dumps(asdict(me)).encode() + b"\n")
         os.fsync(handle)
     except OSError:

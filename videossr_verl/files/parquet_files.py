@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from videossr_verl.errors import BadInput
 
-MAX_VALUES = 100_000  # of one column, in a row on average; a billion equal ones fit into a file of some kilobytes
+MAX_VALUES = 100_000  # the most in a column, in a row on average; a billion equal values fit into some kilobytes
 # What a file may unpack to: 1 GiB, or 100 times its own bytes where that is more. A million of our rows of 48 frames
 # are some 2 GB, in hundreds of MB; a data set with the same prompt of 3 KB in each row unpacks to some 60 times.
 MAX_UNPACKED = 2**30
@@ -56,7 +56,7 @@ def read_parquet(source: str | Path | BinaryIO, name: str | None = None) -> pa.T
     as_stored = pq.ParquetFile(source, metadata=described).schema_arrow
     try:
         return pa.Table.from_batches(batches, opened.schema_arrow).cast(as_stored)
-    except pa.ArrowNotImplementedError:  # a type that Arrow cannot cast; how large it is is known now
+    except pa.ArrowNotImplementedError:  # Arrow cannot cast this type; its size is known now
         return pq.read_table(source)
 
 

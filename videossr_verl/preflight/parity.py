@@ -255,11 +255,11 @@ def compare(model: str, data: str | None = None, data_root: str | None = None) -
         NoRollout: vLLM cannot be set up for this model on this machine.
     """
     if data:
-        _first_rows(data)  # told before vLLM is loaded
+        _first_rows(data)  # raises before vLLM is loaded
     trainer = TrainerSide(model)
     try:
         rollout = RolloutSide(model, trainer.processor)
-    except Exception as error:  # whatever another version or a machine without its device raises
+    except Exception as error:  # another version, or a machine without its device, may raise anything
         raise NoRollout(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
     processor = trainer.processor
     for prompt in dataset_prompts(data, data_root, processor) if data else built_in_prompts(processor):

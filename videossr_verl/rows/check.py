@@ -25,12 +25,12 @@ from videossr_verl.video.specs import ImageSpec, VideoSpec
 
 DATA_SOURCE_PREFIX = "videossr/"
 ROLES = ("system", "user", "assistant")
-MAX_PROMPT = 100_000  # characters of all messages; ours have some hundred
-MAX_MEDIA = 64  # videos and images of a prompt; a pool has at most 26
-MAX_TOKENS = 10**9  # of a prompt, as stored
-MAX_NAME = 200  # characters of a data source, task, id or split
-LONGEST = 600  # characters of a reason
-MAX_TRUTH = 1000  # characters; ours have at most 26
+MAX_PROMPT = 100_000  # the most characters of all messages; ours have some hundred
+MAX_MEDIA = 64  # the most videos and images of a prompt; a pool has at most 26
+MAX_TOKENS = 10**9  # the most that a stored prompt may claim
+MAX_NAME = 200  # the most characters of a data source, task, id or split
+LONGEST = 600  # the most characters of a reason
+MAX_TRUTH = 1000  # the most characters; ours have at most 26
 _INDEX_LIMIT = 2**63
 _SOURCE = re.compile(rf"{DATA_SOURCE_PREFIX}[\w.-]+(?:/[\w.-]+)*")
 # Both families' tokenizers read these as one token each, of media or of the end of a turn, wherever they stand.

@@ -14,7 +14,7 @@ from videossr_verl.files.parquet_files import read_parquet
 from videossr_verl.rows.built_here import was_built
 from videossr_verl.rows.check import check_rows, is_pretext
 
-MAX_DESCRIPTION = 2**24  # bytes of a dataset.json; they are some kilobytes
+MAX_DESCRIPTION = 2**24  # the most bytes of a dataset.json; they have some kilobytes
 _AT_ONCE = 1000  # rows
 
 

@@ -19,7 +19,7 @@ _STEP = re.compile(r"step:(\d+) - ")
 _METRIC = re.compile(r"([\w./@-]+):(?:np\.\w+\()?(-?[\d.]+(?:e[+-]?\d+)?)")
 _RAY_PREFIX = re.compile(r"\x1b\[[\d;]*m|\([\w:.]+ pid=\d+[^)]*\)")
 _ERROR = re.compile(r"(?:ray\.exceptions\.RayTaskError\()?((?:\w+\.)*\w*(?:Error|Exception|BadInput)): (.*)")
-_LAST_WORDS = "videossr: "  # of a training command that ends, see `videossr_verl.endings`
+_LAST_WORDS = "videossr: "  # begins the last line of a training command, see `videossr_verl.endings`
 _STAGES = {
     "Started a local Ray instance": "Ray is up; verl reads the dataset",
     "train and validate dataloader initialized": "dataset read; FSDP actor and reference load the model",
@@ -92,7 +92,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("log", type=Path)
     parser.add_argument("--total", type=int, required=True, help="number of training steps")
     args = parser.parse_args(argv)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the training ends then, and this with its output
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+        signal.SIGHUP,
+    ):  # the training ends then, and this command ends with its output
         signal.signal(number, signal.SIG_IGN)
     with args.log.open("w") as log:
         return follow(sys.stdin, log, sys.stdout, args.total)

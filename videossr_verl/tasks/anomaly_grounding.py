@@ -33,7 +33,7 @@ from videossr_verl.tasks.frames.visibility import MIN_MOTION, is_visible, motion
 
 NAME = "anomaly_grounding"
 
-_SEGMENTS = 4  # tried for each perturbation
+_SEGMENTS = 4  # how many are tried for each perturbation
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,9 @@ def draw_subset(
     """Returns `count` samples of the subset `name` from the clip and its frames, or for each why there is none."""
     subset = settings.subsets[name]
     module, difficulty, knobs = get_task(subset.task), subset.difficulty, asdict(subset.difficulty)
-    cut = {knob: value for knob, value in asdict(subset.clip).items() if knob != "decoder"}  # it asks nothing else
+    cut = {
+        knob: value for knob, value in asdict(subset.clip).items() if knob != "decoder"
+    }  # a task asks for nothing else
     extras = {}
     if (embedding := getattr(difficulty, "embedding", None)) is not None:
         what, folder = settings.embeddings[embedding], settings.embedding_folder

@@ -14,7 +14,7 @@ from videossr_verl.tasks.clip import Clip
 from videossr_verl.tasks.seeds import digest
 from videossr_verl.video.embedding import embed
 
-MAX_BYTES = 2**28  # of one clip's vectors: 4096 frames of 16,384 numbers
+MAX_BYTES = 2**28  # the most of one clip's vectors: 4096 frames of 16,384 numbers
 
 
 def cached_embeddings(

@@ -31,8 +31,8 @@ from videossr_verl.tasks import get_task
 from videossr_verl.tasks.clip import ClipSettings
 
 FOLDER = Path(__file__).parent / "presets"
-MAX_BYTES = 200_000  # of a preset file; ours have some hundred
-MAX_VALUES = 10_000  # of a preset file; ours have some 30
+MAX_BYTES = 200_000  # the most in a preset file; ours have some hundred
+MAX_VALUES = 10_000  # the most in a preset file; ours have some 30
 
 
 @dataclass(frozen=True)

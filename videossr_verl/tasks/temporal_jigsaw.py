@@ -97,7 +97,9 @@ def render(transform: Mapping[str, Any], frames: np.ndarray, other_frames: np.nd
 
 def _cut(num_frames: int, difficulty: Difficulty) -> list[slice]:
     length = num_frames // difficulty.num_clips // 2 * 2
-    left_out = max(0, min(round(difficulty.margin * length), length // 2 - 1))  # of an even length, so 2 or more remain
+    left_out = max(
+        0, min(round(difficulty.margin * length), length // 2 - 1)
+    )  # the length is even, so 2 or more frames remain
     if length < 2 or (difficulty.margin and not left_out):
         raise CannotDraw(
             f"{num_frames} frames cut into {difficulty.num_clips} clips with a margin of {difficulty.margin:g} "

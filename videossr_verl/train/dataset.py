@@ -41,7 +41,7 @@ from videossr_verl.video.verify import is_verified, verify_mode
 logger = logging.getLogger(__name__)
 
 _SHARED = SingleFlight()
-_IDS = "content_ids"  # of an item in a prompt, where `data.verify` asks for them
+_IDS = "content_ids"  # the key in an item of a prompt, if `data.verify` asks for ids
 _parity_checked: set[str] = set()
 
 
@@ -71,7 +71,7 @@ class PretextDataset(RLHFDataset):
         self._check_rows()
         self._warn_of_mixed_images()
         group_deadline(self.config)
-        frame_cache(self.config)  # a folder that cannot be used is told before the run, not by its workers
+        frame_cache(self.config)  # tells of a folder that cannot be used before the run, not in its workers
         self.dataframe = self.maybe_filter_out_long_prompts(rows)
         self._fingerprint = fingerprint(files_read, len(self.dataframe))
         self._check_parity()
@@ -319,7 +319,7 @@ def _open_cache(folder: str, max_gb: float) -> FrameCache:
 def _lender(item: dict) -> str | None:
     """Returns the video that an item's change borrows frames from, as a row stores it."""
     source = None
-    with suppress(VideoRejected):  # whoever shows the row tells
+    with suppress(VideoRejected):  # whatever shows the row tells why
         source = VideoSpec.from_row(item).transform.get("source") if item["type"] == "video" else None
     return source.get("video") if isinstance(source, Mapping) else None
 
@@ -327,7 +327,7 @@ def _lender(item: dict) -> str | None:
 def _pretext_media(messages: list[dict]) -> list[dict]:
     """Returns the pretext videos and images in a prompt, as stored in a row."""
     items = [item for m in messages if isinstance(m.get("content"), list) for item in m["content"]]
-    mark = {"video": "transform", "image": "time"}  # what media of other data sets do not have
+    mark = {"video": "transform", "image": "time"}  # media of other data sets lack these keys
     return [item for item in items if item.get(mark.get(item.get("type"))) is not None]
 
 

@@ -29,14 +29,14 @@ def foreign_lengths(dataset: RLHFDataset, rows: MixedRows) -> list[int]:
         BadInput: a row would end or hang the run; or more rows fail than `data.max_lost_share` allows. Fewer are told
             and stay.
     """
-    processing = Lock()  # a tokenizer is not for several threads; decoding is most of the time
+    processing = Lock()  # a tokenizer serves one thread only; most of the time goes into decoding
 
     def count(place: int) -> int | Exception:
         try:
             return _count(dataset, rows[place], processing)
         except _EndsRun as error:
             raise BadInput(f"{rows.place(place)} of another data set {error}; mend it or leave it out") from error
-        except Exception as error:  # media of any kind, read by any library
+        except Exception as error:  # any library may read media of any kind here
             return error
 
     with ThreadPoolExecutor(dataset.num_workers or 1) as pool:

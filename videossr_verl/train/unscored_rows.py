@@ -62,7 +62,7 @@ def _is_scored(score: Callable[..., Any], source: Any, rows: MixedRows, first: i
     row = rows[first]
     try:
         score(source, "", (row["reward_model"] or {}).get("ground_truth"), row["extra_info"])
-    except NotImplementedError:  # verl's word for a source that it does not know
+    except NotImplementedError:  # verl raises it for a source that it does not know
         return False
     except Exception as error:
         told = f"the reward of data_source {source!r} fails on {rows.place(first)}: {cause(error)}"

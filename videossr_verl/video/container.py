@@ -28,9 +28,11 @@ from videossr_verl.video.source_file import SourceFile, opening
 # sequences, text, which FFmpeg would show as a terminal picture, and MXF, whose index may claim any length. MP4 and
 # MOV are added for files whose tables can be checked first.
 CONTAINERS = "matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,gif,nut,ivf,rm,dv"
-MAX_BYTES = 100_000_000_000  # of one file: to tell its content, all of it is read
-MAX_SIDE = 16384  # of one picture: a strip of one line costs the scaler as much as a large picture
-MAX_SECONDS = 600.0  # for reading or decoding one file once; the build gives up after as many
+MAX_BYTES = 100_000_000_000  # the most of one file, because all of it is read to identify its content
+MAX_SIDE = (
+    16384  # the longest side of a picture: the scaler pays as much for a strip of one line as for a large picture
+)
+MAX_SECONDS = 600.0  # the time to read or decode one file once; the build gives up after as long
 
 STILLS = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 LIMITS = {"max_pixels": str(MAX_PIXELS)}
@@ -38,10 +40,10 @@ PYAV = tuple(map(int, av.__version__.split(".")[:2]))
 # Opening decodes a picture where the header does not tell all. PyAV before 17.1 crashes on options where streams are
 # found late (FLV); there MAX_BLOCK alone limits that picture.
 OPENING: dict[str, Any] = {"options": LIMITS} if PYAV >= (17, 1) else {}
-if PYAV < (19, 0):  # from then on it replaces what is no text by itself, and does not know the option
+if PYAV < (19, 0):  # from 19 on it replaces what is no text by itself, and does not know the option
     OPENING["metadata_errors"] = "replace"
 
-av.logging.set_level(None)  # damaged files are reported once, as VideoRejected, not by FFmpeg's own lines
+av.logging.set_level(None)  # VideoRejected reports a damaged file once, so FFmpeg's own lines are not needed
 # PyAV does not offer this function of FFmpeg; its module is linked with the FFmpeg that it uses.
 ctypes.CDLL(av._core.__file__).av_max_alloc(ctypes.c_size_t(MAX_BLOCK))
 
@@ -53,7 +55,7 @@ def check_file(path: str) -> os.stat_result:
     with opening(path):
         status = os.stat(path)
         regular = stat.S_ISREG(status.st_mode)
-        if regular:  # opening a pipe or a device could wait for ever
+        if regular:  # to open a pipe or a device could take for ever
             open(path, "rb").close()
     if not regular:
         raise VideoRejected(RejectReason.NOT_A_FILE, f"{path} is not a regular file")

@@ -49,7 +49,7 @@ class Soundness:
             is_key: the file says that decoding may begin with it.
             starts: decoding did begin with it.
         """
-        whole = frame.pict_type in (PictureType.I, PictureType.NONE)  # not so where a stream is refreshed bit by bit
+        whole = frame.pict_type in (PictureType.I, PictureType.NONE)  # a stream that is refreshed bit by bit has none
         if frame.is_corrupt:
             self._corrupt.add(frame.pts)
         elif is_key and whole:

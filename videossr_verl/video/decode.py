@@ -156,7 +156,7 @@ def _ranges(index: FrameIndex, wanted: list[int]) -> list[Range]:
     for packet in sorted(index.packet[wanted].tolist()):
         k = int(np.searchsorted(keys, packet, side="right")) - 1
         if k >= 0 and index.pts[packet] < index.pts[keys[k]]:
-            k -= 1  # shown before its key frame, so it may also refer to the frames before that
+            k -= 1  # it is shown before its key frame, so it may also refer to earlier frames
         key = int(keys[k]) if k >= 0 else 0
         first = int(keys[k - lead_in]) if k >= lead_in else 0
         if ranges and first <= ranges[-1].last + 1:

@@ -35,7 +35,7 @@ _CLIP_BATCH = 64
 # 64 pixels) spread by less than _FAINT, as noise and compression do, it counts less and "no outline" more. _PALE
 # (CIELAB) does the same for colours near the middle grey.
 _FAINT, _PALE = 2.0, 10.0
-_BUILT_IN_REVISION = "2"  # other vectors of the same name must not be found in a cache
+_BUILT_IN_REVISION = "2"  # a cache must not return other vectors of the same name
 
 
 def default_kappa(name: str) -> float:

@@ -42,7 +42,7 @@ SUFFIX = ".frames"
 WEIGH_EVERY = 1 / 64
 TOLD_EVERY = 1000  # requests
 ID_DIGITS = 16  # of a content id
-ABANDONED = 3600.0  # seconds after which a half-written file belongs to nobody
+ABANDONED = 3600.0  # a half-written file belongs to nobody after so many seconds
 
 
 class FrameCache:
@@ -57,7 +57,7 @@ class FrameCache:
         self._folder, self._max_bytes = Path(folder), max_bytes
         make_writable(self._folder)
         self._lock = threading.Lock()
-        self._unweighed = float("inf")  # a first file may be one too many
+        self._unweighed = float("inf")  # unknown yet, and even a first file may be one too many
         self.counts: Counter[str] = Counter(hit=0, miss=0, damaged=0, unwritable=0)
 
     def frames(
@@ -108,7 +108,7 @@ class FrameCache:
         expected = math.prod(shape)
         try:
             with open(name, "rb") as file:
-                data = file.read(expected + 5)  # one too many tells a longer file, whatever its length
+                data = file.read(expected + 5)  # one byte more than expected shows that a file is longer
         except OSError:
             return None
         pixels, checksum = memoryview(data)[:-4], data[-4:]
@@ -117,7 +117,7 @@ class FrameCache:
             logger.warning("frame cache: %s is damaged and is made again", name)
             return None
         with suppress(OSError):
-            os.utime(name)  # used now: among the last to go
+            os.utime(name)  # it was used now, so it goes among the last
         return np.frombuffer(pixels, np.uint8).reshape(shape)
 
     def _write(self, name: Path, frames: np.ndarray) -> None:
@@ -174,5 +174,5 @@ class FrameCache:
     def _alone(self) -> Iterator[None]:
         """Waits until no other process shrinks the folder: it may have looked before this one's files were there."""
         with (self._folder / "lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # the kernel forgets a dead process's
+            fcntl.flock(file, fcntl.LOCK_EX)  # the kernel drops the lock of a dead process
             yield

@@ -18,9 +18,9 @@ from videossr_verl.video.container import check_file, media_packets, open_video
 from videossr_verl.video.rejected import RejectReason, VideoRejected, reading
 from videossr_verl.video.timelines import NO_TIME, find_timelines, join_timelines
 
-MAX_FRAMES = 2_000_000  # of one file: 18 hours at 30 frames/s
-MAX_DURATION = 1e7  # seconds, 115 days: what is longer has damaged time stamps
-FRAMES_KEPT = 8_000_000  # in the lists of frames that are remembered, 42 bytes each
+MAX_FRAMES = 2_000_000  # the most in one file: 18 hours at 30 frames/s
+MAX_DURATION = 1e7  # seconds, 115 days: a longer file has damaged time stamps
+FRAMES_KEPT = 8_000_000  # the most frames in all remembered lists, 42 bytes each
 # Seconds without a picture after which an MPEG stream is another recording, as the program ffmpeg has it: there clocks
 # begin at any number. Elsewhere a long pause is meant.
 MAX_PAUSE = {"mpegts": 10.0, "mpeg": 10.0}

@@ -16,10 +16,10 @@ from videossr_verl.video.source_file import SourceFile
 # What such a file may begin with. Others are not opened as MP4.
 FIRST_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"junk", b"pict", b"pnot", b"uuid", b"prfl")
 FIRST_BOXES += (b"styp", b"moof", b"sidx")  # fragments
-MAX_BOXES = 1_000_000  # at the top: 18 hours in fragments of a second are 130,000
-MAX_HEADER = 256_000_000  # bytes of all boxes but the media's own; 2,000,000 frames need 50,000,000
-MAX_ENTRIES = 16_000_000  # of all tracks together: 18 hours of video and sound have 5,000,000
-ENTRY_BYTES = 24  # FFmpeg's, for each frame
+MAX_BOXES = 1_000_000  # the most at the top level: 18 hours in fragments of a second are 130,000
+MAX_HEADER = 256_000_000  # the most bytes of all boxes but the media's own; 2,000,000 frames need 50,000,000
+MAX_ENTRIES = 16_000_000  # the most in all tracks together: 18 hours of video and sound have 5,000,000
+ENTRY_BYTES = 24  # what FFmpeg takes for each frame
 
 # Number of samples, of edits (each may show all samples once more), of samples in a fragment; a compressed header.
 _TABLES = re.compile(rb"trak|stsz|stz2|elst|trun|cmov")
@@ -63,7 +63,7 @@ def _headers(file: SourceFile, path: str) -> Iterator[bytes]:
         if size < 8 or at >= end:
             return
         size = min(size, end - at)
-        if kind not in (b"mdat", b"\0\0\0\0"):  # the latter: zeros up to the file's end
+        if kind not in (b"mdat", b"\0\0\0\0"):  # the second means zeros up to the file's end
             read += size
             if read > MAX_HEADER:
                 raise _too_large(path, f"has a header of more than {MAX_HEADER} bytes")

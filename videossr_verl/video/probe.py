@@ -15,7 +15,7 @@ from videossr_verl.video.source_file import read_all
 
 __all__ = ["RejectReason", "VideoInfo", "VideoRejected", "content_id", "probe", "quarter_turns"]
 
-FIRST_FRAME_PACKETS = 300  # a stream cut in the middle may need this many until a picture comes out
+FIRST_FRAME_PACKETS = 300  # a stream that was cut in the middle may give no picture before
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def first_frame(path: str, stream: int) -> av.VideoFrame:
         for number, packet in enumerate(media_packets(container, film)):
             if number == FIRST_FRAME_PACKETS:
                 break
-            if frames := decode_packet(context, packet):  # a damaged one gives none: the next ones may be good
+            if frames := decode_packet(context, packet):  # a damaged packet gives none, but the next ones may be good
                 return frames[0]
         if frames := decode_packet(context, None):
             return frames[0]

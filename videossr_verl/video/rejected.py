@@ -46,7 +46,7 @@ class VideoRejected(ValueError):
     """
 
     def __init__(self, reason: RejectReason, detail: str) -> None:
-        super().__init__(reason, detail)  # both as args, so that it survives pickling between workers
+        super().__init__(reason, detail)  # both are args, so that the error survives pickling between workers
         self.reason = reason
         self.detail = detail
 

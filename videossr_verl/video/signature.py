@@ -18,9 +18,11 @@ from videossr_verl.video.decode import decode_possible
 from videossr_verl.video.frame_index import frame_index
 
 STEP = 0.125  # seconds; a copy that was cut anywhere has pictures at most half of that from ours
-MAX_PICTURES = 1024  # of one video: above 128 seconds every second one is taken, above 256 every fourth, and so on
-MIN_CONTRAST = 5.0  # standard deviation of brightness, of 255: below it noise decides about the bits
-WORDS = 2  # of 64 bits: pHash, dHash
+MAX_PICTURES = (
+    1024  # the most of one video: above 128 seconds every second one is taken, above 256 every fourth, and so on
+)
+MIN_CONTRAST = 5.0  # standard deviation of brightness, of 255; below it noise decides the bits
+WORDS = 2  # each of 64 bits: pHash, dHash
 
 _SIZE = (64, 64)
 

@@ -18,9 +18,9 @@ from videossr_verl.video.decode import DECODERS, DEFAULT_DECODER
 from videossr_verl.video.frame_index import MAX_DURATION
 from videossr_verl.video.rejected import RejectReason, VideoRejected
 
-MAX_NAME = 4096  # bytes of a video's path, as on Linux
-MAX_TIMES = 4096  # frames of one video in a prompt
-MAX_PROMPT_PIXELS = 2**27  # of all frames of a prompt after the resize: 512 of 512 x 512, some 65,000 tokens
+MAX_NAME = 4096  # the most bytes of a video's path, as on Linux
+MAX_TIMES = 4096  # the most frames of one video in a prompt
+MAX_PROMPT_PIXELS = 2**27  # the most in all frames of a prompt after the resize: 512 of 512 x 512, some 65,000 tokens
 
 
 def read_name(row: Mapping[str, Any], key: str = "video") -> str:

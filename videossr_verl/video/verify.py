@@ -17,15 +17,15 @@ from videossr_verl.video.frame_cache import FrameCache
 from videossr_verl.video.probe import content_id
 from videossr_verl.video.rejected import RejectReason, VideoRejected
 
-SAMPLED = "0"  # first digit of the content ids that "sampled" looks at: a sixteenth of them
+SAMPLED = "0"  # "sampled" looks at content ids with this first digit, a sixteenth of all
 MODES = ("off", "sampled", "content", "all")  # the last two are the same
-REMEMBERED = 100_000  # files in a process
+REMEMBERED = 100_000  # the most files that a process remembers
 
 
 def verify_mode(data: Mapping[str, Any]) -> str:
     """Returns `data.verify`. Raises BadInput if it is none of MODES."""
     mode = data.get("verify", "off")
-    mode = "off" if mode is False else mode  # as YAML reads it without quotes
+    mode = "off" if mode is False else mode  # YAML reads off without quotes as False
     if mode not in MODES:
         raise BadInput(f"data.verify is {mode!r}, must be one of {', '.join(MODES)}")
     return mode

@@ -23,7 +23,7 @@ from videossr_verl.families import qwen3_vl
 from videossr_verl.printable import tell
 
 _AT_ONCE = 4  # rows a worker takes
-_WORTH = 64  # rows: fewer are done before another process has started
+_WORTH = 64  # with fewer rows, one process is done before another has started
 
 Answers = dict[str, dict[int, str]]
 Rule = Callable[[Shown], str]

@@ -13,7 +13,7 @@ from videossr_verl.evaluate.attacks.paths import cheapest_path
 from videossr_verl.evaluate.attacks.pictures import colours, differences, misfit, small, without_light
 from videossr_verl.evaluate.attacks.shown import Shown
 
-_SCALES = (0.4, 0.5, 0.6, 1.0)  # of a candidate against a frame: the share that it may show, or all of it
+_SCALES = (0.4, 0.5, 0.6, 1.0)  # how much of a frame a candidate may show: these shares, or all of it
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import numpy as np
 
 from videossr_verl.evaluate.attacks.shown import Shown
 
-_LEAST_AREA = 0.004  # of the picture
-_LEAST_CHANGE = 12  # grey levels, from both frames beside it
-_LEAST_FIT = 0.8  # of the region's area to that of the shape around it
+_LEAST_AREA = 0.004  # the least region, as a share of the picture
+_LEAST_CHANGE = 12  # the least difference from both frames beside it, grey levels
+_LEAST_FIT = 0.8  # the least share that the region fills of the shape around it
 
 
 def blind(shown: Shown) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-WIDTH = 4000  # paths that are followed at once; all of them for up to 6 of 7 things
+WIDTH = 4000  # how many paths are followed at once; up to 6 of 7 things that is all of them
 
 
 def cheapest_path(

@@ -17,9 +17,9 @@ from videossr_verl.evaluate.attacks.paths import cheapest_path
 from videossr_verl.evaluate.attacks.pictures import colours, differences, misfit, shift, small, without_light
 from videossr_verl.evaluate.attacks.shown import Shown
 
-_TOLD = 2e-3  # seconds; clocks are told in milliseconds
-_SCALES = (0.6, 1.0)  # of a clip against another: parts of 0.6 of whole pictures or of each other
-_CLOSE = 40  # of 256 bits by which two descriptors of one corner differ
+_TOLD = 2e-3  # seconds; smaller differences are rounding, since clocks are told in milliseconds
+_SCALES = (0.6, 1.0)  # how much of a clip another one shows: each shows a part of 0.6, or the two show as much
+_CLOSE = 40  # two descriptors of one corner differ by at most so many of 256 bits
 
 
 def blind(shown: Shown) -> str:
@@ -30,7 +30,7 @@ def blind(shown: Shown) -> str:
 def clocks(shown: Shown) -> str:
     """Answers the order in which even times, rounded to the source's frames, give each clip the times that it has."""
     steps = np.concatenate([np.diff(clock) for clock in shown.clocks])
-    if np.ptp(steps) < _TOLD:  # no rounding to be seen
+    if np.ptp(steps) < _TOLD:  # no rounding shows
         return blind(shown)
     frame = steps.sum() / np.round(steps / np.ptp(steps)).sum()
     clips = [np.round(clock / frame) for clock in shown.clocks]
@@ -44,7 +44,7 @@ def clocks(shown: Shown) -> str:
         starts = range(0, len(times), length)
         return np.array([[np.abs(times[s : s + len(c)] - times[s] - c).sum() for c in clips] for s in starts])
 
-    near = sorted(np.linspace(-0.04, 0.04, 81), key=abs)  # the mean step is about the true one
+    near = sorted(np.linspace(-0.04, 0.04, 81), key=abs)  # because the mean step is close to the true one
     tried = [off(steps.mean() / frame + error) for error in near]
     solved = [(cost, linear_sum_assignment(cost)) for cost in tried]
     _, best = min(solved, key=lambda one: one[0][one[1]].sum())

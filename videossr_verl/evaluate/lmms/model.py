@@ -33,8 +33,8 @@ from videossr_verl.prompt.render import render
 from videossr_verl.video.container import check_pixels
 from videossr_verl.video.specs import ImageSpec, VideoSpec
 
-BATCH = 64  # questions asked at once, and lost at most when the run is killed
-FAILED_IN_A_ROW = 50  # then it is not the videos
+BATCH = 64  # how many questions are asked at once; a kill loses at most these
+FAILED_IN_A_ROW = 50  # after so many it is not the videos' fault
 Messages = list[dict[str, Any]]
 
 
@@ -133,7 +133,7 @@ class VideoModel(lmms):
             for part in _media(messages, "text") if self._paper_prompts else []:
                 part["text"] = paper_prompt(task, part["text"])
             return messages
-        except (Exception, SystemExit) as error:  # tasks of lmms-eval leave the process where a video is missing
+        except (Exception, SystemExit) as error:  # lmms-eval's tasks exit the process if a video is missing
             return _told(error)
 
     def _question(self, request: Instance) -> Question | str:
@@ -149,7 +149,7 @@ class VideoModel(lmms):
             rendered = iter(stills)
             opened = [next(rendered) if isinstance(image, ImageSpec) else _opened(image) for image in images]
             texts = [{"role": m["role"], "content": _text(m["content"])} for m in messages]
-        except Exception as error:  # a broken file may fail in any way, and costs this question only
+        except Exception as error:  # a broken file may fail in any way, and must cost this question only
             return _told(error)
         return Question(0, texts, shown, opened)
 
@@ -180,7 +180,9 @@ class VideoModel(lmms):
         """Reads the answers of earlier runs. Questions that failed are asked again."""
         if self._state is None or not self._state.exists():
             return {}
-        lines = self._state.read_text(encoding="utf-8").split("\n")[:-1]  # a line cut by a kill has no end
+        lines = self._state.read_text(encoding="utf-8").split("\n")[
+            :-1
+        ]  # without the last line, which a kill may have cut
         entries = [json.loads(line) for line in lines]
         return {entry["key"]: entry["answer"] for entry in entries if not entry["error"]}
 

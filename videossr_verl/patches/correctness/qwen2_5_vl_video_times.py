@@ -21,9 +21,9 @@ def register_timed_processor(qwen2_5_vl: ModuleType) -> None:
     model = qwen2_5_vl.Qwen2_5_VLForConditionalGeneration
     factories = model.__dict__["_processor_factory"]
     if factories.processor is not qwen2_5_vl.Qwen2_5_VLMultiModalProcessor:
-        return  # ours, or somebody else's
+        return  # it is registered already, by us or somebody else
     info, processor = _timed_classes(qwen2_5_vl)
-    del model._processor_factory  # or vLLM warns that it is replaced
+    del model._processor_factory  # else vLLM warns that it is replaced
     qwen2_5_vl.MULTIMODAL_REGISTRY.register_processor(processor, info=info, dummy_inputs=factories.dummy_inputs)(model)
 
 

@@ -22,7 +22,7 @@ def wrap_prepare_data(stock: Callable[..., None]) -> Callable[..., None]:
     def prepare_data(self: Any, step: int, batch: Any, global_steps: int) -> None:
         part = self._find_first_missing_inner(step)
         stock(self, step=step, batch=batch, global_steps=global_steps)
-        if part == -1:  # verl had the whole step already
+        if part == -1:  # verl has the whole step already
             return
         file = self._get_v1_inner_dir(step, part) / self.tq_batch_name
         written = torch.load(file, weights_only=False)

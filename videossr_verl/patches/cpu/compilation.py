@@ -12,4 +12,4 @@ import sys
 def skip_torch_compile() -> None:
     """Has torch compile nothing in this process and those that it starts. TORCH_COMPILE_DISABLE=0 keeps compilation."""
     if os.environ.setdefault("TORCH_COMPILE_DISABLE", "1") == "1" and "torch._dynamo.config" in sys.modules:
-        sys.modules["torch._dynamo.config"].disable = True  # it has read the variable already
+        sys.modules["torch._dynamo.config"].disable = True  # torch has read the variable already

@@ -63,7 +63,7 @@ class CpuPlatform(PlatformBase):
         return True
 
     def is_platform_available(self, use_smi_check: bool = False) -> bool:
-        return False  # never detected by itself, only chosen
+        return False  # it is never detected, only chosen
 
     def current_device(self) -> str:
         return "cpu"  # an index would mean accelerator 0 in `tensor.to(...)`

@@ -53,7 +53,7 @@ async def send_pixels(output: Any, uid: str) -> str | None:
     """
     outputs = output if isinstance(output, list) else [output]
     for one in outputs:
-        one.mm_processor_output = None  # SGLang has had it
+        one.mm_processor_output = None  # SGLang has used it
     videos = [(one.multi_modal_data or {}).get("videos") for one in outputs]
     fields = _patches(videos[0]) if videos and all(v is videos[0] for v in videos) else None
     if not fields:

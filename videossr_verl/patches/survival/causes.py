@@ -14,7 +14,7 @@ def original(error: BaseException) -> BaseException:
     while isinstance(error, RayTaskError):
         brought = error.cause
         if brought is None or (isinstance(brought, RayError) and not isinstance(brought, RayTaskError)):
-            break  # all that is left is the traceback's text
+            break  # only the traceback's text is left
         error = brought
     return error
 

@@ -35,7 +35,7 @@ NOT_WRITTEN = re.compile(
     r"|Read-only file system|Input/output error"
 )
 KEEP_ALL = {"max_actor_ckpt_to_keep": None, "max_critic_ckpt_to_keep": None, "remove_previous_ckpt_in_save": False}
-AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of linux/fcntl.h and linux/fs.h
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # from linux/fcntl.h and linux/fs.h
 
 
 def wrap_save_checkpoint(stock: Callable[..., None]) -> Callable[..., None]:
@@ -126,7 +126,7 @@ def publish(steps: Path, name: str) -> None:
         _flush(path)
     if not final.exists():
         partial.rename(final)
-    elif not _exchange(partial, final):  # there is one, from a run that went on from an earlier step
+    elif not _exchange(partial, final):  # a run that went on from an earlier step left one
         final.rename(steps / PARTIAL / f"{REPLACED}{name}")
         partial.rename(final)
     _flush(steps)

@@ -22,7 +22,7 @@ from videossr_verl.patches.survival.open_groups import GroupDeadlineError, OpenG
 logger = logging.getLogger(__name__)
 
 DEADLINE = 3600.0  # seconds, where `data.group_deadline` is not set
-CANCEL = 10.0  # seconds that a rollout has to end when it is told to
+CANCEL = 10.0  # seconds for a rollout to end after it was cancelled
 
 
 def group_deadline(data: Mapping[str, Any]) -> float:
@@ -55,7 +55,7 @@ def wrap_run_agent_loop(stock: Callable[..., Any]) -> Callable[..., Any]:
     return _run_agent_loop
 
 
-_OPEN = OpenGroups()  # of the trainer's process
+_OPEN = OpenGroups()  # the groups of the trainer's process
 
 
 def wrap_generate_sequences(stock: Callable[..., Any]) -> Callable[..., Any]:

@@ -36,7 +36,7 @@ def wrap_run_agent_loop(stock: Callable[..., Any]) -> Callable[..., Any]:
     async def _run_agent_loop(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             return await stock(self, *args, **kwargs)
-        except RewardError:  # no video is to blame
+        except RewardError:  # here no video is to blame
             raise
         except Exception as error:
             await open_mailbox(MAILBOX).post.remote(_report(kwargs, error))
@@ -150,7 +150,7 @@ def wrap_fit(stock: Callable[..., None]) -> Callable[..., None]:
         box = open_mailbox(MAILBOX)  # it lives as long as the trainer
         try:
             stock(self, agent_loop_manager)
-        except MachineError:  # it says it all
+        except MachineError:  # this error says it all
             raise
         except Exception as error:
             lost = _ledger(self).write(self.global_steps, ray.get(box.take.remote()))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-NOTICE = 120.0  # seconds in which no group ended, before the run tells what it waits for, and between two such lines
+NOTICE = 120.0  # seconds without an ended group before the run tells what it waits for, and between two such lines
 GRACE = 60.0  # seconds beyond the deadline, before a worker counts as hung
 SHOWN = 3  # groups in a message
 WAITING = "waiting for "  # begins each line that tells what for

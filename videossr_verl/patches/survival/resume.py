@@ -67,7 +67,7 @@ def check_whole(folder: Path, trainer: DictConfig) -> None:
             " set trainer.resume_mode=disable"
         )
     wrote = folder / "actor" / "fsdp_config.json"
-    if wrote.is_file():  # on the disk of rank 0
+    if wrote.is_file():  # the file is on the disk of rank 0
         then, now = json.loads(wrote.read_text())["world_size"], trainer.nnodes * trainer.n_gpus_per_node
         if then != now:
             raise BadInput(

@@ -20,8 +20,8 @@ logger = logging.getLogger(__name__)
 FOLDER = Path("/dev/shm")
 NAMES = re.compile(r"(psm|torch|verl_weights)_[0-9a-f_]+")
 AGE = 10.0  # seconds
-AGE_UNSEEN = 600.0  # where processes of other containers may share the memory: they have attached by then
-ALL_PROCESSES = "pid:[4026531836]"  # the first name space, from which all can be seen
+AGE_UNSEEN = 600.0  # for memory that processes of other containers may share: they have attached by then
+ALL_PROCESSES = "pid:[4026531836]"  # the first name space, which sees all processes
 
 
 def remove_abandoned() -> None:
@@ -48,7 +48,7 @@ def _mapped() -> set[Path]:
     """Returns the files there that any process has mapped, as far as we may look."""
     mapped = set()
     for maps in Path("/proc").glob("[0-9]*/maps"):
-        with suppress(OSError):  # it has ended, or is another user's
+        with suppress(OSError):  # the process has ended, or is another user's
             for line in maps.read_text(errors="replace").splitlines():
                 _, found, name = line.partition(f" {FOLDER}/")
                 if found:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from videossr_verl.preflight.doctor.findings import Finding, ok, warning
 
-CLOCK_SECONDS = 2.0  # of difference that logs and lock files still bear
+CLOCK_SECONDS = 2.0  # logs and lock files still bear this much difference
 
 
 @dataclass(frozen=True)

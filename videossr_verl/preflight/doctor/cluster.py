@@ -15,7 +15,7 @@ from videossr_verl.preflight.doctor.findings import Finding, failure
 if TYPE_CHECKING:
     import ray
 
-WAIT_SECONDS = 300.0  # for an answer; verl imports slowly from a shared disk that has not read it yet
+WAIT_SECONDS = 300.0  # for an answer: the first import of verl from a shared disk is slow
 CLOCK_READINGS = 3
 
 
@@ -44,7 +44,7 @@ def _answer(node: dict[str, Any], task: ray.ObjectRef) -> list[Finding]:
         findings = ray.get(task, timeout=WAIT_SECONDS)
         # Now that a process for tasks runs there, a reading takes milliseconds.
         readings = [_read_clock(node) for _ in range(CLOCK_READINGS)]
-    except ray.exceptions.RayTaskError as error:  # no check raises, so the task could not be loaded
+    except ray.exceptions.RayTaskError as error:  # no check raises, so Ray could not load the task
         told = f"cannot run this package: {str(error).strip().splitlines()[-1]}"
         remedy = "start Ray there in the environment of recipes/setup_cpu.sh or setup_gpu.sh, which has it"
         return [failure("node", told, remedy)]

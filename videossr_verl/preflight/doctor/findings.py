@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-LEVELS = ("ok", "warning", "failure")  # in order; the exit code is the worst one's place: 0, 1 or 2
+LEVELS = ("ok", "warning", "failure")  # in order; the exit code is the place of the worst: 0, 1 or 2
 
 
 @dataclass(frozen=True)

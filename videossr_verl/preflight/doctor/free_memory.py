@@ -42,6 +42,6 @@ def _left(groups: Path, own: Path) -> Iterator[int]:
             try:
                 most, used = int((group / limit).read_text()), int((group / held).read_text())
                 stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-            except (OSError, ValueError):  # not there; "max"
+            except (OSError, ValueError):  # the file is missing, or says "max"
                 continue
             yield max(0, most - used + int(stat.get(idle, 0)))

@@ -45,7 +45,7 @@ def _driver() -> str | None:
         told = subprocess.run(ask, capture_output=True, text=True, timeout=ANSWER_SECONDS).stdout
     except (OSError, subprocess.TimeoutExpired):
         return None
-    version = re.match(r"\d+(\.\d+)+", told)  # one line for each GPU, all the same
+    version = re.match(r"\d+(\.\d+)+", told)  # the lines of all GPUs are the same
     return version and version[0]
 
 

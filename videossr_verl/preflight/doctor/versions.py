@@ -59,7 +59,7 @@ def pinned(device: str) -> dict[str, str]:
     from packaging.utils import canonicalize_name
 
     inside = Path(str(files("videossr_verl"))) / "constraints"
-    folder = inside if inside.is_dir() else Path(__file__).parents[3] / "constraints"  # of an editable install
+    folder = inside if inside.is_dir() else Path(__file__).parents[3] / "constraints"  # for an editable install
     text = (folder / f"{device}.txt").read_text(encoding="utf-8")
     pairs = (line.split("==") for line in text.splitlines() if "==" in line and not line.startswith("#"))
     return {canonicalize_name(name.strip()): version.strip() for name, version in pairs}
@@ -79,7 +79,7 @@ def _needed(device: str) -> set[str]:
 
     try:
         stated = [Requirement(line) for line in metadata.requires("videossr-verl") or ()]
-    except metadata.PackageNotFoundError:  # the check of the package tells
+    except metadata.PackageNotFoundError:  # the check of the package tells of this
         return set()
     return {canonicalize_name(r.name) for r in stated if r.marker is None or r.marker.evaluate({"extra": device})}
 

@@ -47,7 +47,7 @@ def saved_by_layer(shape: ModelShape) -> int:
     """
     text = shape.text
     queries, keys = text.heads * text.head_dim, text.kv_heads * text.head_dim
-    norms = 2 * 8 * text.hidden  # input in fp32, and twice in bf16
+    norms = 2 * 8 * text.hidden  # the input in fp32, and twice in bf16
     # Without norms on queries and keys verl repeats keys and values for every head.
     attention = 10 * (queries + keys) if text.qk_norm else 8 * queries
     if text.experts:

@@ -7,7 +7,7 @@ from transformers import PreTrainedConfig
 from videossr_verl.families import model_types
 from videossr_verl.families.shape import ModelShape
 
-_VISION_HEADS = 16  # of all released models
+_VISION_HEADS = 16  # the same in all released models
 
 
 def hf_config(shape: ModelShape, token_ids: dict[str, int] | None = None) -> PreTrainedConfig:

@@ -109,5 +109,5 @@ def _this_machines() -> int:
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     try:
         return min(memory, int(_CONTAINER.read_text(encoding="ascii")))
-    except (OSError, ValueError):  # "max": no limit
+    except (OSError, ValueError):  # "max" means no limit
         return memory

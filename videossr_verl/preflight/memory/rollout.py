@@ -12,7 +12,7 @@ from videossr_verl.preflight.memory.run_settings import Rollout
 # CUDA graphs and NCCL's buffers, which vLLM counts as its own; and its process's context, asleep or not: estimates.
 _GRAPHS = 1 * GIB
 ASLEEP = 2 * GIB
-_SAMPLER_COPIES = 3  # of the fp32 logits of all sequences: sorted, and as log-probabilities
+_SAMPLER_COPIES = 3  # copies of all sequences' fp32 logits: sorted, and as log-probabilities
 
 
 @dataclass(frozen=True)

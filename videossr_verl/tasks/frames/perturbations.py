@@ -161,7 +161,9 @@ def _noise(frames: np.ndarray, params: Params) -> np.ndarray:
     spread *= np.float32(params["kept"])
     rng = np.random.Generator(np.random.PCG64(params["seed"]))
     out = np.empty_like(frames)
-    for frame, noisy in zip(frames, out, strict=True):  # one by one: as floats all of them need 16 times the memory
+    for frame, noisy in zip(
+        frames, out, strict=True
+    ):  # one by one, because as floats all of them need 16 times the memory
         noise = rng.standard_normal(frame.shape, np.float32)
         noisy[:] = np.clip(mean[frame] + spread[frame] * noise, 0, 255).round()
     return out
@@ -207,7 +209,7 @@ def _draw_order(rng: np.random.Generator, length: int, sizes: Sizes) -> dict[str
     """Returns an order whose first and last frame both move: otherwise a border of the segment would not show."""
     if length < 2:
         raise ValueError(f"a segment of {length} frame(s) cannot be shuffled; use at least 2")
-    while True:  # at least a quarter of all orders will do
+    while True:  # at least a quarter of all orders pass
         order = [int(i) for i in rng.permutation(length)]
         if order[0] != 0 and order[-1] != length - 1:
             return {"order": order}

@@ -23,9 +23,9 @@ from videossr_verl.tasks.frames.visibility import MIN_MOTION, motion, thumbnails
 
 View = Mapping[str, Any]
 
-_MOST_GAIN = 4.0  # dark pictures beyond that are mostly noise
+_MOST_GAIN = 4.0  # a dark picture with more gain is mostly noise
 _TRIES = 30
-_STEPS = 1000  # of a place, so that a row stays short
+_STEPS = 1000  # the grid of places, coarse so that a row stays short
 
 
 def draw_view(

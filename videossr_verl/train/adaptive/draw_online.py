@@ -19,7 +19,7 @@ from videossr_verl.video.specs import VideoSpec
 
 logger = logging.getLogger(__name__)
 
-TRIES = 3  # not every draw finds a change that shows
+TRIES = 3  # because not every draw finds a change that shows
 _PROBES_KEPT = 256  # a probe holds a time for each frame of its video
 
 

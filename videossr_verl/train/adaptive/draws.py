@@ -35,7 +35,7 @@ from videossr_verl.video.embedding import describe_embedding
 logger = logging.getLogger(__name__)
 
 Row = dict[str, Any]
-_OPEN_KEPT = 10_000  # draws waited for; those whose rollouts were lost are forgotten in the end
+_OPEN_KEPT = 10_000  # the most draws waited for; those whose rollouts were lost are forgotten in the end
 
 
 class AdaptiveDraws:
@@ -80,7 +80,7 @@ class AdaptiveDraws:
         self._partners = {video: videos[other] for video, other in partners(look_alikes, seed).items()}
         self._drawn = 0
         self._open: dict[int, tuple[str, str]] = {}  # number of the draw -> task, level
-        self._reports: dict[int, list[tuple[float, float]]] = {}  # of groups that are not whole yet
+        self._reports: dict[int, list[tuple[float, float]]] = {}  # rewards of groups that are not whole yet
         self._mailbox = open_mailbox(MAILBOX)
 
     def rows(self, stored: Sequence[Row], fits: Callable[[Row], bool]) -> list[Row]:
@@ -111,7 +111,7 @@ class AdaptiveDraws:
 
     def state_dict(self) -> dict[str, Any]:
         """Returns JSON data from which `load_state_dict` goes on, with the rewards that have come so far."""
-        with suppress(RayError):  # no dead mailbox may cost a checkpoint; that it is dead ends the run by itself
+        with suppress(RayError):  # a dead mailbox ends the run by itself, but must not cost a checkpoint
             self._take_reports()
         return {
             "drawn": self._drawn,
@@ -153,9 +153,9 @@ class AdaptiveDraws:
         groups = []
         for number in whole:
             task, level = self._open.pop(number)
-            reports = sorted(self._reports.pop(number))  # rollouts of a group end in any order
+            reports = sorted(self._reports.pop(number))  # the rollouts of a group end in any order
             groups.append([score for score, _ in reports])
-            if level in self._levels.get(task, ()):  # not if the run went on with other levels
+            if level in self._levels.get(task, ()):  # it is missing if the run went on with other levels
                 self._chooser.observe(task, level, groups[-1], reports[0][1])
         for number in sorted(self._open)[:-_OPEN_KEPT]:
             del self._open[number]

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-PRIOR_GROUPS = 2.0  # that each level's rates start with
+PRIOR_GROUPS = 2.0  # each level's rates start with so many groups
 PRIOR_VARIANCE = 0.1
 _SAME = 1e-9  # rewards that differ by less are the same
 
