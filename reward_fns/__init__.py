@@ -1,25 +1,26 @@
 """Turns answer text into a reward. verl finds this package through `reward.custom_reward_function`: as
 `videossr_verl.train.reward_hook`, or as `pkg://reward_fns` itself if nothing is drawn at load.
 
-A task's rewards live in one module, found by the task's name in the entry point group `videossr_verl.rewards`, with
+A task's rewards live in one module, found by the task's name in the entry point group `videossr_verl.rewards`. It has
     score(text, ground_truth, knobs) -> (score, acc, parsed): what training pays
     chance(knobs) -> float: expected score of the best blind guess for these difficulty knobs
         ({}: the task's default ones)
     exact_chance(knobs) -> float: expected `acc` of the best blind guess
-    metric(text, ground_truth, knobs) -> (value, parsed): what benchmarks report, 0..1. It never calls `score`:
-        training may pay for something else tomorrow, and published figures stay
-    GUESSES: {name: guess(knobs, seconds, rng) -> answer}: blind answers that stand beside a model's, to a clip of so
-        many seconds; rng is a numpy Generator
+    metric(text, ground_truth, knobs) -> (value, parsed): what benchmarks report, 0..1. It never calls `score`, so
+        that published figures stay when training pays for something else
+    GUESSES: {name: guess(knobs, seconds, rng) -> answer}: blind answers, shown beside a model's, to a clip of so many
+        seconds; rng is a numpy Generator
 and may have
-    score_in_parts(text, ground_truth, knobs) -> (score, acc, parsed, {part: float}), asked in place of `score`, where
-        a reward has parts that are worth a curve of their own; PARTS: their names
+    score_in_parts(text, ground_truth, knobs) -> (score, acc, parsed, {part: float}), called in place of `score` if
+        the reward has parts that deserve a curve of their own; PARTS: their names
     KNOBS: names of the knobs that a run may set besides `strict`
-    best_constant(truths, seconds) -> answers: one blind answer to all of these questions, as each clip needs it;
-        without it the commonest truth
+    best_constant(truths, seconds) -> answers: one blind answer to all of these questions, adapted to each clip;
+        without it the commonest truth is taken
     RELEASE_NAMES: {data_source of the reference release's parquet files: knobs that its rows were drawn with}
-A row's `data_source` is "videossr/<name>" or, for rows of another data set, the name alone: there only `score` is
-needed, the ground truth may be of any type, and the row's whole `extra_info` stands in place of the knobs. Pure
-Python: imports neither torch nor cv2, and verl only for rows of other sources.
+A row's `data_source` is "videossr/<name>", or for rows of another data set the name alone. Such a module needs only
+`score`, its ground truth may be of any type, and it gets the row's whole `extra_info` in place of the knobs.
+
+The package is pure Python: it imports neither torch nor cv2, and verl only for rows of other sources.
 """
 
 from __future__ import annotations
@@ -59,9 +60,9 @@ def compute_score(
 
     Returns:
         score: the reward, smooth or strict (0..1 for our tasks).
-        acc: 1.0 when exact, else 0.0; for other sources what verl reports.
+        acc: 1.0 if the answer is exact, else 0.0; for other sources what verl reports.
         parsed: 1.0 when an answer was found, else 0.0; None for other sources.
-        chance: expected `score` of the best blind guess; None where nobody tells. (verl leaves None
+        chance: expected `score` of the best blind guess; None if it is not known. (verl leaves None
             out of its metrics, while NaN would spoil a mean.)
         task: the task's name; for other sources the data source.
         and each of `parts()`, such as selection and order; None for tasks without it.

@@ -8,17 +8,17 @@ Read as an answer: two times joined by a dash, an arrow, "~", "to", "until", "th
 optionally as mm:ss, h:mm:ss or "1 min 5 s"; two times in brackets or in a row of a table; also "14.5, 26.2" when no
 other words stand beside it (notations: `reward_fns.plain_text`). Frame numbers, percentages, minutes and
 milliseconds ("10-20 minutes") are not seconds and not read.
-A reversed interval (start > end) is read (`parsed` 1) but scores 0, as does an empty one: it states
-something false, and the reward must not repair what the model has to learn. (The reference release, too,
-gives 0 in training; only its evaluation swaps the ends.)
+A reversed interval (start > end) is read (`parsed` 1) but scores 0, as does an empty one. It states something
+false, and the reward must not repair what the model has to learn. (The reference release gives 0 in training
+too; only its evaluation swaps the ends.)
 
 Strict (exact match; the paper does not say what that is here): both ends as for `acc`.
 
-Chance: the best constant interval under the law the segment is drawn from: its length in frames uniform
-over the multiples of `stride` in [min_length, max_length], its start uniform over the multiples of `stride`
-at which it fits, frames evenly spaced. 0.300 for 48 frames, lengths 8..16 and our stride of 2; 0.306 for the paper's
-stride of 1. Strict: any one of the longest segments, which have the fewest places; 0.0118 and 0.0034, if frames are a
-tenth of a second apart or more.
+Chance: the expected IoU of the best constant interval, under the law from which the segment is drawn. Its
+length in frames is uniform over the multiples of `stride` in [min_length, max_length], its start is uniform over
+the multiples of `stride` at which it fits, and frames are evenly spaced. For 48 frames and lengths 8..16 this
+gives 0.300 with our stride of 2, and 0.306 with the paper's stride of 1. Strict: the probability of any one of the
+longest segments, which have the fewest places: 0.0118 and 0.0034, if frames are a tenth of a second apart or more.
 
 Metric: the mean IoU, as the paper reports it.
 """
@@ -118,7 +118,7 @@ def chance(knobs: Mapping[str, Any]) -> float:
     Raises:
         ValueError: a knob is malformed or too large.
     """
-    # The best constant lies on the stride's grid too: between two grid points the expected IoU is convex in either end.
+    # The best constant too lies on the stride's grid: between two grid points the expected IoU is convex in either end.
     return _best_constant(*_in_strides(knobs))
 
 
@@ -176,9 +176,9 @@ def _in_strides(knobs: Mapping[str, Any]) -> tuple[int, int, int]:
 
 @cache
 def _best_constant(frames: int, shortest: int, longest: int) -> float:
-    # Whatever the length, the IoU is largest where both middles are the same, and falls alike to both sides; so the
-    # best constant of a width stands in the clip's middle. An overlap of k has the IoU k / (width + length - k), whose
-    # sums all pairs with the same width + length share.
+    # Whatever the length, the IoU is largest if both middles are the same, and falls alike to both sides. So the best
+    # constant of a width stands in the clip's middle. An overlap of k has the IoU k / (width + length - k); all pairs
+    # with the same width + length share the sums of these.
     expected = [0.0] * (frames + 1)
     for both in range(1 + shortest, frames + longest + 1):
         widths = range(max(1, both - longest), min(frames, both - shortest) + 1)

@@ -34,7 +34,7 @@ def difficulty_knobs(difficulty: str | Mapping[str, Any] | None) -> Mapping[str,
 def whole_number(knobs: Mapping[str, Any], name: str, default: int, low: int, high: int) -> int:
     """Returns a knob that counts something. Raises ValueError if it is no whole number, or outside of [low, high].
 
-    What a reward computes from its knobs takes time that grows with them, and a row may come from anywhere.
+    The bounds are needed because a reward's time grows with its knobs, and a row may come from anywhere.
     """
     value = knobs.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:

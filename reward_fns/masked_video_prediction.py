@@ -5,22 +5,22 @@ public. What follows is ours. With K true frames, y the K labels of the answer:
     selection   share of the true frames that y names, 0..1
     order       mean over the true frames of 1 - |place in y - true place| / (K - 1), 0 for one that y misses; 0..1
     score       (1 - w) * selection + w * order, with the weight w = `order_weight`, 0.5 by default
-Fixing one mistake never lowers it: neither a true frame in the place of a distractor, nor two frames exchanged that
-stood in the wrong order, nor the right frame put into its place. For 0 < w <= 1 only the exact answer scores 1, and
-only it has `acc` 1. For K = 1 there is no order, and a hit scores 1. Another weight for a run of verl:
+Fixing one mistake never lowers the score: neither putting a true frame in the place of a distractor, nor exchanging
+two frames that stood in the wrong order, nor putting the right frame into its place. For 0 < w <= 1 only the exact
+answer scores 1, and only it has `acc` 1. For K = 1 there is no order, and a hit scores 1. Another weight for a run of verl:
     ++reward.custom_reward_function.reward_kwargs.masked_video_prediction.order_weight=0.3
 
 Read as an answer: K different labels of the pool, written together ("CAF") or separated by what separates a list or a
 sequence ("C, A and F", "Frame C -> Frame A -> Frame F"; `reward_fns.vocabulary`, notations: `reward_fns.plain_text`).
-Small letters are labels only where nothing else is written. Another number of labels, a repeated one or one outside the
-pool is no answer (`parsed` 0).
+Small letters are labels only if nothing else is written. Another number of labels, a repeated label or one outside
+the pool is no answer (`parsed` 0).
 
 The ground truth is K letters in temporal order, "CAF"; the pool is the first K + `num_distractors` letters.
 
-Chance: the pool is shuffled, so all answers that can be read earn the same on average; a sum over the places. Strict
-(the exact answer): 1 / (pool! / l!).
+Chance: the pool is shuffled, so all answers that can be read earn the same on average. It is a sum over the places.
+Strict (the exact answer): 1 / (pool! / l!).
 
-Metric (ours): the mean of selection and order, whatever a run weighs.
+Metric (ours): the mean of selection and order, whatever weight a run takes.
 """
 
 from __future__ import annotations

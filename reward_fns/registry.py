@@ -1,7 +1,7 @@
 """Installed things by name: tasks, their rewards, and the rules that attack them.
 
-Each kind is an entry point group; a package adds to it in its pyproject.toml, this one too, and there is no other way
-in. Where something is missing or cannot be loaded, one sentence says what, of which package, and what to do.
+Each kind is an entry point group. A package adds to it in its pyproject.toml, as this one does; there is no other way
+in. If something is missing or cannot be loaded, one sentence says what, of which package, and what to do.
 """
 
 from __future__ import annotations

@@ -10,10 +10,11 @@ as single digits, each with an optional label ("Clip 3"), separated by what sepa
 (`reward_fns.vocabulary`; notations: `reward_fns.plain_text`). Anything that is not a permutation of 1..n is no
 answer (`parsed` 0).
 
-Chance: the best constant permutation when the truth is uniform over all permutations but the identity. The
-sum of E over all n! truths is the same for every constant, n! (n^2 - 1) / 3, so the best constant gains
-most from the identity's absence: any at distance Emax from it, e.g. the reversed sequence. For n = 6 it
-is 0.3523. (The reference release draws the identity too: 0.3519.) Strict (the exact permutation): 1 / (n! - 1).
+Chance: the expected score of the best constant permutation, if the truth is uniform over all permutations but
+the identity. The sum of E over all n! truths is the same for every constant, n! (n^2 - 1) / 3. So the best
+constant is the one that gains most from the identity's absence: any at distance Emax from it, e.g. the reversed
+sequence. For n = 6 chance is 0.3523. (The reference release draws the identity too: 0.3519.) Strict (the exact
+permutation): 1 / (n! - 1).
 
 Metric: 1 for the exact permutation, else 0, as VIUBench has it (section 3).
 """

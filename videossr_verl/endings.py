@@ -57,8 +57,8 @@ def _tell(sentence: object, code: int) -> int:
 def stopped_by_signals() -> Iterator[list[signal.Signals]]:
     """Makes SIGTERM and SIGHUP raise SystemExit in the body, once. Yields the list into which they are put.
 
-    What is open is closed on the way out, and processes are ended; a second signal ends this one at once. A signal that
-    somebody ignores (nohup) or handles stays as it is.
+    On the way out files are closed and processes are ended; a second signal ends this process at once. A signal that is
+    ignored (nohup) or handled already stays as it is.
     """
     received: list[signal.Signals] = []
 

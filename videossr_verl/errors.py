@@ -21,8 +21,8 @@ class MachineError(RuntimeError):
     """
 
 
-# What the system says when the machine is to blame: disks, quotas, rights, handles and memory that ran out, storage
-# that is gone.
+# The system's errors for which the machine is to blame: disks, quotas, rights, handles and memory that ran out, and
+# storage that is gone.
 MACHINE = frozenset(
     {
         errno.EACCES,
@@ -48,7 +48,7 @@ def machine_failure(error: OSError, place: object = None) -> str | None:
     """Returns what the machine failed at, in one sentence, or None if the error says nothing of the machine.
 
     Args:
-        place: file or folder, where the error names none, as those of writing do.
+        place: file or folder, for errors that name none, such as those of writing.
     """
     if error.errno not in MACHINE:
         return None

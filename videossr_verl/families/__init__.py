@@ -1,6 +1,6 @@
 """The families of base models, one module each, found through the entry point group `videossr_verl.families`.
 
-All that differs between families is asked here. The entry point's name is the family's. A module has:
+Whatever differs between families stands in these modules. The entry point's name is the family's. A module has:
     MODEL_TYPES: what `model_type` says in the config.json of its models
     PROCESSOR: class name of their processor
     FACTOR: H and W of a frame are multiples of it, pixels: patch size times merge size
@@ -8,8 +8,8 @@ All that differs between families is asked here. The entry point's name is the f
     resize_limits(video_processor, frames) -> keywords of the processor's own `smart_resize` for T frames
     shown_times(ids, positions, grids, processor) -> for each video the seconds at which the model is told that each
         pair of frames is shown, or None where nothing tells
-    true_times(clock) -> what that should be for frames shown at `clock`
-    time_resolution(processor) -> seconds by which it may be off
+    true_times(clock) -> what `shown_times` should give for frames shown at `clock`
+    time_resolution(processor) -> seconds by which these two may differ
     TEXT, VISION: fields of `TextShape` and `VisionShape` that all models of the family share
     vision_shape(config) -> the other fields of VisionShape, from the model's vision config
     model_classes(model_type) -> transformers' classes of the config and of the model
@@ -18,7 +18,7 @@ All that differs between families is asked here. The entry point's name is the f
     TINY_TEXT, TINY_VISION: entries of the config of a tiny model
     TEXT_GOES_ON: whether the text after a video goes on at the largest position + 1, on all axes
     TEXT_ARCHITECTURE: what vLLM wants to read in a checkpoint's text config, or None
-Nothing heavy is imported by a module itself: videos are looked at on machines without torch.
+A module itself imports nothing heavy, because machines without torch look at videos too.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """One writer for each folder: a build, an evaluation or a training holds the folder that it writes to.
 
-The file HOLDER in the folder says who writes. It is locked by flock, which the system frees however the process ends;
-where a disk has no flock, the process id and its start time tell whether the holder is alive. Another machine, for
-which neither may say anything (NFS, Lustre, FUSE), looks whether the holder's file changes: its writer renews it every
-BEAT seconds, and a file that stays as it is for LIMIT seconds belongs to nobody any more. No clock is compared.
+The file HOLDER in the folder says who writes. The writer locks it by flock, which the system frees however the process
+ends. If a disk has no flock, the process id and its start time tell whether the holder is alive. On another machine
+neither may say anything (NFS, Lustre, FUSE), so it looks whether the holder's file changes: its writer renews it every
+BEAT seconds, and a file that stays the same for LIMIT seconds belongs to nobody any more. No clocks are compared.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Writer:
         processes: the process id's name space, in which `pid` means something.
         started: start of the process, in ticks since the machine's start.
         since: when it took the folder, for people.
-        token: random, so that the same process taking the folder twice is told apart.
+        token: random, to tell apart two times that the same process takes the folder.
     """
 
     what: str
@@ -71,7 +71,7 @@ def one_writer(folder: Path, what: str, patience: float = 0.0) -> Iterator[None]
 
     Args:
         what: what this process does, for those who come second.
-        patience: seconds to wait for a holder on this machine, that may be about to end.
+        patience: seconds to wait for a holder on this machine, which may be about to end.
 
     Raises:
         BadInput: somebody else writes there, or nobody can.

@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 from videossr_verl.errors import BadInput
 
 MAX_VALUES = 100_000  # the most in a column, in a row on average; a billion equal values fit into some kilobytes
-# What a file may unpack to: 1 GiB, or 100 times its own bytes where that is more. A million of our rows of 48 frames
-# are some 2 GB, in hundreds of MB; a data set with the same prompt of 3 KB in each row unpacks to some 60 times.
+# The most that a file may unpack to: 1 GiB, or 100 times its own bytes if that is more. A million of our rows of 48
+# frames take hundreds of MB and unpack to some 2 GB. A data set with the same prompt of 3 KB in each row unpacks to
+# some 60 times its size.
 MAX_UNPACKED = 2**30
 MAX_RATIO = 100
 _ROWS_AT_ONCE = 1000
@@ -46,7 +47,7 @@ def read_parquet(source: str | Path | BinaryIO, name: str | None = None) -> pa.T
     limit = max(MAX_UNPACKED, MAX_RATIO * size)
     described = pq.read_metadata(source)
     at_once = _check_footer(described, limit, f"'{name}', {size} bytes,")
-    # Texts stay as numbers of equal ones until they are counted: a million of them cost what one does.
+    # Equal texts stay numbers until they are counted, so that a million of them cost what one does.
     opened = pq.ParquetFile(source, metadata=described, read_dictionary=_texts(described))
     batches, unpacked = [], 0
     for batch in opened.iter_batches(at_once):

@@ -24,9 +24,9 @@ from videossr_verl.video.mp4_tables import check_tables, looks_like_mp4
 from videossr_verl.video.rejected import RejectReason, VideoRejected, reading
 from videossr_verl.video.source_file import SourceFile, opening
 
-# Everything that people keep videos in. Not on the list, on purpose: playlists (they open other files), image
-# sequences, text, which FFmpeg would show as a terminal picture, and MXF, whose index may claim any length. MP4 and
-# MOV are added for files whose tables can be checked first.
+# Everything that people keep videos in. These are left out on purpose: playlists (they open other files), image
+# sequences, text (FFmpeg would show it as a terminal's picture), and MXF (its index may claim any length). MP4 and MOV
+# are added for files whose tables can be checked first.
 CONTAINERS = "matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,gif,nut,ivf,rm,dv"
 MAX_BYTES = 100_000_000_000  # the most of one file, because all of it is read to identify its content
 MAX_SIDE = (
@@ -37,8 +37,8 @@ MAX_SECONDS = 600.0  # the time to read or decode one file once; the build gives
 STILLS = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 LIMITS = {"max_pixels": str(MAX_PIXELS)}
 PYAV = tuple(map(int, av.__version__.split(".")[:2]))
-# Opening decodes a picture where the header does not tell all. PyAV before 17.1 crashes on options where streams are
-# found late (FLV); there MAX_BLOCK alone limits that picture.
+# If the header does not tell all, opening a file decodes a picture. PyAV before 17.1 crashes on options if streams are
+# found late (FLV), so there only MAX_BLOCK limits that picture.
 OPENING: dict[str, Any] = {"options": LIMITS} if PYAV >= (17, 1) else {}
 if PYAV < (19, 0):  # from 19 on it replaces what is no text by itself, and does not know the option
     OPENING["metadata_errors"] = "replace"
@@ -73,7 +73,8 @@ def open_container(path: str) -> Iterator[InputContainer]:
 
     Raises:
         VideoRejected: unreadable file, not a video, or tables of too many entries.
-        MachineError: it could not be read, or changed meanwhile; after the body, too, which may have seen only a part.
+        MachineError: it could not be read, or changed meanwhile. This may come after the body, which has then seen only
+            a part.
     """
     check_file(path)
     formats = CONTAINERS
@@ -144,7 +145,7 @@ def media_packets(container: InputContainer, streams: VideoStream | list[VideoSt
     tail).
 
     Raises:
-        VideoRejected: timeout, MAX_SECONDS after the first one was asked for, what the caller did with them included.
+        VideoRejected: timeout, MAX_SECONDS after the first packet was asked for, the caller's own time included.
         MachineError: for want of memory.
     """
     packets = container.demux(streams)

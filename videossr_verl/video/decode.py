@@ -2,11 +2,11 @@
 
 Two decoders choose the same frames (nearest presentation time in the file's own list, see frame_index.py):
     pyav    the default: exact, fastest in benchmarks/README.md, its wheels bring FFmpeg along
-    decord  optional (`pip install decord`); unmaintained since 2021; MP4, MOV, Matroska, WebM only, none whose times
-            start again, and it cannot skip, so it decodes all frames up to the last one asked for; it does not tell
-            damage, so what pyav finds damaged is missing here too
+    decord  optional (`pip install decord`), unmaintained since 2021. It reads MP4, MOV, Matroska and WebM only, and no
+            file whose times start again. It cannot skip, so it decodes all frames up to the last one asked for. It
+            does not tell of damage, so frames that pyav finds damaged are missing here too.
 They resize with different code, so pixels differ slightly. A data set is built with one of them (`videossr build
---decoder`), its rows tell which, and whoever shows them uses that one.
+--decoder`). Its rows tell which one, and everything that shows them uses it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SKIPS_UNREFERENCED = ("h264", "hevc")
 # swscale: exact rounding, the same on every CPU, and colour resized with the same care as brightness
 # (SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP; not all have names in PyAV 17).
 EXACT_SCALING = 0x40000 | 0x80000 | 0x2000 | 0x4000
-# Callers decode videos side by side. PyAV before 17, which lmms-eval asks for, scales on one thread and has no choice.
+# One thread, because callers decode videos side by side. PyAV before 17, which lmms-eval asks for, has no such choice.
 ONE_THREAD = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
 
 
@@ -109,8 +109,8 @@ Pictures = Iterator[tuple[int, np.ndarray | None]]
 def _pyav(path: str, index: FrameIndex, wanted: list[int], size: tuple[int, int]) -> Pictures:
     """Yields the pictures of those `wanted` frames that can be decoded, and that no damage reaches.
 
-    First decodes only what the wanted frames need. Where that meets any damage, or does not give all of them (a key
-    frame from which one cannot start), it counts for nothing, and the file is decoded from its start.
+    First decodes only what the wanted frames need. If this meets any damage, or does not give all frames (because of a
+    key frame from which one cannot start), drops the result and decodes the file from its start.
     """
     reformatter = VideoReformatter()
 
@@ -138,8 +138,8 @@ class Range(NamedTuple):
 
     Attributes:
         first: where decoding starts.
-        key: from where on it must give no error. Streams of H.264 with open groups of pictures do so between `first`
-            and `key`, since they tell the decoder to forget frames that it never had.
+        key: from here on decoding must give no error. Between `first` and `key`, H.264 streams with open groups of
+            pictures give errors, since they tell the decoder to forget frames that it never had.
         last: the last one.
     """
 

@@ -1,8 +1,8 @@
 """How alike two frames look. Frames become unit vectors; the scalar product of two is their similarity, at most 1.
 
     built_in        needs no weights: the outlines (scikit-image's HOG, 64 x 64 grey, cells of 8 x 8) and the layout of
-                    colours (8 x 8 means in CIELAB), half of the similarity each. Both have room for "nothing here", or
-                    the noise of two black frames would be all that is compared. About a millisecond a frame.
+                    colours (8 x 8 means in CIELAB) give half of the similarity each. Both have room for "nothing here";
+                    without it only the noise of two black frames would be compared. About a millisecond a frame.
     a CLIP model    any checkpoint folder or hub name that transformers' `CLIPModel` loads, e.g.
                     openai/clip-vit-base-patch32: its image encoder, which MVP (arXiv 2601.03781) uses. On a GPU where
                     there is one.
@@ -25,14 +25,14 @@ from videossr_verl.errors import BadInput
 from videossr_verl.video.missing_platform import check_torchvision
 
 BUILT_IN = "built_in"
-# Frames at most this alike are two different ones. built_in: measured, examples/deduplication. CLIP: our guess, since
-# MVP does not tell its own, and it has not been measured.
+# Two frames are different if they are at most this alike. The value of built_in is measured (examples/deduplication).
+# CLIP's is our guess: MVP does not publish one, and it has not been measured.
 KAPPA, KAPPA_CLIP = 0.95, 0.9
 
 _DECIMALS = 4
 _CLIP_BATCH = 64
-# Of built_in. HOG makes the faintest outline as strong as any other. Where the grey levels of a block (16 x 16 of 64 x
-# 64 pixels) spread by less than _FAINT, as noise and compression do, it counts less and "no outline" more. _PALE
+# For built_in. HOG makes the faintest outline as strong as any other. If the grey levels of a block (16 x 16 of 64 x 64
+# pixels) spread by less than _FAINT, as noise and compression do, its outline counts less, and "no outline" more. _PALE
 # (CIELAB) does the same for colours near the middle grey.
 _FAINT, _PALE = 2.0, 10.0
 _BUILT_IN_REVISION = "2"  # a cache must not return other vectors of the same name

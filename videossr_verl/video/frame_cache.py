@@ -37,8 +37,8 @@ from videossr_verl.video.probe import content_id
 logger = logging.getLogger(__name__)
 
 SUFFIX = ".frames"
-# The folder is weighed after each of these shares of its limit that a process has written; so P processes
-# together may be over it by P of them.
+# A process weighs the folder each time it has written this share of the limit. So P processes together may exceed the
+# limit by P such shares.
 WEIGH_EVERY = 1 / 64
 TOLD_EVERY = 1000  # requests
 ID_DIGITS = 16  # of a content id

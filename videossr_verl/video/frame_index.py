@@ -21,8 +21,8 @@ from videossr_verl.video.timelines import NO_TIME, find_timelines, join_timeline
 MAX_FRAMES = 2_000_000  # the most in one file: 18 hours at 30 frames/s
 MAX_DURATION = 1e7  # seconds, 115 days: a longer file has damaged time stamps
 FRAMES_KEPT = 8_000_000  # the most frames in all remembered lists, 42 bytes each
-# Seconds without a picture after which an MPEG stream is another recording, as the program ffmpeg has it: there clocks
-# begin at any number. Elsewhere a long pause is meant.
+# After so many seconds without a picture an MPEG stream is taken for another recording, as the program ffmpeg does,
+# because its clocks begin at any number. In other containers a long pause is meant.
 MAX_PAUSE = {"mpegts": 10.0, "mpeg": 10.0}
 INDEXED = ("mov", "matroska")  # containers with an index to seek by
 
@@ -31,7 +31,7 @@ INDEXED = ("mov", "matroska")  # containers with an index to seek by
 class FrameIndex:
     """All N frames and P packets of a video stream.
 
-    Where the file's times start again (recordings joined, clocks set back), its parts follow each other as they are
+    If the file's times start again (recordings joined, clocks set back), its parts follow each other as they are
     stored, each right after the one before.
 
     Attributes:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 MAX_PIXELS = 8192 * 4320  # the most in one picture; FFmpeg refuses larger ones before it allocates them
-# Bytes of any one block of FFmpeg's memory: the 4 bytes of a pixel at most, and a part more. A file may claim tables
-# and pictures of any size, and is only found out when they have been made.
+# The most bytes of one block of FFmpeg's memory: 4 bytes for each pixel of the largest picture, and a part more. A file
+# may claim tables and pictures of any size, and FFmpeg notices only when it has made them.
 MAX_BLOCK = 9 * MAX_PIXELS // 2
 SPARE = 2 * MAX_BLOCK  # room for the block that was asked for, and for what was freed and taken since
 

@@ -1,7 +1,7 @@
 """Finds how much memory the tables of an MP4 or MOV file claim, without making them.
 
 A file of a kilobyte may say "a billion frames of one byte each", and FFmpeg lists them all before anyone can ask how
-many there are. So the numbers are read here first, wherever in the header they stand.
+many there are. So this module reads the numbers first, wherever in the header they stand.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from videossr_verl.errors import MachineError
 from videossr_verl.video.memory import memory_is_left
 from videossr_verl.video.probe import RejectReason, VideoInfo, VideoRejected, probe
 
-# What the build asks of each file before any worker opens it.
+# The build itself looks for these reasons, before any worker opens the file.
 _OF_STATE = (RejectReason.MISSING, RejectReason.UNREADABLE, RejectReason.NOT_A_FILE, RejectReason.EMPTY_FILE)
 
 
@@ -45,8 +45,8 @@ def load_info(piece: dict[str, Any], path: str) -> VideoInfo:
 def failure_of(error: VideoRejected, path: str, video: str) -> Failure:
     """Returns the rejection with the video's name in place of its path on this machine.
 
-    MachineError where the file could be opened when the build began, and now cannot; and where memory is short, which
-    decoders take for damage.
+    Raises MachineError if the file could be opened when the build began, and cannot be opened now; also if memory is
+    short, which decoders take for damage.
     """
     detail = error.detail.replace(path, video)
     if not memory_is_left():

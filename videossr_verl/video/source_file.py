@@ -18,7 +18,7 @@ from typing import Self
 from videossr_verl.errors import MachineError
 from videossr_verl.video.rejected import RejectReason, VideoRejected
 
-# What a file's name, kind and permissions cause; they stay as they are until somebody changes them.
+# Errors that a file's name, kind or permissions cause. They stay until somebody changes these.
 OWN_ERRORS = {errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG}
 MISSING = {errno.ENOENT, errno.ENOTDIR}
 

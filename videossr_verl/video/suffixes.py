@@ -1,7 +1,8 @@
 """The names of files that are taken for videos in a folder, for every command alike.
 
-Everything that `container.CONTAINERS` opens, as recorders, players and data sets name it. A file with another name is
-still read where it is given by name. What is not a video after all is rejected when it is opened, with the reason.
+The list has everything that `container.CONTAINERS` opens, as recorders, players and data sets name it. A file with
+another name is still read if it is given by name. A file that is no video after all is rejected when it is opened, with
+the reason.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`data.verify`: checks that a video in training is the one that its rows were drawn from.
 
-A row names its video by path. Where another file stands there now, its frames are shown under the old label; size and
-times do not tell. So the content id that the build wrote into the row is compared with the file's own.
+A row names its video by path. If another file has that path now, its frames would be shown under the old label, and
+neither size nor times would tell. So the content id that the build wrote into the row is compared with the file's own.
 """
 
 from __future__ import annotations
