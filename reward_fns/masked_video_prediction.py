@@ -7,7 +7,8 @@ public. What follows is ours. With K true frames, y the K labels of the answer:
     score       (1 - w) * selection + w * order, with the weight w = `order_weight`, 0.5 by default
 Fixing one mistake never lowers the score: neither putting a true frame in the place of a distractor, nor exchanging
 two frames that stood in the wrong order, nor putting the right frame into its place. For 0 < w <= 1 only the exact
-answer scores 1, and only it has `acc` 1. For K = 1 there is no order, and a hit scores 1. Another weight for a run of verl:
+answer scores 1, and only it has `acc` 1. For K = 1 there is no order, and a hit scores 1. To set another weight for a
+run of verl:
     ++reward.custom_reward_function.reward_kwargs.masked_video_prediction.order_weight=0.3
 
 Read as an answer: K different labels of the pool, written together ("CAF") or separated by what separates a list or a

@@ -1,7 +1,7 @@
 """Carries reports from workers, wherever they run, to the trainer's process. A small named Ray actor is a box.
 
-A report is in the box when `post` returns. verl trains only after the rollouts and rewards are there, so what the
-trainer takes holds all that happened in them.
+A report is in the box when `post` returns. verl trains only after the rollouts and rewards are there, so the trainer
+finds all their reports in the box.
 """
 
 from __future__ import annotations

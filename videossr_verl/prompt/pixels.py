@@ -1,7 +1,7 @@
 """A prompt's pixels on the way from the processor to the model: one byte each, normalised where they are used.
 
-A processor turns frames into float patches, four times the bytes, and everything but the last step, the
-normalisation, leaves them whole numbers. So the last step is left out and made up for in the trainer.
+A processor turns frames into float patches, which take four times the bytes. Only its last step, the normalisation,
+makes fractions of whole numbers. So the processor leaves out the last step, and the trainer makes up for it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Turns rows into pixels: decodes each source once, lets the task make its change, and attaches the true clock.
 
-The one place that makes what a model is shown; training, evaluation and pictures all go through it.
+Only this module makes what a model is shown. Training, evaluation and pictures all go through it.
 """
 
 from __future__ import annotations

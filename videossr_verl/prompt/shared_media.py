@@ -1,8 +1,8 @@
 """The videos (and images) of one prompt, prepared once and shared by its rollouts.
 
 verl asks for the media of a prompt once per rollout, and runs the processor three times on each answer. All
-rollouts of a prompt ask at the same time and in the same process, so the first one prepares, and the others get
-the same object; it is gone when the last of them is. Nothing is kept for later: memory holds what is in flight.
+rollouts of a prompt ask at the same time and in the same process. So the first one prepares the media, and the
+others get the same object. It is gone with the last of them: memory holds only what is in flight.
 """
 
 from __future__ import annotations

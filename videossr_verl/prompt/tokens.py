@@ -1,9 +1,8 @@
 """Counts a prompt's tokens without decoding a single frame.
 
-A dataset row tells the size and the number of frames of every video, so the number of vision tokens is
-arithmetic, and the text around them (Qwen3-VL writes `<1.5 seconds>` before every frame pair) comes from the
-processor's own code. The result equals the length of the `input_ids` which the processor returns for the
-rendered frames.
+A row tells the size and the number of frames of every video, so the number of vision tokens is arithmetic. The text
+around them (Qwen3-VL writes `<1.5 seconds>` before every frame pair) comes from the processor's own code. The result
+equals the length of the `input_ids` that the processor returns for the rendered frames.
 """
 
 from __future__ import annotations

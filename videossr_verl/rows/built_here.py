@@ -1,7 +1,7 @@
 """Remembers which datasets this user built on this machine, and from which videos. No file of a dataset can tell that.
 
-A dataset from elsewhere may name any folder as the root of its videos, and eval sends what lies there to a server. Only
-what this package noted in the user's own state folder ($XDG_STATE_HOME, or ~/.local/state) is believed.
+A dataset from elsewhere may name any folder as the root of its videos, and eval sends what lies there to a server. So
+the package believes only its own notes in the user's state folder ($XDG_STATE_HOME, or ~/.local/state).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 def note_built(folder: str | Path, data_root: str) -> None:
     """Notes that this user made the dataset in `folder` from the videos below `data_root`.
 
-    Where there is no place to note it, the user is asked for the root later.
+    If it cannot be noted, verbs ask the user for the root later.
     """
     note = _note(folder)
     partial = note.with_name(f"{note.name}.{os.getpid()}.partial")

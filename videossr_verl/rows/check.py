@@ -1,6 +1,6 @@
 """Checks pretext rows before they are used: they may come from anywhere, and none may stop or hang a run.
 
-All that reads rows of this package asks here: training (`train.dataset`) and all verbs (`rows.dataset_folder`).
+Everything that reads rows of this package calls this: training (`train.dataset`) and all verbs (`rows.dataset_folder`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LONGEST = 600  # the most characters of a reason
 MAX_TRUTH = 1000  # the most characters; ours have at most 26
 _INDEX_LIMIT = 2**63
 _SOURCE = re.compile(rf"{DATA_SOURCE_PREFIX}[\w.-]+(?:/[\w.-]+)*")
-# Both families' tokenizers read these as one token each, of media or of the end of a turn, wherever they stand.
+# Tokens of media or of the end of a turn. Both families' tokenizers read each as one token, wherever it stands.
 _SPECIAL_TOKEN = re.compile(r"<\|[^|<>\s]{1,64}\|>")
 _PLACE = re.compile("<(video|image|audio)>")
 

@@ -21,11 +21,11 @@ _AT_ONCE = 1000  # rows
 def stored_data_root(folder: str | Path) -> str:
     """Returns the folder that the rows' video paths are relative to, as dataset.json says.
 
-    It is believed where it lies in the dataset's own folder, or where this user built the dataset here from it: a
+    It is believed if it lies in the dataset's own folder, or if this user built the dataset from it on this machine. A
     dataset from elsewhere could name any folder, and have its videos shown or sent away.
 
     Raises:
-        BadInput: dataset.json does not tell it, or is not believed.
+        BadInput: dataset.json does not name the folder, or is not believed.
     """
     file = Path(folder) / "dataset.json"
     try:

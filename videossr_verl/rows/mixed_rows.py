@@ -1,7 +1,7 @@
 """The rows of several files, each of which may have its own columns and types.
 
-verl joins its files to one table, which two data sets prevent as soon as one of them has text where the other has
-numbers: as an index, a ground truth, a difficulty.
+verl joins its files into one table. That fails for two data sets as soon as one has text where the other has numbers:
+as an index, a ground truth, a difficulty.
 """
 
 from __future__ import annotations

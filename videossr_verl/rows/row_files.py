@@ -1,6 +1,7 @@
 """Files of rows, as users name them in `data.train_files`: parquet of any data set, or JSON lines.
 
-Each is opened once, and its fingerprint is of the bytes that were read: what is put in its place later is another file.
+Each file is opened once, and its fingerprint is that of the bytes that were read: a file that takes its name later is
+another one.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from videossr_verl.rows.check import is_pretext
 
 Row = dict[str, Any]
 
-# Columns that verl 0.9.1 makes itself for a batch, or takes for its own orders: with one of these in a file a run waits
-# for what it never asked for, or for a million rollouts of one prompt.
+# verl 0.9.1 makes these columns itself for a batch, or takes them for its own orders. With one of them in a file a run
+# waits for what it never asked for, or for a million rollouts of one prompt.
 VERLS = frozenset(
     ("validate", "uid", "global_steps", "trajectory", "trace", "session_id", "sampling_params", "priority")
 ).union(("__rollout_n__", "__do_sample__"))
@@ -38,7 +39,7 @@ def read_table(file: str) -> tuple[pa.Table, str]:
         table = read_parquet(content, file)
         if _state(content) != before:
             raise BadInput(f"data file '{file}' was written to while it was read: start again when it is whole")
-    # Its metadata may call columns images, which `datasets` then fetches, over the network too; ours has none.
+    # Drops metadata: it may call columns images, which `datasets` then fetches, even over the network. Ours has none.
     ours = "data_source" in table.column_names and any(map(is_pretext, table["data_source"].to_pylist()))
     return (table.replace_schema_metadata(None) if ours else table), fingerprint
 
@@ -47,7 +48,7 @@ def read_lines(file: str) -> tuple[list[Row], str]:
     """Returns the objects of a JSON-lines file and its fingerprint. Each value stays as written (Arrow's reader makes
     dates of texts).
 
-    BadInput names a file that is missing, and the line that is no object.
+    Raises BadInput that names a file that is missing, or a line that is no object.
     """
     digest = _digest()
     with _opened(file, (OSError, ValueError)) as lines:

@@ -61,8 +61,8 @@ def make_row(
 ) -> dict[str, Any]:
     """Makes a row of the dataset from a drawn sample. `num_prompt_tokens` is still empty.
 
-    `look_alike_id` is the content id that stands for all videos which look like this one.
-    What differs in shape between tasks (knobs, details) is JSON text, so that files of all tasks concatenate.
+    `look_alike_id` is the content id that stands for all videos that look like this one. Fields whose shape differs
+    between tasks (knobs, details) are JSON text, so that files of all tasks can be concatenated.
     """
     task = sample["task"]
     return {

@@ -6,7 +6,7 @@ A task module has:
     PRESETS: dict[str, Difficulty]
     draw(clip, frames, difficulty, rng, other=None) -> Sample; CannotDraw when the clip cannot carry the task.
         frames: uint8 T, H, W, C, decoded at clip.times at the training size; other: another video's clip, for
-        changes that borrow its frames. All chance comes from rng.
+        changes that borrow its frames. Everything random comes from rng.
         A task whose Difficulty has the knob `embedding` (a name, see `video.embedding`) is also given
         embeddings=(T, D) of the frames, made once per video.
     render(transform, frames, other_frames=None) -> frames: the change, applied to uint8 T, H, W, C frames.
@@ -16,8 +16,8 @@ and may have
     CLIP: knobs of ClipSettings that its clips need, whatever the preset asks for the other tasks.
     frames_shown(difficulty, num_frames) -> list: how many frames each video of a prompt has (1: an image), for memory
         plans; without it the clip's `num_frames`, all in one.
-What the answer earns is told by the reward module of the same name (`reward_fns`). A page that makes a task, step by
-step: docs/add_a_task.md.
+The reward module of the same name (`reward_fns`) says what an answer earns. docs/add_a_task.md makes a task, step by
+step.
 """
 
 from __future__ import annotations

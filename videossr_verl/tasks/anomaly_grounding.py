@@ -13,9 +13,9 @@ Knobs       perturbations: the changes to draw from, evenly; min_length, max_len
             the vision tower merges frames two by two: an odd border lies inside such a pair, unseen.
 
 A change that does not show in the segment (`frames.visibility`) is replaced: four segments are tried for each
-change, in random order of the changes. Slow and fast keep the evenly spaced clock and show other source
-times, so the timestamps do not tell the segment; they need motion, and a source with enough frames. For swap
-it is only checked that the other video has other content.
+change, in random order of the changes. Slow and fast keep the evenly spaced clock and show other source times,
+so that the timestamps do not tell the segment. They need motion, and a source with enough frames. For swap the
+only check is that the other video has other content.
 """
 
 from __future__ import annotations
@@ -197,7 +197,7 @@ def _change_speed(
     chosen = np.searchsorted(middles, wanted)
     if (np.diff(chosen) < 1).any():
         raise CannotDraw("the source has too few frames to show it slower or faster without repeating any")
-    # What the segment shows, plus one frame to each side: without motion there, nobody can tell its borders.
+    # The segment, and one frame on each side: without motion there, nobody can tell its borders.
     times = np.asarray(clip.times)
     first = max(0, int(np.searchsorted(times, wanted[start])) - 1)
     last = min(len(times) - 1, int(np.searchsorted(times, wanted[min(stop, len(times) - 1)])) + 1)

@@ -19,7 +19,7 @@ class ClipSettings:
     """How clips are cut; VideoSSR's values by default (48 frames of the middle 90 %, 128^2 to 256^2 pixels).
 
     Attributes:
-        num_frames: T, even and at least 2. With `fps` it is the most that are taken.
+        num_frames: T, even and at least 2. With `fps` it is the most that a clip takes.
         fps: None spreads T frames evenly over the window; a number takes frames at that rate from the
             window's start (a source with fewer frames per second gives each of its frames once). Two numbers are the
             lowest and the highest rate: the lowest is doubled, up to the highest, until there are `min_frames`.
@@ -165,7 +165,7 @@ def _uniform(usable: np.ndarray, settings: ClipSettings, info: VideoInfo) -> np.
             f"{info.duration:.2f} s; {count} are needed",
         )
     wanted = _nearest(usable, np.linspace(usable[0], usable[-1], count))
-    # Where two times share a frame (pauses in the source), move to the next free one, first up, then back.
+    # If two times share a frame (pauses in the source), one moves to the next free frame, first up, then back.
     steps = np.arange(count)
     wanted = np.maximum.accumulate(wanted - steps) + steps
     return usable[np.minimum(wanted, len(usable) - count + steps)]

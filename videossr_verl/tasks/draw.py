@@ -22,7 +22,7 @@ from videossr_verl.video.probe import VideoInfo, VideoRejected
 from videossr_verl.video.probe_record import Failure, failure_of, load_info
 from videossr_verl.video.size import target_size
 
-# So many draws fail before any succeeds: this clip cannot carry the task.
+# If so many draws fail before any succeeds, this clip cannot carry the task.
 GIVE_UP_AFTER = 3
 
 

@@ -4,36 +4,39 @@ Game        A clip's frames, 1 a second (more in short videos) and without look-
             The model sees the frames before and after the gap and a shuffled pool: the K true frames and l distractors
             of the same video.
 Prompt      Two videos with the gap and its place in time between them, then the candidates "A: ..." to the last, then
-            the question. The time of every frame is written, since Qwen2.5-VL's own clock restarts with each video and
-            has even steps; the second part's goes on (Qwen3-VL's prompt has it as `<t seconds>` too).
+            the question. The prompt writes the time of every frame, since Qwen2.5-VL's own clock restarts with each
+            video and has even steps. The second video's times go on from the first's (Qwen3-VL's prompt has them as
+            `<t seconds>` too).
 Label       "CAFD": the K letters in temporal order.
 Reward      Half for choosing, half for ordering (reward_fns.masked_video_prediction).
 Chance      0.40 for any answer of 4 labels with K = l = 4 (preset mvp).
-Knobs       num_key_frames: N, shown and masked ones together; num_masked: K; num_distractors: l; embedding: what tells
-            whether two frames look alike (`video.embedding`), beside their pixels (`frames.look_alikes`); kappa: frames
-            more alike than this are one frame, None for the embedding's own value (`videossr calibrate` shows what it
-            means); radius: distractors come from so many key frames beyond each edge of the gap; hardness: 0 draws them
-            at random, 1 takes those most like a true frame, in between a mixture of the two ranks; min_context: frames
-            shown on each side, at least; candidates: "video" or "image"; view: share of width and height that a
-            candidate shows.
+Knobs       num_key_frames: N, shown and masked ones together.
+            num_masked: K. num_distractors: l.
+            embedding: decides with the pixels (`frames.look_alikes`) whether two frames look alike (`video.embedding`).
+            kappa: frames more alike than this are one frame; None takes the embedding's own value (`videossr calibrate`
+            shows what it means).
+            radius: distractors come from so many key frames beyond each edge of the gap.
+            hardness: 0 draws them at random, 1 takes those most like a true frame, in between the two ranks are mixed.
+            min_context: the least number of frames shown on each side.
+            candidates: "video" or "image". view: share of width and height that a candidate shows.
             Presets: mvp; mvp_short (2 masked of 3, for videos of some seconds); mvp_easy (2 masked of 4); mvp_hard (6
             of 18) and mvp_harder (8 of 24), whose distractors are the runs nearby that are most like true frames, and
             whose candidates are seen through views.
 
 From the paper: 1 frame a second from a random start, greedy de-duplication by CLIP similarity against the last kept
-frame, one masked run, distractors from the same neighbourhood of the same video, GRPO. Ours, since the paper is not
-public on it: every number above, the prompt, and these rules, which keep the label right:
+frame, one masked run, distractors from the same neighbourhood of the same video, GRPO. Ours, since the paper does not
+publish them: every number above, the prompt, and these rules, which keep the label right:
 - De-duplication goes on until N + l frames are kept. The distractors are l of them, taken out of the sequence
   with all their look-alikes, so they are as near and as distinct as true frames; nothing else tells the two apart.
 - The frames at both edges of the gap are shown, and their times give its place: no distractor lies in it.
 - A candidate looks like no other frame of the sequence, neither by the embedding (above kappa) nor in its pixels: not
   like another candidate, which would be a second right answer, nor like a frame that is shown. Look-alikes inside the
   gap are used nowhere.
-- Distractors are runs of K frames of the sequence, as the true ones are (what is left over of l / K is a shorter run):
-  else the true frames are those that are most like each other, and no context is needed to find them.
+- Distractors are runs of K frames of the sequence, as the true ones are (the rest of l / K is a shorter run). Otherwise
+  the true frames would be those that are most like each other, and nobody would need the context to find them.
 - A candidate with a view of its own (`frames.views`: a part of the picture, mirrored or not, all in the same light)
   looks like no other frame of the sequence in this view either.
-- What is left is N frames, de-duplicated still: neighbours that would look alike without a distractor rule it out.
+- N frames are left, and are still de-duplicated: a distractor between two frames that look alike is not taken.
 - Both parts have an even number of frames, because the vision tower merges frames two by two. So N - K is even.
 
 Candidates are two-frame videos of one repeated frame by default: to the vision tower that is exactly an image. Real
@@ -60,8 +63,8 @@ from videossr_verl.video.rejected import RejectReason
 from videossr_verl.video.specs import ImageSpec, VideoSpec
 
 NAME = "masked_video_prediction"
-# What the task asks of a clip, whatever the preset's other tasks show: the paper's rate, at most the first 4 minutes.
-# Ours: videos of less than 40 seconds are shown faster, up to 8 a second, so that they have frames to choose from.
+# The task's own clips, whatever the preset's other tasks show: the paper's rate, at most the first 4 minutes. Ours:
+# videos of less than 40 seconds are shown faster, up to 8 frames a second, so that there are frames to choose from.
 CLIP = {"num_frames": 256, "fps": (1.0, 8.0), "min_frames": 40, "margin": 0.0}
 
 _CLIP_MODEL = "openai/clip-vit-base-patch32"
@@ -213,7 +216,7 @@ def _mask(
     distinct = apart.max(axis=1) <= kappa
     start = int(rng.integers(difficulty.min_context, count - length - difficulty.min_context + 1))
     masked = list(range(start, start + length))
-    # The frames at the gap's edges are shown: the gap reaches from one to the other, and no distractor lies in it.
+    # The frames at the gap's edges are shown. The gap reaches from one to the other, and holds no distractor.
     near = [*range(max(0, start - 1 - difficulty.radius), start - 1)]
     near += range(start + length + 1, min(count, start + length + 1 + difficulty.radius))
     eligible = [i for i in near if distinct[i]]

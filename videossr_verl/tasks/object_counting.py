@@ -131,6 +131,6 @@ def _choose_frames(num_frames: int, counts: list[int], gap: int, rng: np.random.
 
 
 def _spread(num_frames: int, count: int, gap: int, rng: np.random.Generator) -> list[int]:
-    # Chosen without the forced gaps, which are then put back: so all choices are equally likely.
+    # Chooses without the forced gaps, and then puts them back, so that all choices are equally likely.
     compact = rng.choice(num_frames - (count - 1) * (gap - 1), count, replace=False)
     return (np.sort(compact) + np.arange(count) * (gap - 1)).tolist()

@@ -2,8 +2,8 @@
 
 Game        The clip is cut into n pieces of equal length, which are shown in another order.
 Prompt      n videos, one line "Clip i: <video>" each, then the question. Each is a video of its own. All have the
-            same clock: from 0, in even steps of the clip's mean interval. Their true times differ a little where the
-            source's frames are uneven, which is enough to tell pieces apart without looking.
+            same clock: from 0, in even steps of the clip's mean interval. If the source's frames are uneven, the true
+            times would differ a little, which is enough to tell pieces apart without looking.
 Label       n digits: the i-th is the shown position of the i-th piece in time (the inverse permutation),
             which is the list of shown clips from the earliest to the latest.
 Reward      1 - sum of position errors / the sum for the reversed order (reward_fns.temporal_jigsaw).
@@ -17,10 +17,10 @@ Every order but the right one is equally likely. A clip with two pieces that loo
 scene again) is refused: swapping them would make a second right answer.
 
 In the paper's setting a rule without learning orders clips of a few seconds: the last frame of a piece is nearly the
-first of the next (`videossr attack` tells what each rule earns). A margin alone does not help
-where a scene changes slowly, since likeness still falls with time. So in the preset hard each piece is seen through a
-view of its own (`frames.views`): a part of the picture, mirrored or not, all pieces in the same light. What tells a
-piece from the others lies within its view, or the clip is refused.
+first of the next (`videossr attack` tells what each rule earns). A margin alone does not help if a scene changes
+slowly, since likeness still falls with time. So in the preset hard each piece is seen through a view of its own
+(`frames.views`): a part of the picture, mirrored or not, all pieces in the same light. A clip is refused if a piece
+does not differ from the others within its view.
 """
 
 from __future__ import annotations

@@ -183,7 +183,7 @@ class PretextDataset(RLHFDataset):
         """Drops prompts over `max_prompt_length`, of any data set, or refuses them with
         `filter_overlong_prompts=False`.
 
-        Of ours nothing is decoded for it; those of other data sets are made once, as rollouts make them.
+        Decodes nothing of our rows for this. Makes the prompts of other data sets once, as rollouts make them.
         """
         sources = dataframe["data_source"]
         lengths = np.zeros(len(dataframe), int)
@@ -203,7 +203,7 @@ class PretextDataset(RLHFDataset):
         return dataframe.select(np.flatnonzero(~too_long))
 
     def _build_messages(self, example: dict, key: str) -> list[dict]:
-        # verl opens an image's `bytes` where there is such a field, even if it holds nothing.
+        # verl opens an image's `bytes` if there is such a field, even if it holds nothing.
         images = [_without_nulls(image) for image in example.get(self.image_key) or []]
         messages = super()._build_messages({**example, self.image_key: images}, key)
         for item in _pretext_media(messages) if self._content_ids else ():
@@ -287,7 +287,7 @@ def _as_list(files: Any) -> list[str]:
 def data_root(config: DictConfig) -> str:
     """Returns the folder of `data.data_root` on this machine. A `$NAME` in it is this node's environment variable.
 
-    BadInput, one sentence that says how to set it, where there is none.
+    Raises BadInput, one sentence that says how to set it, if there is none.
     """
     wanted = config.get("data_root")
     if not wanted:

@@ -40,7 +40,7 @@ def check_sources(rows: MixedRows, config: DictConfig) -> None:
     """Raises BadInput for other data sets' sources that nobody scores. Does not ask a reward function of the user's
     own.
 
-    An empty answer to the first row of each tells, so that what its reward needs and does not find is told as well.
+    Scores an empty answer to the first row of each source. So it also tells if a reward does not find what it needs.
     """
     score = _scorer(config)
     if score is None:

@@ -1,7 +1,7 @@
 """How alike the frames of a clip are. An embedding decides, but never against the pixels.
 
-An embedding may tell apart what nobody can: CLIP's says little of black frames, and how it takes a fade or a title card
-is not known. So frames whose pixels hardly differ are the same picture, whatever it says.
+An embedding may tell apart frames that nobody can: CLIP's says little of black frames, and nobody knows how it takes a
+fade or a title card. So frames whose pixels hardly differ are the same picture, whatever the embedding says.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import numpy as np
 from videossr_verl.tasks.frames.visibility import motion, thumbnails
 from videossr_verl.video.embedding import similarity
 
-# `motion` below which two frames are one picture: 7 of 255 grey levels in the tenth that differs most. Of 80 pairs of
-# real clips (examples/deduplication) 5 lie below, all alike to the eye; those that are not begin at 0.075.
+# Two frames with less `motion` than this are one picture: 7 of 255 grey levels in the tenth that differs most. Of 80
+# pairs from real clips (examples/deduplication) 5 lie below, all alike to the eye. Pairs that differ to the eye begin
+# at 0.075.
 MIN_DIFFERENCE = 0.03
 
 

@@ -20,11 +20,11 @@ changes. All changes are made after the resize to the training size, on uint8 RG
     shuffle       the segment's frames in another order                     order
     swap          frames of another video, which fill the frame, see `fill`
 
-The release makes its changes in full-size pictures, which are shrunk afterwards. Shrinking averages noise, so we
-add what is left of it (`_noise`). A blur of 2 pixels would be gone: ours grows with the training size, so that the
-same share of the picture is blurred at any size. The release's quarter turns change the frame size inside a video,
-which no model can be shown; bars around the turned picture would give the segment away. The paper does not give the
-speeds; these are ours.
+The release makes its changes in full-size pictures, and shrinks these afterwards. Shrinking averages noise, so we
+add what is left of it (`_noise`). It would remove a blur of 2 pixels, so ours grows with the training size, and blurs
+the same share of the picture at any size. The release's quarter turns change the frame size inside a video, which no
+model can be shown, and bars around the turned picture would give the segment away. So the turned picture fills the
+frame. The paper does not give the speeds; these are ours.
 """
 
 from __future__ import annotations
@@ -154,8 +154,8 @@ def _saturate(frames: np.ndarray, params: Params) -> np.ndarray:
 def _noise(frames: np.ndarray, params: Params) -> np.ndarray:
     """Adds what is left of noise of `sigma` that was added to the source, clipped, and shrunk with it.
 
-    Clipping makes black brighter and white darker, and both less noisy; shrinking leaves the mean as it is and the
-    share `kept` of the spread.
+    Clipping makes black brighter and white darker, and both less noisy. Shrinking keeps the mean, and the share `kept`
+    of the spread.
     """
     mean, spread = _clipped_noise(params["sigma"])
     spread *= np.float32(params["kept"])
@@ -242,8 +242,8 @@ def _draw_noise(rng: np.random.Generator, length: int, sizes: Sizes) -> dict[str
 def _variance_kept(source: int, shown: int) -> float:
     """Returns which share of the noise's variance is left when a row of `source` pixels is shrunk to `shown` means.
 
-    Means of s independent pixels keep 1 / s of it; here those at the edges of a mean count with the part that lies in
-    it. A row that is not shrunk keeps all.
+    A mean of s independent pixels keeps 1 / s of the variance. A pixel at the edge of a mean counts with the part that
+    lies in it. A row that is not shrunk keeps all.
     """
     if source <= shown:
         return 1.0

@@ -55,9 +55,9 @@ def motion(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def is_visible(name: str, params: Params, before: np.ndarray, after: np.ndarray) -> bool:
     """Returns whether the change called `name` shows in every frame of a segment where it must.
 
-    That is every frame for changes of the picture, and every frame that shows another one for shuffle and
-    stutter_hold, so it holds for the frames at both borders. Not for slow, fast and swap: these need other
-    frames.
+    A change of the picture must show in every frame. Shuffle and stutter_hold must show in every frame in whose place
+    they show another one, which includes the frames at both borders. This cannot judge slow, fast and swap, which need
+    other frames.
     """
     if PERTURBATIONS[name].family != "temporal":
         return bool((changes(before, after) >= MIN_CHANGE).all())

@@ -49,7 +49,7 @@ def draw_row(
 ) -> dict[str, Any] | None:
     """Draws a row of `subset` from the video of `stored`, by its decoder, with its index.
 
-    None if the video cannot carry it, or cannot be read now.
+    Returns None if the video cannot carry the subset, or cannot be read now.
 
     Args:
         partner: another video, for changes that borrow frames.

@@ -1,8 +1,8 @@
 """Turns stored training rows into rows drawn anew from the same videos, each at the level that its task's rewards call
 for.
 
-The state is a function of the seed and of the rewards that came back, so a run that resumes from a checkpoint
-draws what it would have drawn.
+The state depends only on the seed and on the rewards that came back, so a run that resumes from a checkpoint draws what
+it would have drawn.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Chooses the next difficulty level of a task, from the rewards of the groups drawn so far.
 
-A group of rollouts teaches as much as its rewards differ: a level that the model always solves, or never, has groups
-without variance, and in between it is largest. So a level is drawn with a probability in proportion to the square of
-its mean group variance, the measure by which `videossr probe` recommends a difficulty. Every level starts with the
-variance of half-solved questions, and old groups fade, so one that nobody has seen for long is tried again. Ours:
+A group of rollouts teaches as much as its rewards differ. A level that the model always solves, or never, has groups
+without variance; between these the variance is largest. So a level's probability is proportional to the square of its
+mean group variance, the measure by which `videossr probe` recommends a difficulty. Every level starts with the variance
+of half-solved questions, and old groups fade, so a level that was not drawn for long is tried again. This rule is ours:
 neither paper has one.
 """
 
@@ -31,10 +31,10 @@ class LevelChooser:
         """
         Args:
             levels: names of each task's levels.
-            memory: groups of a task after which an old one counts 1/e; above 1.
+            memory: an old group counts 1/e after so many groups of its task; above 1.
         """
         self._fade = 1 - 1 / memory
-        # Faded sums over groups: how many, their variance, how many are useful, success.
+        # Faded sums over groups: their number, their variance, the number of useful ones, their success.
         self._sums = {task: {level: [0.0] * 4 for level in names} for task, names in levels.items()}
 
     def observe(self, task: str, level: str, rewards: Sequence[float], chance: float) -> None:
