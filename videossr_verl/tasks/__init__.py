@@ -3,7 +3,7 @@
 A task module has:
     NAME: str, also the second part of the row's `data_source` ("videossr/<NAME>")
     Difficulty: frozen dataclass of knobs, validated on construction (ValueError in one sentence)
-    PRESETS: dict[str, Difficulty]
+    PRESETS: dict[str, Difficulty]: named difficulties, for presets of `videossr build`
     draw(clip, frames, difficulty, rng, other=None) -> Sample; CannotDraw when the clip cannot carry the task.
         frames: uint8 T, H, W, C, decoded at clip.times at the training size; other: another video's clip, for
         changes that borrow its frames. Everything random comes from rng.

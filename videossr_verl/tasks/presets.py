@@ -2,10 +2,10 @@
 
 clip: {num_frames: 48}                    # knobs of videossr_verl.tasks.clip.ClipSettings
 tasks:
-  anomaly_grounding: {weight: 2}          # difficulty: the task's own preset of the same name, if it has one
+  anomaly_grounding: {weight: 2}          # the task's difficulty named like this file, if it has one
   temporal_jigsaw:
     weight: 2
-    preset: videossr                      # another of the task's presets (optional)
+    preset: videossr                      # another of the task's named difficulties (optional)
     difficulty: {num_clips: 8}            # knobs that differ from it (optional)
   masked_video_prediction:                # a task may ask for clips of its own: its module's CLIP goes before `clip`
     clip: {fps: 2}                        # and this before both (optional)

@@ -1,9 +1,9 @@
 """verl 0.9.1 and transformers 5.10.4: the trainer's M-RoPE positions of Qwen2.5-VL ignore the videos' time.
 
 verl never hands `second_per_grid_ts` to `get_rope_index`; transformers cuts it to whole seconds, and lets the
-text after a video start at `start + max(h, w)`, below the video's own last time step. vLLM, and the code the
-model was trained with, use the exact seconds and go on at the largest position + 1. verl takes both functions
-from the processor, so they are set on each processor that its `hf_processor` makes.
+text after a video start at `start + max(h, w)`, below the video's own last time step. vLLM, and the code that the
+model was trained with, use the exact seconds and go on at the largest position + 1. verl takes both functions from
+the processor, so this patch sets them on each processor that verl's `hf_processor` makes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """verl's `skip.rollout_tq` writes a step's rollouts down, for a later run to train on in place of its own.
 
-With pixel_transfer the rows only name their pixels, and the later run has not got what they name; so the pixels are
-put into the rows that are written down.
+With pixel_transfer the rows only name their pixels, and the later run does not have them. So this patch puts the pixels
+into the rows that are written down.
 """
 
 from __future__ import annotations

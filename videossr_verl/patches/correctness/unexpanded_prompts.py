@@ -2,8 +2,8 @@
 
 verl sends vLLM the token ids that the Hugging Face processor expanded, after it has shrunk each run of
 placeholders to one. That undoes Qwen2.5-VL's expansion, but not Qwen3-VL's, which writes `<t seconds>` and a
-bracket of placeholders for each pair of frames: T placeholders stay, and vLLM puts a whole video in the place
-of the first ones. Here the ids are taken back to what they were before the processor saw them, in the server,
+bracket of placeholders for each pair of frames: T placeholders stay, and vLLM puts a whole video in the place of the
+first ones. This patch takes the ids back to what they were before the processor saw them. It works in the server,
 behind every agent loop. verl issue #5024.
 """
 

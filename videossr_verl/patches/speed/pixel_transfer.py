@@ -1,8 +1,8 @@
 """verl 0.9.1: each rollout sends the pixels of its prompt to the trainer, as floats, and a second time for SGLang.
 
-Here the n rows of a prompt carry a key, and the pixels lie in the TransferQueue once, one byte each, in a
-partition of their own. They are fetched, and normalised on the device, where verl collects a micro-batch's
-inputs; they go when the trainer clears the rows. Rows of a validation need no pixels and send none.
+Here the n rows of a prompt carry a key, and the pixels lie in the TransferQueue once, one byte each, in a partition
+of their own. verl fetches them when it collects a micro-batch's inputs, and they are normalised on the device. They go
+when the trainer clears the rows. Rows of a validation need no pixels and send none.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from videossr_verl.prompt.shared_media import SharedVideos
 
 PARTITION = "videossr_pixels"
 
-# Where the rows being written say that their pixels are: a key, or "" for nowhere. Unset: in the row.
+# The place that the rows being written name for their pixels: a key, or "" for nowhere. If unset, the row holds them.
 _SENT_AS: ContextVar[str | None] = ContextVar("sent_as", default=None)
 
 

@@ -1,7 +1,7 @@
 """verl 0.9.1: each rollout of a prompt runs the processor three times on the same videos, two times on the event loop.
 
-Once to build the prompt and, when the answer is there, once each for the reward and for the trainer's inputs.
-The videos and images are the same each time, and so is everything but the token ids.
+It runs once to build the prompt and, when the answer is there, once each for the reward and for the trainer's inputs.
+The videos and images are the same each time; only the token ids differ.
 `prompt.shared_media` holds those of a prompt, and what the processor makes of them, for all rollouts of the prompt.
 Their frames travel to the rollout server once, through Ray's object store, and not once per rollout.
 """

@@ -1,6 +1,6 @@
 """verl 0.9.1: the trainer asks every 2 s whether all rollouts are there, so each step waits a second for nothing.
 
-The interval stands in the code and in no setting. Asking costs one small request to TransferQueue's controller.
+The interval is fixed in the code, without a setting. Asking costs one small request to TransferQueue's controller.
 """
 
 from __future__ import annotations

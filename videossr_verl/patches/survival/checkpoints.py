@@ -1,10 +1,10 @@
 """verl 0.9.1 writes a checkpoint into the folder that a resumed run reads.
 
-A run that is killed while it writes leaves a half folder under its final name; one that is killed in the last moment
-an empty marker, or a marker that names weights already deleted by the rotation. Here a checkpoint is written below
-`.partial`, flushed to disk, moved to its name on every node, and only then the marker changes, in one step.
+A run that is killed while it writes leaves half a folder under the final name. A run that is killed in the last moment
+leaves an empty marker, or a marker that names weights which the rotation has deleted. Here a checkpoint is written
+below `.partial`, flushed to disk, and moved to its name on every node. Only then the marker changes, in one step.
 
-Where there is no room for it, or the disk fails, the run ends with one sentence, and what was whole stays.
+If there is no room for it, or the disk fails, the run ends with one sentence, and what was whole stays.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from videossr_verl.patches.survival.fingerprint import write_fingerprint
 PARTIAL = ".partial"
 REPLACED = "replaced_"
 MARKER = "latest_checkpointed_iteration.txt"  # verl's name
-# What PyTorch and safetensors say where they could not write; the former name no reason.
+# What PyTorch and safetensors say if they cannot write; PyTorch's errors name no reason.
 NOT_WRITTEN = re.compile(
     r"iostream error|PytorchStreamWriter failed|file write failed|unexpected pos \d+ vs|No space left|Disk quota"
     r"|Read-only file system|Input/output error"

@@ -1,8 +1,8 @@
 """A worker that dies ends the run, with its name. verl 0.9.1 restarts none, and may wait for its answers for ever.
 
-Groups of an agent-loop worker that is gone (its node left, or memory ran out) stay "running" in verl's replay buffer.
-Workers are watched from a thread beside the trainer. Where the trainer fails before, what it says is often of another
-worker, that lost its connection to the dead one.
+If an agent-loop worker is gone (its node left, or memory ran out), its groups stay "running" in verl's replay buffer.
+So a thread beside the trainer watches the workers. If the trainer fails first, its error is often of another worker,
+which lost its connection to the dead one.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """A group that does not end is lost after `data.group_deadline` seconds. Until then the run tells what it waits for.
 
-verl 0.9.1 waits for each rollout without end, so one that hangs (a request that the server forgot, a tool that never
-answers) is waited for by the whole run. The deadline counts from when verl hands the group out, and so with the time
-that it waits behind others of its batch. A rollout that keeps its worker from doing anything else, the deadline too, is
-seen by the trainer.
+verl 0.9.1 waits for each rollout without end, so the whole run waits for one that hangs (a request that the server
+forgot, a tool that never answers). The deadline counts from when verl hands the group out, so it includes the time that
+the group waits behind others of its batch. A rollout may keep its worker from doing anything else, even from heeding
+the deadline; the trainer notices that.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A video that vanishes or breaks costs its group of rollouts, which is counted; too many of them end the run.
 
-verl 0.9.1 leaves a group whose rollouts failed out of the update, and says so in the workers' logs only. Here each
-lost group comes with its videos and reason to the trainer: into the metrics, into `lost_groups.jsonl` in the run's
-folder, and into the message that a run ends with.
+verl 0.9.1 leaves a group whose rollouts failed out of the update, and says so in the workers' logs only. Here each lost
+group reaches the trainer, with its videos and reason. It appears in the metrics, in `lost_groups.jsonl` in the run's
+folder, and in the message with which a run ends.
 """
 
 from __future__ import annotations

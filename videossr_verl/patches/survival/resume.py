@@ -1,7 +1,8 @@
 """Looks at the checkpoint that a run would go on from, before anything is started. verl begins anew, in silence, if it
 is gone.
 
-Also where the data loader's state is missing, and it fails late and unclear where the number of GPUs has changed.
+verl also begins anew if the data loader's state is missing. If the number of GPUs has changed, it fails late and
+unclearly.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def wrap_init_dataloader(stock: Callable[..., None]) -> Callable[..., None]:
 
     def _init_dataloader(self: Any) -> None:
         stock(self)
-        # Now, because verl changes some of them while it starts; each checkpoint gets these.
+        # Reads the settings now, because verl changes some of them while it starts. Each checkpoint gets these.
         self._videossr_settings = settings_of(self.config)
         folder = checkpoint_to_resume(self.config.trainer)
         if folder is not None:

@@ -1,9 +1,9 @@
 """Deletes the shared memory that killed runs left. vLLM and verl name theirs, and nobody deletes it when they are
 killed.
 
-vLLM's executor has two buffers of 160 and 240 MiB (psm_*), which Ray's way to end a run always leaves; verl one for
-weights on their way (verl_weights_*); PyTorch's data loaders torch_*. A segment of this user that no process has
-mapped belongs to nobody: whoever makes one maps it at once.
+vLLM's executor has two buffers of 160 and 240 MiB (psm_*), which always stay when Ray ends a run. verl has one for
+weights on their way (verl_weights_*), and PyTorch's data loaders have torch_*. A segment of this user that no process
+has mapped belongs to nobody, because whoever makes one maps it at once.
 """
 
 from __future__ import annotations
