@@ -1,7 +1,7 @@
 """The blind control: the same questions and answers, with another sample's videos.
 
-A model that only guesses well scores the same on it as on the real test set; the lead over it is what was seen.
-Rows get the data source "videossr/<task>/blind", so that validation reports them beside the real ones.
+A model that only guesses well scores the same on it as on the real test set, so the lead over it is what the model
+sees. Rows get the data source "videossr/<task>/blind", so that validation reports them beside the real ones.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ def swap_videos(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Returns each row with the videos and images of another row of its task. The other row shows no look-alike, has
     another answer, and as many videos.
 
-    Deterministic: within a task, the next row (cyclically) that qualifies. BadInput where there is none.
+    Takes the next row of the task (cyclically) that qualifies, so it is deterministic. Raises BadInput if there is
+    none.
     """
     swapped = []
     for i, row in enumerate(rows):

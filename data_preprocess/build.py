@@ -59,7 +59,7 @@ def build(settings: BuildSettings) -> dict[str, Any]:
 
     Raises:
         BadInput: wrong settings, no usable video, counts that cannot be met, or another dataset in `out`.
-        MachineError: what the machine fails at, also when tried again; what is done is kept for the next try.
+        MachineError: the machine fails, also when tried again. What is done is kept for the next try.
     """
     preset = load_preset(settings.preset)
     if settings.mix:
@@ -235,7 +235,7 @@ def _unused(videos: list[Video], picks: Mapping[str, list[Pick]], rejected: list
     used = {pick.content_id for chosen in picks.values() for pick in chosen}
     failed = {line["video"] for line in rejected if "task" not in line}
     rest = [v.video for v in videos if v.content_id not in used and v.video not in failed]
-    # What could not carry one task and was not taken for another one is listed with what was wrong with it.
+    # Lists each video that could not carry one task and was not taken for another one, with what was wrong with it.
     why = {line["video"]: (line["reason"], line["detail"]) for line in rejected if "task" in line}
     enough = ("not_needed", "the counts are met by other videos")
     return [dict(zip(("video", "reason", "detail"), (v, *why.get(v, enough)), strict=True)) for v in rest]

@@ -1,7 +1,7 @@
 """Helps a person choose kappa: from which similarity on do two frames look alike? Shows pairs of a corpus, and how many
 frames each kappa would leave.
 
-An embedding's kappa depends on its weights and on the videos, and only a person can say what looks alike.
+An embedding's kappa depends on its weights and on the videos, and only a person can say which frames look alike.
 """
 
 from __future__ import annotations

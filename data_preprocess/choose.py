@@ -30,8 +30,8 @@ def split_videos(look_alikes: Mapping[str, str], test_share: float) -> tuple[lis
     video, if possible.
 
     The order is a hash of the content alone, so the seed, file names and other videos do not move a video
-    across, and a grown corpus keeps almost every video where it was. Look-alikes go where the one goes that stands
-    for them, or to train where more of them are than the test set lacks.
+    across, and a grown corpus keeps almost every video where it was. Look-alikes go where the video goes that stands
+    for them, or to train if there are more of them than the test set still lacks.
 
     Args:
         look_alikes: content id -> the one that stands for its look-alikes (see `look_alikes.group_look_alikes`).

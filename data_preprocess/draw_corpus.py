@@ -68,7 +68,7 @@ def draw_split(
 ) -> tuple[list[Pick], Drawn]:
     """Draws until every subset has enough or the videos (by content id) are used up, and chooses.
 
-    A first wave takes one video for each sample wanted; further waves replace what these could not give.
+    A first wave takes one video for each sample wanted. Further waves replace the samples that it could not give.
     """
     drawn = Drawn()
     ranked = rank_videos(videos, store.settings.seed)

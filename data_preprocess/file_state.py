@@ -29,8 +29,8 @@ class FileState(NamedTuple):
 def look_at(corpus: Corpus) -> tuple[dict[str, FileState], list[Rejected]]:
     """Returns the state of each video that can be opened, and a line for every other one.
 
-    What keeps a file from being opened (permissions, a missing file) is no property of its bytes, so it is asked anew
-    by each build, and never stored.
+    What keeps a file from being opened (permissions, a missing file) is no property of its bytes. So each build asks
+    anew, and it is never stored.
 
     Raises:
         MachineError: an error that is not the file's own, also when tried again.

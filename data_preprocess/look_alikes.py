@@ -3,8 +3,8 @@
 Two pictures are alike if at most MAX_DISTANCE of their 128 bits differ. Two videos are alike if at one shift in time at
 least MIN_SHARE of the pictures they then have in common are alike. Measured: `bash examples/look_alikes/make.sh`.
 
-All pairs are too many for a large corpus, so only those are compared that have half of the bits of either hash of one
-picture in common to the last bit; copies have so many pictures in common that one is enough.
+A large corpus has too many pairs. So two videos are compared only if a picture of each has half of the bits of either
+hash in common, exactly. Copies have so many pictures in common that one such picture is enough.
 """
 
 from __future__ import annotations

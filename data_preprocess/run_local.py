@@ -23,8 +23,8 @@ from videossr_verl.video.memory import memory_is_left
 from videossr_verl.video.probe_record import Failure
 
 START_SECONDS = 300.0  # a worker imports NumPy, OpenCV and the decoder first
-# What a decoder ends its process with on a bad file. All other ways to die come from outside: for want of memory,
-# because somebody ended it, or because the machine cannot load a library.
+# Signals by which a decoder ends its process on a bad file. All other ways to die come from outside: want of memory,
+# somebody who ended the process, or a library that the machine cannot load.
 CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS}
 
 

@@ -1,7 +1,7 @@
 """Checks whether the videos are still those that a dataset was built from. Only then is a finished one recognised.
 
-OUT/.videos.json has, for each file of the corpus, its size, the time of its last change (ns) and its content id. A file
-whose size and times are still the same is not read again; one that was touched, or copied there anew, is.
+OUT/.videos.json has the size, the time of the last change (ns) and the content id of each file of the corpus. A file
+whose size and times are still the same is not read again. A file that was touched, or copied there anew, is read again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Decides when to believe the outcome of a job: a result at once, a failure when a second try has it too, and an error
 of the machine never.
 
-So the verdict on a video depends on its bytes alone, whatever happened to one worker while it read them.
+So the verdict on a video depends on its bytes alone, whatever happened to a worker that read them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Builds VIUBench from raw videos: 9 subtypes with as many samples each, from videos that no training set holds.
 
-The same generators as for training, at the benchmark's settings (presets/viubench.yaml), so that the paper's
-label distribution is theirs. Masked video prediction may stand beside it, in a file of its own.
+It uses the generators of training, at the benchmark's settings (presets/viubench.yaml), so that labels have the paper's
+distribution. Masked video prediction may stand beside it, in a file of its own.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """answers.jsonl: one line {"id": the row's index, "answer": the completion} for each question.
 
-A question without an answer has an empty one and the reason as "error". With "lost": true it was asked and got none,
-so it is asked again, and a later line takes this one's place; without, its video cannot be shown.
+A question without an answer has an empty one and the reason as "error". If the line has "lost": true, the question was
+asked and got no answer. It is asked again, and the later line replaces this one. Without it, the question's video
+cannot be shown.
 """
 
 from __future__ import annotations

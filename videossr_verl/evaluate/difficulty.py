@@ -1,8 +1,8 @@
 """Whether the difficulty fits the model. GRPO learns from groups whose rewards differ; this samples groups and looks.
 
 For each task and difficulty (the rows' `data_source`): the share of groups without variance, which teach nothing,
-the mean reward beside chance, and a histogram of the groups' mean rewards. Of the difficulties of a task the one
-whose groups vary most is recommended: its groups' advantages carry the most signal.
+the mean reward beside chance, and a histogram of the groups' mean rewards. For each task this recommends the
+difficulty whose groups vary most: their advantages carry the most signal.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Gets answers from any server with OpenAI's chat interface, however it behaves.
 
-One answer has a limit in seconds, tries and waits included, and one in bytes. What a server says about one question
-costs that question; what it says about all of them ends the run, after the answers that are on their way.
+An answer has a limit in seconds, with all tries and waits, and a limit in bytes. An error about one question costs that
+question. An error about all of them ends the run, after the answers that are on their way.
 """
 
 from __future__ import annotations
@@ -115,8 +115,8 @@ class OpenAIEngine:
     async def _reply(self, client: httpx.AsyncClient, body: bytes, most: int) -> Reply:
         """Returns the first reply that is neither a refusal nor a trouble that passes.
 
-        A server may be in trouble with one question alone, time after time: where it answered others since the last
-        wait began, the question is lost, and the run is not.
+        A server may be in trouble with one question alone, time after time. If it answered others since the last wait
+        began, only this question is lost, not the run.
         """
         clock = asyncio.get_running_loop().time
         end = clock() + self._timeout

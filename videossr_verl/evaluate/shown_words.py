@@ -20,7 +20,7 @@ MARK = "***"
 def shown_words(text: str, secrets: Sequence[str] = ()) -> str:
     """Returns one printable line of bounded length, which hides each part of a secret of `PART` characters.
 
-    A shorter secret is hidden where it stands as a word. Letters count as equal in either case, and `%41` or `&#65;`
+    Hides a shorter secret only if it stands as a word. Letters are equal in either case, and `%41` or `&#65;` counts
     as the letter that it stands for.
     """
     text = text[:READ]

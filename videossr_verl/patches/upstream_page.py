@@ -14,8 +14,7 @@ Made from `videossr_verl/patches/table.py` by `python -m videossr_verl.patches.u
 You need not configure any of this: verl and vLLM find the plugin through entry points, and each module is changed right
 after it is imported. Each row names the test of the repair. Most tests of correctness and the CPU also fail when the
 library no longer needs the repair; then remove the row and its file. If several rows change one function, later ones
-lie
-around earlier ones. Upstream lists the known issues and pull requests, open or not."""
+lie around earlier ones. Upstream lists the known issues and pull requests, open or not."""
 
 PURPOSES = {
     "correctness": "Without these rollout and trainer see different prompts, a setting does nothing, or a run ends.",

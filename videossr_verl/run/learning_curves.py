@@ -44,7 +44,7 @@ def read_curves(run: Path) -> dict[str, TaskCurves]:
     """Returns for each task the validation figures in `run`/metrics/*.jsonl: one file for each start of the run, in
     order.
 
-    BadInput if there is none of ours. A last line cut off by a kill is left out.
+    Raises BadInput if there is none of ours. Leaves out a last line that a kill cut off.
     """
     lines = [line for file in sorted((run / "metrics").glob("*.jsonl")) for line in file.read_text().split("\n")[:-1]]
     if not lines:

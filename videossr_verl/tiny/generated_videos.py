@@ -1,8 +1,8 @@
 """Procedural videos for laptop runs: textured scenes under camera motion, with objects that cross the picture.
 
-They stand in for a corpus where there is none, so they are made of what the pretext tasks need: colour and
-asymmetry everywhere (mirror, rotation and channel swap show), motion that never repeats, and light that rises
-from first to last frame as at dawn (the order of clips can be seen).
+They stand in for a corpus, so they have what the pretext tasks need: colour and asymmetry everywhere (mirror, rotation
+and channel swap show), motion that never repeats, and light that rises from first to last frame as at dawn (the order
+of clips can be seen).
 """
 
 from __future__ import annotations

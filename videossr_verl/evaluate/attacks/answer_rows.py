@@ -42,7 +42,7 @@ def answer_rows(rows: Sequence[Mapping[str, Any]], data_root: str | Path, worker
         work = partial(_answer_part, data_root=str(data_root))
         run = map(work, parts)
         if workers > 1 and len(rows) > _WORTH:
-            # A fork of a process with threads may hang; OpenCV's own threads would only be in each other's way.
+            # A fork of a process with threads may hang. OpenCV's own threads would only slow each other down.
             how = {"mp_context": get_context("spawn"), "initializer": cv2.setNumThreads, "initargs": (1,)}
             run = stack.enter_context(ProcessPoolExecutor(workers, **how)).map(work, parts)
         for part, answers in zip(parts, run, strict=True):

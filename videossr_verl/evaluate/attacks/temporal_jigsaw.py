@@ -1,7 +1,7 @@
 """Rules for the temporal jigsaw: clips that look alike, at their ends or on the whole, are neighbours.
 
-Likeness alone gives an order or its reverse, for which the reward is 1 or 0. What tells the direction is the last frame
-of a clip beside the first of the next, light that rises or falls within the clips, or motion that goes on.
+Likeness alone gives an order or its reverse, for which the reward is 1 or 0. Three things tell the direction: the last
+frame of a clip beside the first of the next, light that rises or falls within the clips, and motion that goes on.
 """
 
 from __future__ import annotations

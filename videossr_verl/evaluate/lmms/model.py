@@ -1,8 +1,8 @@
 """lmms-eval's `--model videossr`: any Qwen2.5-VL or Qwen3-VL checkpoint through vLLM, as `videossr eval` runs it.
 
-What lmms-eval's own models lack: frames carry their true times in both families; "2 frames a second, at most N" holds
-in both; a sample whose video cannot be shown costs that sample, not the run, and is listed; a run goes on where it
-was stopped.
+It has what lmms-eval's own models lack. Frames carry their true times, and "2 frames a second, at most N" holds, in
+both families. A sample whose video cannot be shown costs that sample, not the run, and is listed. A run goes on where
+it was stopped.
 
   --model videossr --model_args pretrained=DIR,fps=2,max_frames=48,prompts=paper,state=OUT/answers.jsonl
 """

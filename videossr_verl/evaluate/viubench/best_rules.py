@@ -1,7 +1,7 @@
 """What rules without learning score on a benchmark. For each subset it takes the rule that does best by the published
 metric.
 
-They need the videos, and time, so their answers are written once, when the benchmark is built, beside its questions.
+Rules need the videos, and time. So their answers are written once, beside the questions, when the benchmark is built.
 """
 
 from __future__ import annotations

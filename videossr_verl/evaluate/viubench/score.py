@@ -4,9 +4,9 @@
     counting    share of the three numbers that are exactly right
     jigsaw      share of orders that are wholly right
     Overall     plain mean of the 9 columns
-An answer that cannot be read, or is missing, counts 0, and never leaves the denominator; the rates are told beside.
-A question's figure is its task's `metric` (`reward_fns`), never the reward that training pays. Masked video prediction,
-where a benchmark has it, is reported apart.
+An answer that cannot be read, or is missing, counts 0 and stays in the denominator; the rates of both are told. A
+question's figure is its task's `metric` (`reward_fns`), never the reward that training pays. If a benchmark has masked
+video prediction, it is reported apart.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-# Of a control group: its limit, what it holds, and how memory.stat calls that part of it which the kernel gives back
-# on demand (files read long ago).
+# Files of a control group: its limit, and what it holds; then the name in memory.stat for the part of it that the
+# kernel gives back on demand (files read long ago).
 V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 V2 = ("memory.max", "memory.current", "inactive_file")
 

@@ -22,7 +22,7 @@ INSTALL = "install this package: pip install --no-deps ."
 def check_package() -> Iterator[Finding]:
     """Checks that a run's first module can be imported, and verl with it, and that the entry points are there.
 
-    verl and vLLM find this package by entry points, which exist only where it was installed.
+    verl and vLLM find this package by entry points, which exist only after it was installed.
     """
     try:
         import_module("videossr_verl.train.dataset")

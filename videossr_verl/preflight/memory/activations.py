@@ -1,7 +1,7 @@
 """Estimates what a forward and backward pass keeps on a GPU, in bytes.
 
-Counted from transformers' layers under bf16 with flash-attention: tests/preflight/memory/test_activations.py compares
-them with what torch's own accounting says of the real layers, and with what one rank took on an H200.
+They are counted from transformers' layers under bf16 with flash-attention. tests/preflight/memory/test_activations.py
+compares them with torch's own accounting of the real layers, and with what one rank took on an H200.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from videossr_verl.preflight.memory.prompts import Prompt
 from videossr_verl.preflight.memory.run_settings import Run
 from videossr_verl.preflight.memory.trainer import shard_count, trained_state
 
-# Of a prompt's decoded bytes, in the process that prepares it while it is answered: measured, benchmarks/README.md.
+# Times a prompt's decoded bytes: memory of the process that prepares it while it is answered (benchmarks/README.md).
 _PREPARING = 6
 _CONTAINER = Path("/sys/fs/cgroup/memory.max")
 
@@ -28,8 +28,8 @@ class Host:
         actor: weights, gradients and optimizer that wait for the GPU. reference: the reference policy's weights.
         saved: the actor's weights of other versions, for old log-probs (separate_async).
         sleeping: vLLM's weights while it sleeps, which only a run with an adapter keeps.
-        media: of all prompts in flight: frames in Ray's object store, patches in TransferQueue, and their making.
-        loading: all that is on the first node while the actor's checkpoint is read, after the reference's.
+        media: of all prompts in flight: frames in Ray's object store, patches in TransferQueue, and what making them
+        takes. loading: everything on the first node while it reads the actor's checkpoint, after the reference's.
     """
 
     actor: int

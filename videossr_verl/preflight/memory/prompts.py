@@ -19,7 +19,7 @@ from videossr_verl.tasks import get_task
 from videossr_verl.tasks.presets import Subset, load_preset
 from videossr_verl.video.size import target_size
 
-# A common source, for presets: the build has not looked at the videos yet.
+# Presets are planned for a common source, because the build has not looked at the videos yet.
 SOURCE = (720, 1280)
 QUESTION_TOKENS = 300  # the chat's frame and a question
 
@@ -47,9 +47,9 @@ class Prompts:
 
     Attributes:
         source: where the figures are from, for people.
-        typical, longest: the middle one and the longest one of the rows, or of a preset a 16:9 source's and the most
-            that the preset allows.
-        counted: whether the tokens are the build's own count for this kind of model, and no estimate.
+        typical, longest: of rows, the middle one and the longest one; of a preset, a 16:9 source's and the most that
+            the preset allows.
+        counted: whether the tokens are the build's own count for this kind of model, rather than an estimate.
     """
 
     source: str

@@ -9,7 +9,7 @@ from videossr_verl.preflight.memory.gpus import GIB, Gpu
 from videossr_verl.preflight.memory.parameters import Parameters
 from videossr_verl.preflight.memory.run_settings import Rollout
 
-# CUDA graphs and NCCL's buffers, which vLLM counts as its own; and its process's context, asleep or not: estimates.
+# Estimates: CUDA graphs and NCCL's buffers, which vLLM counts as its own, and its process's context, asleep or not.
 _GRAPHS = 1 * GIB
 ASLEEP = 2 * GIB
 _SAMPLER_COPIES = 3  # copies of all sequences' fp32 logits: sorted, and as log-probabilities

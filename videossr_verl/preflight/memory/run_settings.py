@@ -83,10 +83,10 @@ class Answering:
 class Run:
     """A run's settings.
 
-    `prompts` of `rollouts` answers a step, `mini_batch` prompts an update; `batches_ahead` are in flight beside the one
-    that is trained on (asynchronous modes); lengths in tokens; `fused` is a backend or None; `answering` is None where
-    the GPUs that train do all the answering; `saved_weights` are the versions of the actor that wait in host memory for
-    old log-probs (separate_async).
+    A step has `prompts` prompts with `rollouts` answers each, an update has `mini_batch` prompts. `batches_ahead` are
+    in flight beside the one that is trained on (asynchronous modes). Lengths are in tokens. `fused` is a backend or
+    None. `answering` is None if the GPUs that train do all the answering. `saved_weights` are the versions of the actor
+    that wait in host memory for old log-probs (separate_async).
     """
 
     model: str
@@ -214,7 +214,8 @@ def _batches_ahead(ask: ConfigValues) -> float:
 def _saved_weights(ask: ConfigValues, answering: Answering | None) -> int:
     if not answering or ask.flag("algorithm.rollout_correction.bypass_mode", False):
         return 0
-    # Those that answered; and for the second and further updates the current ones, while they take their place.
+    # The weights that answered; and for the second and further updates the current ones, which the former replace for a
+    # while.
     return min(answering.sync_step, 2)
 
 

@@ -17,7 +17,7 @@ from videossr_verl.preflight.memory.parameters import Parameters
 from videossr_verl.preflight.memory.prompts import Prompt
 from videossr_verl.preflight.memory.run_settings import Engine, MicroBatch, Run
 
-# A process's CUDA context, NCCL's buffers, cuBLAS's workspace and what the allocator cannot use: an estimate.
+# An estimate of a process's CUDA context, NCCL's buffers, cuBLAS's workspace and what the allocator cannot use.
 TRAINER_OVERHEAD = 2 * GIB
 _MOMENTS = 2  # Adam's
 _REDUCED = 4  # bytes of a gradient while the ranks add it up

@@ -1,8 +1,8 @@
 """Temporal grounding on the original labels: QVHighlights val, ActivityNet Captions val, TACoS test.
 
-lmms-eval has Charades-STA, and timelens_* with other labels. Prompt: VideoSSR's (Fig. 8), which is that of
-lmms-eval's Charades task, and so is the way answers are read: its first interval. Unreadable is 0. Where a query has
-several windows the nearest one counts, as in QVHighlights' own evaluation.
+lmms-eval has Charades-STA, and timelens_* with other labels. The prompt is VideoSSR's (Fig. 8), which is also that of
+lmms-eval's Charades task. As there, the first interval of an answer counts. An answer that cannot be read earns 0. If a
+query has several windows, the nearest one counts, as in QVHighlights' own evaluation.
 """
 
 from __future__ import annotations
