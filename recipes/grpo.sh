@@ -5,7 +5,8 @@
 #   data      videossr, mvp, mvp_easy, mvp_hard, mvp_harder, videossr_mvp: built if not there yet; or the path of a
 #             folder of `videossr build`, with a slash in it (default videossr)
 #   cluster   1x1, 1x8, 2x8, 4x8, 8x8: nodes x GPUs; of a Ray cluster that has been started (default 1x8)
-#   option    lora, frozen_vision, dynamic_batch, filter_groups, colocate_async, separate_async (one node more), ulysses
+#   option    lora, frozen_vision, dynamic_batch, filter_groups, colocate_async, separate_async (one node more), ulysses,
+#             as_published (what the released script of VideoSSR sets); several option= add up
 #   --plan    only tell what memory the run needs, and refuse one that does not fit: builds nothing, starts nothing
 #   --gpu G   for --plan: a100-40g, a100-80g, h100, h200, b200, l40s, rtx4090 or a number of GiB
 #             (default: this machine's, else h100)
@@ -48,7 +49,7 @@ while (($#)); do
     model=*) model=${1#*=} ;;
     data=*) data=${1#*=} ;;
     cluster=*) cluster=${1#*=} ;;
-    option=*) option=${1#*=} ;;
+    option=*) option=${option:+$option,}${1#*=} ;;
     --plan) plan=1 ;;
     --gpu=* | --host-memory=*) hardware+=("$1") ;;
     --gpu | --host-memory)

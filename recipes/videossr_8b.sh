@@ -12,20 +12,6 @@ case "${1:-}" in
     exit $(($# == 0 ? 2 : 0))
     ;;
 esac
-settings=(
-    model=qwen3_vl_8b
-    data=videossr
-    cluster=1x8
-    data.max_prompt_length=8192
-    actor_rollout_ref.model.use_fused_kernels=true
-    actor_rollout_ref.ref.fsdp_config.param_offload=true
-    actor_rollout_ref.rollout.enable_chunked_prefill=false
-    # vLLM then wants room for a whole prompt in a batch.
-    actor_rollout_ref.rollout.max_num_batched_tokens=10240
-    # The script's "disable mm preprocessor cache": each answer prepares its prompt's video again. Answers are the same
-    # without this line, and cost less.
-    +actor_rollout_ref.rollout.engine_kwargs.vllm.mm_processor_cache_gb=0
-)
 export RECIPE=videossr_8b RUN=${RUN:-runs/videossr_8b} TEST_COUNT=600
 export MIX=anomaly_grounding=12000,temporal_jigsaw=12000,object_counting=6000
-exec bash "$(dirname "${BASH_SOURCE[0]}")/grpo.sh" "$1" "${settings[@]}" "${@:2}"
+exec bash "$(dirname "${BASH_SOURCE[0]}")/grpo.sh" "$1" model=qwen3_vl_8b data=videossr cluster=1x8 option=as_published "${@:2}"

@@ -179,7 +179,7 @@ def test_the_papers_run(tmp_path):
         (["no/such/folder"], "'no/such/folder' is not a folder"),
         ([".", "model=gpt"], "unknown base_model 'gpt': give one of qwen2_5_vl_32b"),
         ([".", "cluster=3x7"], "unknown cluster '3x7': give one of 1x1 1x8"),
-        ([".", "option=lora,magic"], "unknown option 'magic': give one of colocate_async"),
+        ([".", "option=lora,magic"], "unknown option 'magic': give one of as_published colocate_async"),
         ([".", "option=separate_async,lora,colocate_async"], "are two trainers: give one of them"),
         ([".", "option=lora,separate_async"], "sends the nodes that only answer no adapter: leave out lora"),
         ([".", "data=./nothing"], "'./nothing' holds no train.parquet"),

@@ -219,6 +219,22 @@ PATCHES = (
     ),
     Patch(
         purpose="correctness",
+        why="On GPUs dense models run on model runner V2, by other code than these models were tested with.",
+        places=(
+            Place(
+                "vllm.envs",
+                "VLLM_USE_V2_MODEL_RUNNER",
+                f"{_CORRECTNESS}.model_runner:choose_v1",
+                how="environment",
+            ),
+        ),
+        versions=(_VLLM,),
+        until="whole steps with V2 agree with the trainer on a GPU",
+        test="tests/patches/correctness/test_model_runner.py",
+        installed_by="vllm",
+    ),
+    Patch(
+        purpose="correctness",
         why="After it has imported vLLM's server, a trainer shows no warning of any package.",
         places=(
             Place(
