@@ -15,8 +15,8 @@ With folders that recipes/benchmarks.sh wrote, one a model: their scores beside 
   videossr benchmarks
   videossr benchmarks base=results/base trained=results/trained --frames 48 --out results
 
-Every question counts: one that could not be asked, or whose answer cannot be read, is wrong, and the former are listed
-in failed.jsonl. Tasks that the paper does not have are shown as lmms-eval reports them.
+Every question counts. One that could not be asked is wrong, and is listed in failed.jsonl; one whose answer cannot be
+read is wrong too. Tasks that the paper does not have are shown as lmms-eval reports them.
 """
 
 

@@ -9,7 +9,7 @@ from videossr_verl.printable import tell
 SUMMARY = "see from which similarity on frames of your videos look alike"
 HELP = """\
 Masked video prediction shows no two frames that look alike: their similarity is at most kappa. Which kappa is right
-depends on the embedding and on your videos, and only a person can say what looks alike.
+depends on the embedding and on your videos, and only a person can say which frames look alike.
 
   videossr calibrate videos/ --embedding openai/clip-vit-base-patch32 --out pairs.png
   videossr calibrate videos/ --embedding built_in --preset mvp --preset my.yaml --out pairs.png

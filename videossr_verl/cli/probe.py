@@ -18,8 +18,8 @@ groups whose answers all earn the same have no advantage and teach nothing.
 
   videossr probe --model Qwen/Qwen2.5-VL-7B-Instruct --data data/levels/train.parquet -k 8 --limit 200
 
-A question whose video cannot be shown, or that got no K answers, is left out, and told. What ends the sampling early
-ends the command after the figures of what was sampled.
+A question whose video cannot be shown, or that got fewer than K answers, is left out, and told. If an error ends the
+sampling early, the command prints the figures so far, and then ends with the error.
 
 To compare difficulties, build a data set whose preset has several subsets of a task (videossr_verl/tasks/presets.py).
 """
