@@ -15,5 +15,5 @@ def is_utf8(name: str) -> bool:
 
 
 def readable(name: str) -> str:
-    r"""The name in UTF-8, with other bytes written as `\xff`."""
+    r"""Returns the name in UTF-8, with other bytes written as `\xff`."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
