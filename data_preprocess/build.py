@@ -48,7 +48,7 @@ from videossr_verl.tasks.seeds import digest
 from videossr_verl.video.embedding import BUILT_IN, describe_embedding
 from videossr_verl.video.signature import Signature
 
-# As they appear.
+# In the order in which they appear.
 FILES = ("train.parquet", "test.parquet", "rejected.jsonl", "look_alikes.jsonl", SIGNATURES, VIDEOS, "dataset.json")
 SPLITS = ("train", "test")
 NAMED = 5  # videos in a message

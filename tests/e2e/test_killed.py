@@ -55,9 +55,7 @@ def settings(folder, tiny_model, dataset_folder, corpus_folder):
 
 @pytest.fixture(scope="module")
 def run(train, settings, folder):
-    """Kills runs and goes on. Returns the folder, and {phase: what the run left}: one step of each run but the last,
-    two of the last.
-    """
+    """Kills runs and goes on. Returns the folder, and {phase: what the run left}: one step, and two of the last run."""
     (folder / "killed").mkdir()
     left = {}
     hook = {"PYTHONPATH": Path(__file__).parent / "killed_at", "KILL_FOLDER": folder / "killed"}

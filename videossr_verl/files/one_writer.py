@@ -33,7 +33,7 @@ BEAT = 5.0  # seconds between two renewals
 LIMIT = 60.0  # a writer elsewhere is gone after so many seconds without one; file attributes are cached for less
 LOOK = 0.5  # seconds between two looks at somebody else's file
 SETTLE = 1.0  # after so many seconds, two that took a folder over at once, on two machines, see who has it
-# Of a path where no folder can be made, or none that this user may write to.
+# Errors of a path where no folder can be made, or none that this user may write to.
 NO_FOLDER = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ENOENT}
 NO_FOLDER |= {errno.ELOOP, errno.EINVAL}
 

@@ -111,10 +111,10 @@ class RolloutSide:
         from vllm.model_executor.model_loader import get_model_cls
         from vllm.v1.engine.input_processor import InputProcessor
 
-        # With its cache vLLM would leave out what it believes the engine to have.
+        # No cache: with it vLLM would leave out what it believes the engine to have.
         config = EngineArgs(model=model, enforce_eager=True, mm_processor_cache_gb=0).create_engine_config()
         self.inputs = InputProcessor(config)
-        # Its methods that compute positions need the configuration and no weight.
+        # The model's methods that compute positions need its configuration, but no weights.
         model_class = get_model_cls(config.model_config)
         self.model = model_class.__new__(model_class)
         torch.nn.Module.__init__(self.model)

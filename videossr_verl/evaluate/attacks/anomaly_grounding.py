@@ -11,7 +11,7 @@ from videossr_verl.evaluate.attacks.pictures import small
 from videossr_verl.evaluate.attacks.shown import Shown
 from videossr_verl.tasks.frames.perturbations import PERTURBATIONS
 
-# What mends a segment as well as it spoilt it.
+# Each of these changes undoes itself when it is made a second time.
 _UNDO: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "mirror": lambda pictures: pictures[:, :, ::-1],
     "rotate_180": lambda pictures: pictures[:, ::-1, ::-1],

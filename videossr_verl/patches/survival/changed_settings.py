@@ -21,7 +21,8 @@ logger = logging.getLogger(__name__)
 FILE = "settings.json"  # in each checkpoint
 TOLD = "resuming with another "  # begins each line
 NOW = "takes effect now"
-# Where a run writes and what it is called, what verl derives from other settings, and how it is resumed.
+# Changes that nobody needs to hear of: where a run writes, its name, what verl derives from other settings, and how it
+# is resumed.
 NEVER_MATTER = (
     "actor_rollout_ref.actor.optim.total_training_steps",
     "actor_rollout_ref.rollout.prometheus",

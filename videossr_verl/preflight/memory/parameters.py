@@ -44,7 +44,7 @@ class Parameters:
 
     @property
     def trained(self) -> int:
-        """Those with a gradient: all but the frozen ones, or with LoRA the adapter's."""
+        """The parameters with a gradient: all but the frozen ones, or with LoRA the adapter's."""
         return self.adapter or self.total - self.frozen
 
 
