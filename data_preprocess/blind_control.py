@@ -1,7 +1,7 @@
-"""The blind control: the same questions and answers with another sample's videos.
+"""The blind control: the same questions and answers, with another sample's videos.
 
-A model that only guesses well scores the same on it as on the real test set; the lead over it is what was seen.
-Rows get the data source "videossr/<task>/blind", so that validation reports them beside the real ones.
+A model that only guesses well scores the same on it as on the real test set, so the lead over it is what the model
+sees. Rows get the data source "videossr/<task>/blind", so that validation reports them beside the real ones.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from videossr_verl.rows.schema import Row
 
 
 def swap_videos(rows: list[Row]) -> list[Row]:
-    """Each row with the videos and images of another row of its task: no look-alikes, other answer, as many videos.
+    """Returns each row with the videos and images of another row of its task. The other row shows no look-alike, has
+    another answer, and as many videos.
 
-    Deterministic: within a task, the next row (cyclically) that qualifies. BadInput where there is none.
+    Takes the next row of the task (cyclically) that qualifies, so it is deterministic. Raises BadInput if there is
+    none.
     """
     swapped = []
     for i, row in enumerate(rows):
@@ -54,7 +56,7 @@ def write_blind_control(test: Path, out: Path) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Command line of `write_blind_control`."""
+    """Runs the command line of `write_blind_control`."""
     parser = argparse.ArgumentParser(description="Writes the blind control of a test set.")
     parser.add_argument("test", type=Path, help="test.parquet of `videossr build`")
     parser.add_argument("out", type=Path, help="parquet file to write")

@@ -1,4 +1,4 @@
-"""Raw videos -> train.parquet, test.parquet, dataset.json and the lists of the videos.
+"""Turns raw videos into train.parquet, test.parquet, dataset.json and the lists of the videos.
 
 probe every file -> keep each content once -> sign what each shows -> split, look-alikes together -> decode each needed
 video once and draw from it -> choose -> write. The stages leave small pieces in OUT/.build (see `work_folder`), so that
@@ -52,7 +52,7 @@ from videossr_verl.video.signature import Signature
 if TYPE_CHECKING:
     from videossr_verl.prompt.tokens import PromptTokenCounter  # takes seconds to import
 
-# As they appear.
+# In the order in which they appear.
 FILES = ("train.parquet", "test.parquet", "rejected.jsonl", "look_alikes.jsonl", SIGNATURES, VIDEOS, "dataset.json")
 NAMED = 5  # videos in a message
 
@@ -62,7 +62,7 @@ def build(settings: BuildSettings) -> dict[str, Any]:
 
     Raises:
         BadInput: wrong settings, no usable video, counts that cannot be met, or another dataset in `out`.
-        MachineError: what the machine fails at, also when tried again; what is done is kept for the next try.
+        MachineError: the machine fails, also when tried again. What is done is kept for the next try.
     """
     preset = load_preset(settings.preset)
     if settings.mix:
@@ -157,7 +157,7 @@ def _token_counters(models: tuple[str, ...]) -> list[PromptTokenCounter]:
 
 
 def _embeddings(preset: Preset) -> dict[str, dict[str, str]]:
-    """Describes each embedding that the tasks ask for. It runs before the videos are read: one may not load."""
+    """Describes each embedding that the tasks ask for. It runs before the videos are read, because one may not load."""
     knobs = [subset.difficulty for subset in preset.subsets.values()]
     return {name: describe_embedding(name) for name in sorted({k.embedding for k in knobs if hasattr(k, "embedding")})}
 
@@ -179,7 +179,9 @@ def _request(
 
 
 def _finished(out: Path, request: str, corpus: Corpus, states: Mapping[str, FileState]) -> dict[str, Any] | None:
-    """The dataset.json in `out` if it is of this request and these videos; BadInput if of other ones."""
+    """Returns the dataset.json in `out`, if it was built by this request from these videos. Raises BadInput if it was
+    built otherwise.
+    """
     if out.exists() and not out.is_dir():
         raise BadInput(f"--out '{out}' is a file, must be a folder")
     try:
@@ -210,7 +212,9 @@ def _runner(settings: BuildSettings, use_gpus: bool) -> Run:
 def _hold_out(
     settings: BuildSettings, videos: list[Video], known: Mapping[str, str]
 ) -> tuple[list[Video], list[Rejected]]:
-    """The videos that no other dataset shows, and a line for every other one; `known` as `find_known` gives it."""
+    """Returns the videos that no other dataset shows, and a line for every other one. `known` is what `find_known`
+    gives.
+    """
     seen: list[Rejected] = [
         {"video": v.video, "reason": "held_out", "detail": known[v.content_id]} for v in videos if v.content_id in known
     ]
@@ -225,17 +229,17 @@ def _hold_out(
 
 
 def _partners(splits: Mapping[str, list[str]], look_alikes: Mapping[str, str], seed: int) -> dict[str, str]:
-    """For each video one of the same split that changes may borrow frames from."""
+    """Returns for each video another one of the same split, from which changes may borrow frames."""
     by_split = [partners({c: look_alikes[c] for c in ids}, seed) for ids in splits.values()]
     return {c: other for pairs in by_split for c, other in pairs.items()}
 
 
 def _unused(videos: list[Video], drawn: DrawnSplits) -> list[Rejected]:
-    """A line for every usable video that gives no sample and has no line yet."""
+    """Returns a line for every usable video that gives no sample and has no line yet."""
     used = {pick.content_id for chosen in drawn.picks.values() for pick in chosen}
     failed = {line["video"] for line in drawn.rejected if "task" not in line}
     rest = [v.video for v in videos if v.content_id not in used and v.video not in failed]
-    # What could not carry one task and was not taken for another one is listed with what was wrong with it.
+    # Lists each video that could not carry one task and was not taken for another one, with what was wrong with it.
     why = {line["video"]: (line["reason"], line["detail"]) for line in drawn.rejected if "task" in line}
     enough = ("not_needed", "the counts are met by other videos")
     lines = ((v, *why.get(v, enough)) for v in rest)
@@ -262,7 +266,7 @@ def _write(
 def _joined(
     splits: Mapping[str, list[str]], look_alikes: Mapping[str, str], videos: Mapping[str, Video]
 ) -> list[dict[str, Any]]:
-    """A line for every two or more videos that look alike: their split, and their names."""
+    """Returns a line for every two or more videos that look alike: their split, and their names."""
     groups: dict[tuple[str, str], list[str]] = {}
     for split, ids in splits.items():
         for content_id in ids:
@@ -276,7 +280,7 @@ def _shown(
     videos: Mapping[str, Video],
     signatures: Mapping[str, Signature],
 ) -> list[SignedVideo]:
-    """What the rows show: their videos, and those that frames were borrowed from."""
+    """Returns what the rows show: their videos, and those that frames were borrowed from."""
     by_name = {video.video: content_id for content_id, video in videos.items()}
     shown = {pick.content_id: split for split, chosen in picks.items() for pick in chosen}
     shown |= {by_name[video]: split for split, names in summary.borrowed.items() for video in names}
@@ -288,7 +292,7 @@ def _write_lines(lines: Iterable[Mapping[str, Any]], path: Path) -> None:
 
 
 def _publish(folder: Path, out: Path) -> None:
-    """Moves the finished files to their names; killed in between, the next run does it again."""
+    """Moves the finished files to their names. If it is killed in between, the next run does it again."""
     for name in FILES:
         os.replace(folder / name, out / name)
     handle = os.open(out, os.O_RDONLY)

@@ -1,6 +1,7 @@
-"""From which similarity on do two frames look alike? Shows pairs of a corpus, and what each kappa would leave of it.
+"""Helps a person choose kappa: from which similarity on do two frames look alike? Shows pairs of a corpus, and how many
+frames each kappa would leave.
 
-An embedding's kappa depends on its weights and on the videos, and only a person can say what looks alike.
+An embedding's kappa depends on its weights and on the videos, and only a person can say which frames look alike.
 """
 
 from __future__ import annotations
@@ -91,7 +92,9 @@ class Calibration:
 
 
 def calibrate(settings: CalibrateSettings) -> Calibration:
-    """Compares the frames of the videos with each other. BadInput: wrong settings, or no video can be used."""
+    """Compares the frames of the videos with each other. Raises BadInput for wrong settings, or if no video can be
+    used.
+    """
     asked = _subsets(settings.presets, settings.embedding)
     embedding = next(iter(asked.values())).difficulty.embedding
     default = default_kappa(embedding)
@@ -123,7 +126,7 @@ def calibrate(settings: CalibrateSettings) -> Calibration:
 
 
 def as_text(found: Calibration) -> str:
-    """A table by kappa."""
+    """Returns a table by kappa."""
     low, middle, high = found.neighbours
     lines = [
         f"{found.embedding}: {found.frames} frames of {found.videos} videos",
@@ -140,7 +143,7 @@ def as_text(found: Calibration) -> str:
 
 
 def _subsets(presets: tuple[str, ...], embedding: str | None) -> dict[str, Subset]:
-    """What the presets have that compares frames, by the preset's name, all with one embedding."""
+    """Returns the presets' subsets that compare frames, by the preset's name, all with one embedding."""
     found: dict[str, Subset] = {}
     for preset in map(load_preset, presets):
         users = {n: s for n, s in preset.subsets.items() if hasattr(s.difficulty, "embedding")}
@@ -164,7 +167,7 @@ def _compare(
     subsets: Mapping[tuple[str, float], Subset],
     draw: DrawSettings,
 ) -> tuple[list[Compared], Counter[str]]:
-    """What was found in each video, in an order of its own, and how many cannot be used, by reason."""
+    """Returns what was found in each video, in no fixed order, and how many videos cannot be used, by reason."""
     states, rejected = look_at(corpus)
     chosen = random.Random(0).sample(list(states), min(settings.limit, len(states)))
     unusable = Counter(line["reason"] for line in rejected)
@@ -182,5 +185,5 @@ def _compare(
 
 
 def _row(pairs: list[Pair | None]) -> tuple[Pair, ...]:
-    """The pairs of the first videos that have one, by rising similarity."""
+    """Returns pairs of frames from the first videos that have one, by rising similarity."""
     return tuple(sorted([pair for pair in pairs if pair][:PAIRS_A_ROW], key=lambda pair: (pair.similarity, pair.video)))

@@ -1,4 +1,4 @@
-"""Who gives what: which videos train and which test, how many samples each draws, and which are taken.
+"""Decides which videos train and which test, how many samples each draws, and which samples are taken.
 
 Pure functions of names and numbers, so that every run of a build, from the start or resumed, decides alike.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from videossr_verl.tasks.partners import ranked_groups
 from videossr_verl.tasks.seeds import digest
 
-SPARE = 2  # draws for each sample wanted: some clips cannot carry some subsets, and a second decode would cost more
+SPARE = 2  # draws per wanted sample: some clips cannot carry some subsets, and a second decode would cost more
 
 
 @dataclass(frozen=True, order=True)
@@ -26,11 +26,12 @@ class Pick:
 
 
 def split_videos(look_alikes: Mapping[str, str], test_share: float) -> tuple[list[str], list[str]]:
-    """(train, test): disjoint videos, no look-alikes across. At least one for each split that is wanted, if it can be.
+    """Returns (train, test): disjoint videos, with no look-alikes across. Each split that is wanted gets at least one
+    video, if possible.
 
     The order is a hash of the content alone, so the seed, file names and other videos do not move a video
-    across, and a grown corpus keeps almost every video where it was. Look-alikes go where the one goes that stands
-    for them, or to train where more of them are than the test set lacks.
+    across, and a grown corpus keeps almost every video where it was. Look-alikes go where the video goes that stands
+    for them, or to train if there are more of them than the test set still lacks.
 
     Args:
         look_alikes: content id -> the one that stands for its look-alikes (see `look_alikes.group_look_alikes`).
@@ -51,7 +52,9 @@ def split_videos(look_alikes: Mapping[str, str], test_share: float) -> tuple[lis
 
 
 def share_out(count: int, weights: Mapping[str, float]) -> dict[str, int]:
-    """`count` samples over subsets by weight, the largest remainders rounded up: they add up to `count`."""
+    """Spreads `count` samples over subsets by weight. The largest remainders are rounded up, so the numbers add up to
+    `count`.
+    """
     total = sum(weights.values())
     exact = {subset: count * weight / total for subset, weight in weights.items()}
     parts = {subset: math.floor(x) for subset, x in exact.items()}
@@ -60,17 +63,17 @@ def share_out(count: int, weights: Mapping[str, float]) -> dict[str, int]:
 
 
 def rank_videos(content_ids: Iterable[str], seed: int) -> list[str]:
-    """The order in which videos are used: a small dataset from a large corpus is a fair draw of it."""
+    """Returns the order in which videos are used, so that a small dataset from a large corpus is a fair draw of it."""
     return sorted(content_ids, key=lambda c: digest("rank", seed, c))
 
 
 def draws_per_video(wanted: Mapping[str, int], videos: int) -> dict[str, int]:
-    """How many samples of each subset to draw from every one of `videos` clips."""
+    """Returns how many samples of each subset to draw from every one of `videos` clips."""
     return {subset: math.ceil(SPARE * count / videos) for subset, count in wanted.items() if count}
 
 
 def choose(drawn: Mapping[str, Mapping[str, Sequence[str | None]]], wanted: Mapping[str, int], seed: int) -> list[Pick]:
-    """Which drawn samples enter the dataset: with as many different videos and as few repeats as possible.
+    """Returns the drawn samples that enter the dataset, with as many different videos and as few repeats as possible.
 
     Args:
         drawn: content id -> subset -> for each index a hash of the sample, or None if it could not be drawn.
@@ -96,5 +99,5 @@ def choose(drawn: Mapping[str, Mapping[str, Sequence[str | None]]], wanted: Mapp
 
 
 def shuffled(picks: Iterable[Pick], seed: int) -> list[Pick]:
-    """Row order: subsets and videos mixed."""
+    """Returns the order of the rows, with subsets and videos mixed."""
     return sorted(picks, key=lambda p: digest("row", seed, p.content_id, p.subset, p.index))

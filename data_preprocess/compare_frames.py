@@ -1,4 +1,4 @@
-"""One video -> what each kappa would make of it: which frames stay, which tasks it can carry, and pairs to look at."""
+"""Tells what each kappa would make of one video: which frames stay, which tasks it can carry, and pairs to look at."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from videossr_verl.video.probe import VideoRejected
 from videossr_verl.video.probe_record import Failure, failure_of, load_info, probe_one
 
 PICTURE_WIDTH = 120
-NEAR = 8  # frames: pairs further apart do not meet in a task's neighbourhood
+NEAR = 8  # frames: a task's neighbourhood has no pairs further apart
 
 
 @dataclass(frozen=True)
@@ -111,12 +111,14 @@ def compare_frames(
 
 
 def subset_key(name: str, kappa: float) -> str:
-    """What a subset at a kappa is called where samples are drawn."""
+    """Returns the name of a subset at a kappa, as samples are drawn with it."""
     return f"{name} at {kappa}"
 
 
 def _pairs(clip: Clip, frames: np.ndarray, alike: np.ndarray, kappas: Sequence[float]) -> list[Pair | None]:
-    """The pair nearest to the middle of each span. Pairs of similarity 1 are left out: the eye cannot judge them."""
+    """Returns the pair nearest to the middle of each span. Pairs of similarity 1 are left out: the eye cannot judge
+    them.
+    """
     early, late = np.triu_indices(len(alike), 1)
     near = (late - early <= NEAR) & (alike[early, late] < 1)
     early, late = early[near], late[near]

@@ -1,4 +1,4 @@
-"""Finds the videos: folders, globs and file lists -> sorted paths below one data root."""
+"""Finds the videos that folders, globs and file lists name, as sorted paths below one data root."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Corpus:
     forbidden: tuple[str, ...] = ()
 
     def rejected(self) -> list[Rejected]:
-        """A line for each that is found and not among `videos`."""
+        """Returns a line for each file that is found and not among `videos`."""
         reasons = (
             (self.outside, "outside_data_root", _LINK_OUT),
             (self.not_utf8, "name_not_utf8", _NOT_UTF8),
@@ -64,7 +64,7 @@ class Corpus:
         return [{"video": v, "reason": reason, "detail": detail} for names, reason, detail in reasons for v in names]
 
     def path(self, video: str) -> str:
-        """Where the file is on this machine, absolute: workers elsewhere have another working folder."""
+        """Returns the file's absolute path: workers elsewhere have another working folder."""
         return os.path.join(self.root, *video.split("/"))
 
     def files(self, videos: Iterable[str]) -> Iterator[VideoFile]:
@@ -72,7 +72,7 @@ class Corpus:
         return (VideoFile(self.path(video), video) for video in videos)
 
     def left_out_by_suffix(self) -> dict[str, list[str]]:
-        """The files that are left out, by the suffixes of their names."""
+        """Returns the files that are left out, by the suffixes of their names."""
         by_suffix: dict[str, list[str]] = {}
         for name in self.left_out:
             by_suffix.setdefault(suffix(name) or "no suffix", []).append(name)
@@ -87,7 +87,7 @@ class _Found(Enum):
 
 
 def find_videos(sources: Sequence[str], data_root: str | None = None) -> Corpus:
-    """All videos that the sources name.
+    """Returns all videos that the sources name.
 
     Args:
         sources: folders (searched in depth, files with a video suffix; each folder once, and links to folders only
@@ -144,12 +144,12 @@ def note_left_out(corpus: Corpus) -> None:
 
 
 def _is_below(path: str, root: str) -> bool:
-    """Symbolic links followed, as `videossr_verl.prompt.render.resolve_path` does."""
+    """Returns the path with symbolic links followed, as `videossr_verl.prompt.render.resolve_path` does."""
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 
 def _expand(source: str, data_root: str | None) -> list[tuple[str, _Found]]:
-    """Each file that the source names, and each link in it that leads out."""
+    """Returns each file that the source names, and each link in it that leads out."""
     if source.startswith("@"):
         return [(path, _Found.VIDEO) for path in _read_list(source[1:])]
     path = os.path.expanduser(source)
@@ -171,7 +171,9 @@ def _expand(source: str, data_root: str | None) -> list[tuple[str, _Found]]:
 
 
 def _folders_of_glob(pattern: str) -> list[str]:
-    """The folders that a glob looks into; one that cannot be listed it passes over in silence."""
+    """Returns the folders that a glob looks into. A glob itself passes over a folder that cannot be listed, in
+    silence.
+    """
     parts = pattern.split(os.sep)
     heads = [parts[: i + (part == "**")] for i, part in enumerate(parts) if glob.has_magic(part)]
     found = {p for head in heads for p in glob.glob(os.sep.join(head) or os.curdir, recursive=True)}
@@ -179,7 +181,7 @@ def _folders_of_glob(pattern: str) -> list[str]:
 
 
 def _is_forbidden(folder: str) -> bool:
-    """Whether its permissions keep it from being listed; MachineError if something else does."""
+    """Returns whether permissions keep the folder from being listed. Raises MachineError if something else does."""
     try:
         os.scandir(folder).close()
     except OSError as error:
@@ -210,7 +212,7 @@ def _read_list(name: str) -> list[str]:
 
 
 def _files_below(folder: str, root: str) -> Iterator[tuple[str, _Found]]:
-    """As `_expand`. No folder is entered twice: links may lead in circles, or meet in many ways."""
+    """Works as `_expand`, but enters no folder twice: links may lead in circles, or meet in many ways."""
     seen, todo, failed = set(), [folder], []
     while todo:
         for parent, folders, names in os.walk(todo.pop(0), onerror=failed.append):
@@ -219,7 +221,7 @@ def _files_below(folder: str, root: str) -> Iterator[tuple[str, _Found]]:
                 folders.clear()
                 continue
             seen.add(real)
-            folders.sort()  # which of two ways comes first must not depend on the disk
+            folders.sort()  # the order in which two links to a folder come must not depend on the disk
             for link in (path for name in folders if os.path.islink(path := os.path.join(parent, name))):
                 if _is_below(link, root):
                     todo.append(link)

@@ -1,4 +1,4 @@
-"""dataset.json: what a dataset is, so that another person can judge and repeat it."""
+"""dataset.json: says what a dataset is, so that another person can judge and repeat it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @cache
 def library_versions() -> dict[str, str]:
-    """Versions of the libraries that decide about the rows."""
+    """Returns the versions of the libraries on which the rows depend."""
     import av
     import cv2
     import numpy
@@ -67,7 +67,9 @@ class RowSummary:
         preset: str,
         look_alikes: Mapping[str, str],
     ) -> Iterator[Row]:
-        """The rows of a split, in order, from its `total` samples; `look_alikes` as for `plan.split_videos`."""
+        """Yields the rows of a split, in order, from its `total` samples. `look_alikes` is as for
+        `plan.split_videos`.
+        """
         self.counts[split] = Counter()
         for index, (pick, sample) in enumerate(tqdm(samples, f"write {split}", total, unit="row")):
             self.counts[split][pick.subset] += 1
@@ -79,7 +81,7 @@ class RowSummary:
             yield row
 
     def subset(self, name: str) -> dict[str, Any]:
-        """Numbers about one subset: samples and distinct samples by split, and the chance level."""
+        """Returns numbers about one subset: samples and distinct samples by split, and the chance level."""
         return {
             "samples": {split: counts[name] for split, counts in self.counts.items()},
             "distinct_samples": {split: len(self.hashes.get((split, name), ())) for split in self.counts},
@@ -127,7 +129,9 @@ class FinishedBuild:
 
 
 def describe(build: FinishedBuild) -> dict[str, Any]:
-    """The content of dataset.json. No time and, but for `data_root`, no place: repeated builds are equal."""
+    """Returns the content of dataset.json. It holds no time and, apart from `data_root`, no place, so repeated builds
+    are equal.
+    """
     return {
         "preset": build.preset.name,
         "seed": build.seed,
@@ -171,13 +175,15 @@ def _describe_videos(build: FinishedBuild) -> dict[str, Any]:
 
 
 def _lenders(row: Row) -> list[str]:
-    """The videos whose frames the row shows beside those of its own."""
+    """Returns the videos whose frames the row shows beside those of its own."""
     transforms = (json.loads(video["transform"]) for video in row["videos"])
     return [transform["source"]["video"] for transform in transforms if "source" in transform]
 
 
 def _check_label(row: Row) -> float:
-    """The row's chance level (expected score of the best blind guess). A label must earn the full reward."""
+    """Returns the row's chance level (expected score of the best blind guess), after checking that its label earns the
+    full reward.
+    """
     truth, source = row["reward_model"]["ground_truth"], row["data_source"]
     try:
         result = compute_score(source, truth, truth, row["extra_info"])

@@ -18,7 +18,7 @@ from videossr_verl.tasks.draw import DrawJob, DrawnBySubset, DrawnSample, DrawSe
 
 @dataclass
 class Drawn:
-    """What one split could give: sample hashes by content id and subset, and lines for what failed."""
+    """What one split could give: hashes of samples by content id and subset, and lines for what failed."""
 
     samples: dict[str, dict[str, list[str | None]]] = field(default_factory=dict)
     rejected: list[Rejected] = field(default_factory=list)
@@ -29,7 +29,7 @@ class Drawn:
 
 @dataclass(frozen=True)
 class SampleStore:
-    """Drawn samples on disk, found by the video and all that they depend on.
+    """Drawn samples on disk. The video, and all that the samples depend on, find them again.
 
     `partners` has, by content id, the video of the same split that changes such as "swap" borrow frames from.
     """
@@ -68,7 +68,7 @@ def draw_split(
 ) -> tuple[list[Pick], Drawn]:
     """Draws until every subset has enough or the videos (by content id) are used up, and chooses.
 
-    A first wave takes one video for each sample wanted; further waves replace what these could not give.
+    A first wave takes one video for each sample wanted. Further waves replace the samples that it could not give.
     """
     drawn = Drawn()
     ranked = rank_videos(videos, store.settings.seed)

@@ -77,7 +77,7 @@ def draw_splits(
 
 
 def _no_test_set(settings: BuildSettings, splits: Mapping[str, list[str]]) -> str:
-    """Why there is none, and how to train then."""
+    """Returns why there is no test set, and how to train then."""
     if not test_share(settings):
         why = "as asked for"
     elif splits["test"]:

@@ -1,4 +1,4 @@
-"""Names of files as text: on Linux a name may be any bytes, a dataset holds UTF-8."""
+"""Names of files as text. On Linux a name may be any bytes; a dataset holds UTF-8."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def is_utf8(name: str) -> bool:
-    """Whether a name, as Python reads it from the system, is UTF-8."""
+    """Returns whether a name, as Python reads it from the system, is UTF-8."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -15,5 +15,5 @@ def is_utf8(name: str) -> bool:
 
 
 def readable(name: str) -> str:
-    r"""The name in UTF-8, with other bytes written as `\xff`."""
+    r"""Returns the name in UTF-8, with other bytes written as `\xff`."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")

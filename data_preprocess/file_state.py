@@ -16,7 +16,9 @@ from videossr_verl.video.source_file import opening
 
 
 class FileState(NamedTuple):
-    """What differs where a file was changed or replaced: nobody can set `changed_ns`, the time of its last change."""
+    """The state of a file. It differs after the file was changed or replaced: nobody can set `changed_ns`, the time of
+    its last change.
+    """
 
     size: int
     modified_ns: int
@@ -25,10 +27,10 @@ class FileState(NamedTuple):
 
 
 def look_at(corpus: Corpus) -> tuple[dict[str, FileState], list[Rejected]]:
-    """The state of each video that can be opened, and a line for every other one.
+    """Returns the state of each video that can be opened, and a line for every other one.
 
-    What keeps a file from being opened (permissions, a missing file) is no property of its bytes, so it is asked anew
-    by each build, and never stored.
+    What keeps a file from being opened (permissions, a missing file) is no property of its bytes. So each build asks
+    anew, and it is never stored.
 
     Raises:
         MachineError: an error that is not the file's own, also when tried again.
@@ -46,7 +48,7 @@ def look_at(corpus: Corpus) -> tuple[dict[str, FileState], list[Rejected]]:
 
 
 def check_unchanged(corpus: Corpus, video: str, state: FileState) -> None:
-    """MachineError where the file is no longer as it was: what was found in it may be of either."""
+    """Raises MachineError if the file has changed: what was found in it may belong to either version."""
     path = corpus.path(video)
     try:
         with opening(path):

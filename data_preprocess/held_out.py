@@ -1,4 +1,4 @@
-"""Which videos are in other datasets already, in the same bytes or in others."""
+"""Finds which videos are in other datasets already, in the same bytes or in others."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class KnownVideo(NamedTuple):
 
 
 def known_videos(datasets: Iterable[str]) -> dict[str, KnownVideo]:
-    """All videos of all these datasets, by content id. BadInput as `read_signatures`."""
+    """Returns all videos of all these datasets, by content id. Raises BadInput as `read_signatures`."""
     return {video.video_id: KnownVideo(dataset, video) for dataset in datasets for video in read_signatures(dataset)}
 
 
 def find_known(signatures: Mapping[str, Signature], known: Mapping[str, KnownVideo]) -> dict[str, str]:
-    """For each content id of ours that looks like a known video, or like one of ours that does: a sentence about it."""
+    """Returns a sentence for each content id of ours that looks like a known video, or like one of ours that does."""
     look_alikes = group_look_alikes({c: one.shown.signature for c, one in known.items()} | dict(signatures))
     by_group: dict[str, str] = {}
     for content_id in sorted(known):
@@ -39,6 +39,6 @@ def find_known(signatures: Mapping[str, Signature], known: Mapping[str, KnownVid
 
 
 def _name(dataset: str) -> str:
-    """The dataset's name without the folders above it, which differ between machines."""
+    """Returns the dataset's name without the folders above it, which differ between machines."""
     path = Path(dataset).absolute()
     return path.name if path.is_dir() else f"{path.parent.name}/{path.name}"

@@ -1,10 +1,10 @@
-"""Which videos show the same: copies in other bytes, cut, rescaled, or cropped by a few pixels.
+"""Finds which videos show the same: copies in other bytes, cut, rescaled, or cropped by a few pixels.
 
 Two pictures are alike if at most MAX_DISTANCE of their 128 bits differ. Two videos are alike if at one shift in time at
 least MIN_SHARE of the pictures they then have in common are alike. Measured: `bash examples/look_alikes/make.sh`.
 
-All pairs are too many for a large corpus, so only those are compared that have half of the bits of either hash of one
-picture in common to the last bit; copies have so many pictures in common that one is enough.
+A large corpus has too many pairs. So two videos are compared only if a picture of each has half of the bits of either
+hash in common, exactly. Copies have so many pictures in common that one such picture is enough.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from videossr_verl.video.signature import WORDS, Signature
 
 MAX_DISTANCE = 24  # bits
 MIN_SHARE = 0.5
-MIN_OVERLAP = 0.3  # of one video's pictures: a common title is no copy
-MIN_PICTURES = 3  # that must be in common, where a video has so many
+MIN_OVERLAP = 0.3  # the least share of one video's pictures: a common title is no copy
+MIN_PICTURES = 3  # the least number in common, if a video has so many
 
 _PARTS = 4  # of a 64-bit hash, 16 bits each
-_NEIGHBOURS = 8  # of many videos with the same bits each is compared with so many, which makes a chain of all copies
+_NEIGHBOURS = 8  # each of many videos with the same bits is compared with so many, which chains all copies
 
 
 def group_look_alikes(signatures: Mapping[str, Signature]) -> dict[str, str]:
-    """For each content id the one that stands for its look-alikes, their first; itself where it has none.
+    """Returns for each content id the one that stands for its look-alikes: the first of them, or itself if it has none.
 
     Look-alikes of look-alikes are together. The order of `signatures` does not matter.
     """
@@ -46,7 +46,7 @@ def group_look_alikes(signatures: Mapping[str, Signature]) -> dict[str, str]:
 
 
 def are_alike(one: Signature, other: Signature) -> bool:
-    """Whether two videos show the same, at any shift in time."""
+    """Returns whether two videos show the same, at any shift in time."""
     if not len(one.places) or not len(other.places):
         return False
     i, j = np.nonzero(_distance(one.hashes[:, None], other.hashes[None]) <= MAX_DISTANCE)
@@ -61,17 +61,19 @@ def are_alike(one: Signature, other: Signature) -> bool:
 
 
 def _distance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """uint8 (...): in how many of their 128 bits the hashes (..., 2) differ."""
+    """Returns uint8 (...): in how many of their 128 bits the hashes (..., 2) differ."""
     return reduce(np.add, (np.bitwise_count(one[..., word] ^ other[..., word]) for word in range(WORDS)))
 
 
 def _between(places: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """int64 (S,): how many of the places (N,) lie from each start (S,) to its end, both included."""
+    """Returns int64 (S,): how many of the places (N,) lie from each start (S,) to its end, both included."""
     return np.searchsorted(places, end, side="right") - np.searchsorted(places, start)
 
 
 def _candidates(videos: list[Signature]) -> np.ndarray:
-    """int64 (P, 2), each pair once and in order: places in `videos` of two that have a picture of like bits."""
+    """Returns int64 (P, 2): places in `videos` of two that have a picture of like bits. Each pair comes once, in
+    order.
+    """
     if not videos:
         return np.empty((0, 2), np.int64)
     owner = np.repeat(np.arange(len(videos)), [len(video.places) for video in videos])
@@ -95,7 +97,7 @@ def _candidates(videos: list[Signature]) -> np.ndarray:
 
 
 def _keys(hashes: np.ndarray) -> Iterator[np.ndarray]:
-    """uint32 (N,): two of the four parts of one of the two hashes, for each way to choose them."""
+    """Yields uint32 (N,): two of the four parts of one of the two hashes, for each choice of two."""
     parts = np.ascontiguousarray(hashes).view(np.uint16).reshape(-1, WORDS, _PARTS).astype(np.uint32)
     for word in range(WORDS):
         for i, j in combinations(range(_PARTS), 2):

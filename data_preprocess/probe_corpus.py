@@ -1,4 +1,4 @@
-"""Looks at every file once: which are usable videos, which have the same content, which fail and why."""
+"""Looks at every file once, and finds which are usable videos, which have the same content, and which fail and why."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Video:
 def probe_corpus(
     corpus: Corpus, states: Mapping[str, FileState], settings: Collection[ClipSettings], work: WorkFolder, run: Run
 ) -> tuple[list[Video], list[Rejected]]:
-    """Usable videos with distinct content, sorted by path, and a line for every other one of `states`.
+    """Returns the usable videos with distinct content, sorted by path, and a line for every other one of `states`.
 
     A video is usable if a clip can be cut by one of the settings. Of equal files the first by path is kept.
     """
@@ -58,17 +58,17 @@ def probe_corpus(
 
 
 def as_piece(outcome: Any) -> Any:
-    """A result that can be stored: a Failure becomes {"rejected": [reason, detail]}."""
+    """Returns a result that can be stored: a Failure becomes {"rejected": [reason, detail]}."""
     return {"rejected": [outcome.reason, outcome.detail]} if isinstance(outcome, Failure) else outcome
 
 
 def rejection(piece: Mapping[str, Any]) -> Failure | None:
-    """What was stored in the place of a result."""
+    """Returns what was stored in the place of a result."""
     return Failure(*piece["rejected"]) if "rejected" in piece else None
 
 
 def _unusable(piece: ProbeRecord, video: str, settings: Collection[ClipSettings]) -> Failure | None:
-    """Why no clip can be cut: the reason of the first of the settings; None if one of them can cut one."""
+    """Returns the first setting's reason why no clip can be cut, or None if one of the settings can cut one."""
     info, why = load_info(piece, video), []
     for one in settings:
         try:
@@ -80,7 +80,9 @@ def _unusable(piece: ProbeRecord, video: str, settings: Collection[ClipSettings]
 
 
 def probe_key(video: str, state: FileState) -> tuple:
-    """Where its piece is kept. A file that was changed or replaced since it was probed has another key."""
+    """Returns where the video's piece is kept. A file that was changed or replaced since it was probed has another
+    key.
+    """
     return ("probe", video, *state)
 
 

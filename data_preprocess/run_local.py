@@ -1,4 +1,4 @@
-"""Runs a function over jobs in worker processes; a job that crashes or hangs costs itself and nothing else.
+"""Runs a function over jobs in worker processes. A job that crashes or hangs costs itself and nothing else.
 
 A pool of the standard library breaks as a whole when one worker dies, and cannot stop a worker that hangs in
 native code. Video decoders do both on bad files, so each worker has its own pipe here and can be replaced. The pool
@@ -28,8 +28,8 @@ from videossr_verl.video.memory import memory_is_left
 from videossr_verl.video.probe_record import Failure
 
 START_SECONDS = 300.0  # a worker imports NumPy, OpenCV and the decoder first
-# What a decoder ends its process with on a bad file. All other ways to die come from outside: for want of memory,
-# because somebody ended it, or because the machine cannot load a library.
+# Signals by which a decoder ends its process on a bad file. All other ways to die come from outside: want of memory,
+# somebody who ended the process, or a library that the machine cannot load.
 CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS}
 
 
@@ -69,7 +69,7 @@ def run_isolated(
             for worker in [w for w in pool if w.pipe in ready or w.deadline <= time.monotonic()]:
                 result, trial = _receive(worker, timed_out=worker.pipe not in ready, timeout=timeout), worker.trial
                 if result is None:
-                    continue  # it has started and works now
+                    continue  # the worker has started, and works now
                 try:
                     if trial.ends_with(result):
                         yield trial.job, result
@@ -91,14 +91,14 @@ def run_isolated(
 
 
 def _start(context: Any, function: Callable[..., Any], trial: Trial) -> _Worker:
-    """A new process; it gets its job when it says that it is ready."""
+    """Starts and returns a process; it gets its job when it says that it is ready."""
     try:
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(theirs, function), daemon=True)
         process.start()
     except (OSError, MemoryError) as error:
         raise MachineError(f"no worker process can be started: {error or type(error).__name__}") from error
-    theirs.close()  # so that the death of the worker shows as end of file
+    theirs.close()  # then the death of the worker shows as end of file
     return _Worker(process, ours, trial, time.monotonic() + START_SECONDS)
 
 
@@ -107,7 +107,7 @@ def _give(worker: _Worker, trial: Trial, timeout: float) -> None:
     try:
         worker.pipe.send(trial.job)
     except BrokenPipeError:
-        return  # it has died; `_receive` sees the end of file
+        return  # the worker has died; `_receive` sees the end of file
 
 
 def _receive(worker: _Worker, timed_out: bool, timeout: float) -> Any:
@@ -154,7 +154,7 @@ def _stop(worker: _Worker) -> None:
 
 
 def _work(pipe: Connection, function: Callable[..., Any]) -> None:
-    """Life of a worker. Ctrl-C is for the parent, which then ends its workers."""
+    """Runs jobs until there are no more. Ctrl-C is for the parent, which then ends its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(EOFError, BrokenPipeError):  # the parent is gone
         pipe.send("ready")
@@ -163,7 +163,7 @@ def _work(pipe: Connection, function: Callable[..., Any]) -> None:
 
 
 def outcome(function: Callable[..., Any], job: tuple) -> Any:
-    """function(*job) on one core, or the Failure, BadInput or MachineError that its exception means."""
+    """Returns function(*job) on one core, or the Failure, BadInput or MachineError that its exception means."""
     try:
         import cv2
 

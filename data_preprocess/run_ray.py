@@ -1,4 +1,4 @@
-"""The same jobs as Ray tasks, for a build over many nodes that see the videos under the same paths."""
+"""Runs the same jobs as Ray tasks, for a build over many nodes that see the videos under the same paths."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ POLL_SECONDS = 5.0
 def run_on_ray(
     address: str, function: Callable[..., Result], jobs: Iterable[Job], timeout: float, use_gpus: bool = False
 ) -> Iterator[tuple[Job, Result | Failure]]:
-    """Yields (job, function(*job)) or (job, Failure) as they end; one CPU a job, as many at once as the
-    cluster has.
+    """Yields (job, function(*job)) or (job, Failure) as they end. Each job takes one CPU, and as many run at once as
+    the cluster has.
 
     Args:
         address: of the cluster, e.g. "auto" or "host:6379"; "local" starts one on this machine.
@@ -73,7 +73,9 @@ def run_on_ray(
 
 
 def _gpu_share(resources: Mapping[str, float]) -> float:
-    """GPUs for each of as many jobs as there are CPUs, so that none waits for a GPU; Ray counts in 1/10,000."""
+    """Returns the share of a GPU for each job if as many run as there are CPUs, so that none waits. Ray counts in
+    1/10,000.
+    """
     share = resources.get("GPU", 0) / max(1, resources.get("CPU", 1))
     return min(1.0, math.floor(share * 10_000) / 10_000)
 
@@ -100,7 +102,9 @@ def _result(task: Any) -> Any:
 
 
 def _outcome_of_a_process(function: Callable[..., Any], job: tuple, timeout: float) -> Any:
-    """As `outcome`, in a process below Ray's worker, whose end tells a crash of the decoder from others."""
+    """Works as `outcome`, in a process below Ray's worker. The end of that process tells a crash of the decoder from
+    other ends.
+    """
     try:
         return next(result for _, result in run_isolated(function, [job], 1, timeout))
     except (BadInput, MachineError) as error:

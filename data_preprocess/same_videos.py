@@ -1,7 +1,7 @@
-"""Whether the videos are still those that a dataset was built from. A finished one is recognised only then.
+"""Checks whether the videos are still those that a dataset was built from. Only then is a finished one recognised.
 
-OUT/.videos.json has, for each file of the corpus, its size, the time of its last change (ns) and its content id. A file
-whose size and times are still the same is not read again; one that was touched, or copied there anew, is.
+OUT/.videos.json has the size, the time of the last change (ns) and the content id of each file of the corpus. A file
+whose size and times are still the same is not read again. A file that was touched, or copied there anew, is read again.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from data_preprocess.write_dataset import write_text
 from videossr_verl.video.probe import content_id
 
 NAME = ".videos.json"
-MOST_BYTES = 1_000_000_000  # of a rejected file that is read for this alone; a larger one, touched, counts as replaced
+MOST_BYTES = (
+    1_000_000_000  # a rejected file is read for this up to so many; a larger one that was touched counts as replaced
+)
 
 
 def identify_corpus(corpus: Corpus, states: Mapping[str, FileState], work: WorkFolder, run: Run) -> dict[str, str]:
-    """The content id of each file, by video, after `probe_corpus`; files that it rejected are read here.
+    """Returns the content id of each file, by video, after `probe_corpus`. Reads the files that it rejected.
 
     Empty for a rejected one of more than MOST_BYTES.
     """
@@ -43,7 +45,7 @@ def identify_corpus(corpus: Corpus, states: Mapping[str, FileState], work: WorkF
 
 
 def identify(path: str, video: str) -> str:
-    """Runs in a worker: the file's content id."""
+    """Runs in a worker. Returns the file's content id."""
     return content_id(path)
 
 
@@ -54,7 +56,7 @@ def write_videos(states: Mapping[str, FileState], ids: Mapping[str, str], folder
 
 
 def find_replaced(corpus: Corpus, states: Mapping[str, FileState], out: Path) -> str | None:
-    """The first video that is not the one that the dataset in `out` was built from; None if all are."""
+    """Returns the first video that differs from the one that the dataset in `out` was built from, or None."""
     noted = json.loads((out / NAME).read_text(encoding="utf-8"))
     written = (out / NAME).stat().st_mtime_ns
     if set(noted) != set(states):

@@ -1,4 +1,4 @@
-"""Signs every usable video: what it looks like, for finding its look-alikes."""
+"""Signs every usable video by what it looks like, to find its look-alikes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class SignatureData(TypedDict):
 def sign_corpus(
     corpus: Corpus, states: Mapping[str, FileState], videos: Sequence[Video], work: WorkFolder, run: Run
 ) -> dict[str, Signature]:
-    """The signatures by content id; one without pictures for a video that cannot be read to its end."""
+    """Returns the signatures by content id. A video that cannot be read to its end has one without pictures."""
     keys = {video.video: ("signature", signature_kind(), video.content_id) for video in videos}
     missing = (v.video for v in videos if work.load(*keys[v.video]) is None)
     with tqdm(total=len(videos), desc="sign", unit="video") as bar:
@@ -41,7 +41,7 @@ def sign_corpus(
 
 
 def sign_one(path: str, video: str) -> SignatureData | Failure:
-    """Runs in a worker: the file's Signature, or why there is none."""
+    """Runs in a worker. Returns the file's Signature, or why there is none."""
     try:
         signature = sign(path)
     except VideoRejected as error:

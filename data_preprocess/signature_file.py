@@ -1,4 +1,6 @@
-"""signatures.parquet: what the videos of a dataset look like, so that another dataset can be held apart from it."""
+"""signatures.parquet: holds what the videos of a dataset look like, so that another dataset can be held apart from
+it.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,7 @@ def write_signatures(videos: Iterable[SignedVideo], path: Path) -> None:
 
 
 def read_signatures(dataset: str) -> Iterator[SignedVideo]:
-    """The videos of the dataset in a folder, or those of one of its files of rows.
+    """Returns the videos of the dataset in a folder, or those of one of its files of rows.
 
     Raises:
         BadInput: there is no such dataset, or its videos cannot be compared with ours.

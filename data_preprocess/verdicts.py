@@ -1,7 +1,7 @@
-"""When the outcome of a job is believed: a result at once, a failure when a second try has it too, and an error of the
-machine never.
+"""Decides when to believe the outcome of a job: a result at once, a failure when a second try has it too, and an error
+of the machine never.
 
-So the verdict on a video depends on its bytes alone, whatever happened to one worker while it read them.
+So the verdict on a video depends on its bytes alone, whatever happened to a worker that read them.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from videossr_verl.errors import BadInput, MachineError
 from videossr_verl.files.retry import PAUSES
 from videossr_verl.video.probe_record import Failure
 
-TRIES = len(PAUSES) + 2  # of one job
-MOST_TROUBLES = 5  # jobs that the machine may fail at before no other one is tried
+TRIES = len(PAUSES) + 2  # how often one job is tried
+MOST_TROUBLES = 5  # after the machine has failed at so many jobs, no other one is tried
 
 
 @dataclass
 class Trial(Generic[Job]):
-    """A job with what came of its tries so far."""
+    """A job, with the outcomes of its tries so far."""
 
     job: Job
     failures: list[str] = field(default_factory=list)
     machine_errors: int = 0
 
     def ends_with(self, outcome: object) -> bool:
-        """Whether the outcome is to be believed; else the job must be tried again, after a pause that is made here.
+        """Returns whether to believe the outcome. If not, pauses, and the caller must try the job again.
 
         Raises:
             BadInput: it is the outcome: no other job can end well either.
@@ -54,19 +54,19 @@ class Trial(Generic[Job]):
 
 
 class Troubles:
-    """The jobs of one run that the machine failed at; the others go on, so that little is left for the next run."""
+    """The jobs of one run that the machine failed at. The others go on, so that little is left for the next run."""
 
     def __init__(self) -> None:
         self._told: list[str] = []
 
     def add(self, error: MachineError) -> None:
-        """MachineError for all of them, where they are too many."""
+        """Raises MachineError for all of them, if they are too many."""
         self._told.append(str(error))
         if len(self._told) == MOST_TROUBLES:
             self.tell()
 
     def tell(self) -> None:
-        """MachineError for all of them, if there are any."""
+        """Raises MachineError for all of them, if there are any."""
         if self._told:
             raise MachineError(
                 f"{'; '.join(self._told)}; nothing of this is stored, and the same command goes on later"

@@ -1,7 +1,7 @@
-"""VIUBench from raw videos: 9 subtypes with as many samples each, from videos that no training set holds.
+"""Builds VIUBench from raw videos: 9 subtypes with as many samples each, from videos that no training set holds.
 
-The same generators as for training, at the benchmark's settings (presets/viubench.yaml), so that the paper's
-label distribution is theirs. Masked video prediction may stand beside it, in a file of its own.
+It uses the generators of training, at the benchmark's settings (presets/viubench.yaml), so that labels have the paper's
+distribution. Masked video prediction may stand beside it, in a file of its own.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def build_viubench(settings: BenchmarkSettings) -> dict[str, Any]:
         try:
             made = build(replace(part, held_out_from=training, refuse_known=True))
         except BadInput:
-            with suppress(OSError):  # it holds what was built before
+            with suppress(OSError):  # the folder holds what was built before
                 out.rmdir()
             raise
         content["parts"][name] = {subset: numbers["samples"]["test"] for subset, numbers in made["tasks"].items()}

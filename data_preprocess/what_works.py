@@ -1,4 +1,4 @@
-"""What to do where no video can carry a task: tries the presets that ship with the package on some of the videos."""
+"""Finds what to do if no video can carry a task: tries the presets that ship with the package on some of the videos."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ TRIED = 8  # videos
 
 
 def what_works(subset: Subset, videos: Sequence[Video], store: SampleStore, run: Run) -> str:
-    """A sentence: which preset's knobs for this task would work, for how many of the videos tried, and what differs."""
+    """Returns a sentence that says which preset's knobs for this task would work, for how many of the videos tried, and
+    what differs.
+    """
     others = _other_subsets(subset)
     tried = videos[:TRIED]
     trial = replace(store, settings=replace(store.settings, subsets=others))
@@ -34,7 +36,9 @@ def what_works(subset: Subset, videos: Sequence[Video], store: SampleStore, run:
 
 
 def _other_subsets(subset: Subset) -> dict[str, Subset]:
-    """By preset; with the size of `subset`'s pictures, its decoder, and its embedding: no other model is needed."""
+    """Returns the subsets by preset, each with `subset`'s picture size, decoder and embedding, so that no other model
+    is needed.
+    """
     found: dict[str, Subset] = {}
     for name in preset_names():
         other = load_preset(name).subsets.get(subset.task)
@@ -51,7 +55,7 @@ def _other_subsets(subset: Subset) -> dict[str, Subset]:
 
 
 def _differences(one: Subset, other: Subset) -> Mapping[str, Any]:
-    """The other's knobs that differ."""
+    """Returns those knobs of the other that differ."""
     knobs = {name: value for part in (other.clip, other.difficulty) for name, value in asdict(part).items()}
     ours = asdict(one.clip) | asdict(one.difficulty)
     return {name: _readable(value) for name, value in knobs.items() if ours[name] != value}

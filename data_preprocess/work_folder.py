@@ -1,4 +1,4 @@
-"""The scratch folder OUT/.build: finished pieces of an unfinished build, so that a killed build goes on where
+"""The scratch folder OUT/.build. It holds finished pieces of an unfinished build, so that a killed build goes on where
 it was.
 """
 
@@ -20,7 +20,7 @@ NAME = ".build"
 
 
 class WorkFolder:
-    """Small JSON pieces by key. A piece is there wholly or not at all; what holds no JSON counts as not there.
+    """Small JSON pieces by key. A piece is there wholly or not at all. A file without JSON counts as missing.
 
     Its methods raise MachineError for what the disk fails at.
     """
@@ -33,7 +33,7 @@ class WorkFolder:
         return self.folder / name[:2] / f"{name[2:]}.json"
 
     def load(self, *key: Any) -> Any:
-        """The piece stored under the JSON data `key`, or None."""
+        """Returns the piece stored under the JSON data `key`, or None."""
         try:
             return json.loads(self._path(*key).read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
@@ -53,7 +53,7 @@ class WorkFolder:
 
 @contextmanager
 def open_work_folder(out: Path) -> Iterator[WorkFolder]:
-    """Makes OUT/.build and holds OUT against a second build; BadInput if another process has it.
+    """Makes OUT/.build and holds OUT against a second build. Raises BadInput if another process has it.
 
     An OUT that is empty at the end is deleted.
     """
@@ -62,7 +62,7 @@ def open_work_folder(out: Path) -> Iterator[WorkFolder]:
             (out / NAME).mkdir(exist_ok=True)
             yield WorkFolder(out / NAME)
     finally:
-        with suppress(OSError):  # it holds a dataset or other files
+        with suppress(OSError):  # the folder holds a dataset or other files
             out.rmdir()
 
 

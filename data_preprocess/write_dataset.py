@@ -1,4 +1,4 @@
-"""Rows -> parquet, the same bytes for the same rows."""
+"""Writes rows as parquet, with the same bytes for the same rows."""
 
 from __future__ import annotations
 

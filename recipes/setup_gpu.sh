@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Creates .venv with the pinned stack for GPUs and installs this package into it; then flash-attn, which is built against
-# the torch in there: minutes to hours, for want of a wheel, by nvcc of CUDA 13.
+# Creates .venv with the pinned stack for GPUs and installs this package into it. Then builds flash-attn against the torch
+# in there, by nvcc of CUDA 13, because there is no wheel: this takes minutes to hours.
 #   bash recipes/setup_gpu.sh [EXTRA...]     EXTRA: further extras of pyproject.toml, e.g. dev
 #   PYTHON                                   see recipes/environment.sh
 #   MAX_JOBS=8                               compilers at a time, each of some 8 GB of memory

@@ -1,25 +1,26 @@
-"""Answer text -> reward. verl finds it through `reward.custom_reward_function`: `videossr_verl.train.reward_hook`,
-or `pkg://reward_fns` itself where nothing is drawn at load.
+"""Turns answer text into a reward. verl finds this package through `reward.custom_reward_function`: as
+`videossr_verl.train.reward_hook`, or as `pkg://reward_fns` itself if nothing is drawn at load.
 
-A task's rewards live in one module, found by the task's name in the entry point group `videossr_verl.rewards`, with
+A task's rewards live in one module, found by the task's name in the entry point group `videossr_verl.rewards`. It has
     score(text, ground_truth, knobs) -> (score, acc, parsed): what training pays
     chance(knobs) -> float: expected score of the best blind guess for these difficulty knobs
         ({}: the task's default ones)
     exact_chance(knobs) -> float: expected `acc` of the best blind guess
-    metric(text, ground_truth, knobs) -> (value, parsed): what benchmarks report, 0..1. It never calls `score`:
-        training may pay for something else tomorrow, and published figures stay
-    GUESSES: {name: guess(knobs, seconds, rng) -> answer}: blind answers that stand beside a model's, to a clip of so
-        many seconds; rng is a numpy Generator
+    metric(text, ground_truth, knobs) -> (value, parsed): what benchmarks report, 0..1. It never calls `score`, so
+        that published figures stay when training pays for something else
+    GUESSES: {name: guess(knobs, seconds, rng) -> answer}: blind answers, shown beside a model's, to a clip of so many
+        seconds; rng is a numpy Generator
 and may have
-    score_in_parts(text, ground_truth, knobs) -> (score, acc, parsed, {part: float}), asked in place of `score`, where
-        a reward has parts that are worth a curve of their own; PARTS: their names
+    score_in_parts(text, ground_truth, knobs) -> (score, acc, parsed, {part: float}), called in place of `score` if
+        the reward has parts that deserve a curve of their own; PARTS: their names
     KNOBS: names of the knobs that a run may set besides `strict`
-    best_constant(truths, seconds) -> answers: one blind answer to all of these questions, as each clip needs it;
-        without it the commonest truth
+    best_constant(truths, seconds) -> answers: one blind answer to all of these questions, adapted to each clip;
+        without it the commonest truth is taken
     RELEASE_NAMES: {data_source of the reference release's parquet files: knobs that its rows were drawn with}
-A row's `data_source` is "videossr/<name>" or, for rows of another data set, the name alone: there only `score` is
-needed, the ground truth may be of any type, and the row's whole `extra_info` stands in place of the knobs. Pure
-Python: imports neither torch nor cv2, and verl only for rows of other sources.
+A row's `data_source` is "videossr/<name>", or for rows of another data set the name alone. Such a module needs only
+`score`, its ground truth may be of any type, and it gets the row's whole `extra_info` in place of the knobs.
+
+The package is pure Python: it imports neither torch nor cv2, and verl only for rows of other sources.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def compute_score(
     extra_info: Mapping[str, Any] | None = None,
     **kwargs: Any,
 ) -> dict[str, Any]:
-    """The reward of one completion, always with the same keys because verl collects them over mixed batches.
+    """Returns the reward of one completion, always with the same keys because verl collects them over mixed batches.
 
     Args:
         data_source: "videossr/<task>" or "videossr/<task>/<subset>", a name of the reference release, or any
@@ -59,9 +60,9 @@ def compute_score(
 
     Returns:
         score: the reward, smooth or strict (0..1 for our tasks).
-        acc: 1.0 when exact, else 0.0; for other sources what verl reports.
+        acc: 1.0 if the answer is exact, else 0.0; for other sources what verl reports.
         parsed: 1.0 when an answer was found, else 0.0; None for other sources.
-        chance: expected `score` of the best blind guess; None where nobody tells. (verl leaves None
+        chance: expected `score` of the best blind guess; None if it is not known. (verl leaves None
             out of its metrics, while NaN would spoil a mean.)
         task: the task's name; for other sources the data source.
         and each of `parts()`, such as selection and order; None for tasks without it.
@@ -86,7 +87,8 @@ def compute_score(
 def compute_metric(
     data_source: str, solution_str: str, ground_truth: str, extra_info: Mapping[str, Any] | None = None
 ) -> tuple[float, bool]:
-    """What a completion earns by its task's published metric, 0..1, whatever training pays; and whether it was read.
+    """Returns what a completion earns by its task's published metric, 0..1, whatever training pays, and whether an
+    answer was read.
 
     Args and errors as of `compute_score`, for rows of our tasks.
     """
@@ -99,7 +101,7 @@ def compute_metric(
 
 
 def other_result(data_source: str, scored: float | Mapping[str, Any]) -> dict[str, Any]:
-    """What a function of one's own found for a row of another data set, with the keys of `compute_score`.
+    """Returns the result of a user's own function for a row of another data set, with the keys of `compute_score`.
 
     Args:
         scored: the score, or a mapping with `score` and maybe `acc`; other keys are left out.
@@ -113,7 +115,9 @@ def other_result(data_source: str, scored: float | Mapping[str, Any]) -> dict[st
 
 
 def task_of(data_source: str) -> str | None:
-    """Name of the module that scores a data source, installed or not; None where that is left to verl."""
+    """Returns the name of the module that scores a data source, installed or not, or None where that is left to
+    verl.
+    """
     # A third part names a subset of the task, such as "blind"; it is scored alike and reported apart.
     prefix, *name = data_source.split("/")
     if prefix == "videossr" and name:
@@ -125,7 +129,9 @@ def task_of(data_source: str) -> str | None:
 
 @cache
 def reward_of(task: str, needed: tuple[str, ...] = _NEEDED) -> ModuleType:
-    """The reward module of a task. RegistryError where none is installed, or something that is `needed` is missing."""
+    """Returns the reward module of a task. Raises RegistryError if none is installed, or if it lacks something
+    `needed`.
+    """
     module = load(REWARDS, task)
     check_has(module, needed, REWARDS, task)
     return module
@@ -133,13 +139,15 @@ def reward_of(task: str, needed: tuple[str, ...] = _NEEDED) -> ModuleType:
 
 @cache
 def parts() -> tuple[str, ...]:
-    """Names of the parts of all installed rewards: verl collects the same keys over mixed batches."""
+    """Returns the names of the parts of all installed rewards, because verl collects the same keys over mixed
+    batches.
+    """
     return tuple(dict.fromkeys(part for task in entries(REWARDS) for part in getattr(load(REWARDS, task), "PARTS", ())))
 
 
 @cache
 def _release_names() -> dict[str, tuple[str, Mapping[str, Any]]]:
-    """data_source of the reference release -> task, knobs."""
+    """Returns data_source of the reference release -> (task, knobs)."""
     named = {task: getattr(load(REWARDS, task), "RELEASE_NAMES", {}) for task in entries(REWARDS)}
     return {name: (task, knobs) for task, names in named.items() for name, knobs in names.items()}
 
@@ -147,7 +155,7 @@ def _release_names() -> dict[str, tuple[str, Mapping[str, Any]]]:
 def _row_knobs(
     task: str, data_source: str, ground_truth: Any, extra_info: Mapping[str, Any] | None
 ) -> Mapping[str, Any]:
-    """The difficulty knobs of a row of ours; of another data set's row all that it tells."""
+    """Returns the difficulty knobs of a row of ours, or the whole `extra_info` of another data set's row."""
     if data_source == task:
         return extra_info or {}
     if not isinstance(ground_truth, str):

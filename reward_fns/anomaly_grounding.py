@@ -8,17 +8,17 @@ Read as an answer: two times joined by a dash, an arrow, "~", "to", "until", "th
 optionally as mm:ss, h:mm:ss or "1 min 5 s"; two times in brackets or in a row of a table; also "14.5, 26.2" when no
 other words stand beside it (notations: `reward_fns.plain_text`). Frame numbers, percentages, minutes and
 milliseconds ("10-20 minutes") are not seconds and not read.
-A reversed interval (start > end) is read (`parsed` 1) but scores 0, as does an empty one: it states
-something false, and the reward must not repair what the model has to learn. (The reference release, too,
-gives 0 in training; only its evaluation swaps the ends.)
+A reversed interval (start > end) is read (`parsed` 1) but scores 0, as does an empty one. It states something
+false, and the reward must not repair what the model has to learn. (The reference release gives 0 in training
+too; only its evaluation swaps the ends.)
 
 Strict (exact match; the paper does not say what that is here): both ends as for `acc`.
 
-Chance: the best constant interval under the law the segment is drawn from: its length in frames uniform
-over the multiples of `stride` in [min_length, max_length], its start uniform over the multiples of `stride`
-at which it fits, frames evenly spaced. 0.300 for 48 frames, lengths 8..16 and our stride of 2; 0.306 for the paper's
-stride of 1. Strict: any one of the longest segments, which have the fewest places; 0.0118 and 0.0034, if frames are a
-tenth of a second apart or more.
+Chance: the expected IoU of the best constant interval, under the law from which the segment is drawn. Its
+length in frames is uniform over the multiples of `stride` in [min_length, max_length], its start is uniform over
+the multiples of `stride` at which it fits, and frames are evenly spaced. For 48 frames and lengths 8..16 this
+gives 0.300 with our stride of 2, and 0.306 with the paper's stride of 1. Strict: the probability of any one of the
+longest segments, which have the fewest places: 0.0118 and 0.0034, if frames are a tenth of a second apart or more.
 
 Metric: the mean IoU, as the paper reports it.
 """
@@ -44,9 +44,9 @@ Interval = tuple[float, float]
 
 RELEASE_NAMES = {"grounding": {"stride": 1}}
 
-MAX_FRAMES = 4096  # of a video in a prompt
-MAX_SEGMENTS = 2**20  # frames x lengths, in strides; their chance takes two seconds
-_GRID = 48  # steps of the clip in which the best constant interval for known truths is looked for
+MAX_FRAMES = 4096  # the most that a video in a prompt may have
+MAX_SEGMENTS = 2**20  # frames x lengths, in strides; computing the chance of so many takes two seconds
+_GRID = 48  # the grid on which the best constant interval for known truths is looked for
 
 _TRUTH = re.compile(r"([0-9]{1,9}(?:\.[0-9]+)?)-([0-9]{1,9}(?:\.[0-9]+)?)")
 # Hours, minutes, seconds, unit. Digit counts are bounded, so a match costs constant time wherever it starts.
@@ -90,8 +90,8 @@ _FILLERS = frozenset(
 
 
 def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float, float]:
-    """(score, acc, parsed) of the completion `text`, whatever the knobs; ValueError when the ground truth is
-    malformed.
+    """Returns (score, acc, parsed) of the completion `text`, whatever the knobs. Raises ValueError when the ground
+    truth is malformed.
     """
     start, end = _truth(ground_truth)
     answer = final_answer(text, _candidates)
@@ -103,14 +103,14 @@ def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) 
 
 
 def metric(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float]:
-    """(IoU, parsed); errors as of `score`."""
+    """Returns (IoU, parsed). Raises as `score` does."""
     truth = _truth(ground_truth)
     answer = final_answer(text, _candidates)
     return (0.0, 0.0) if answer is None else (_iou(*answer, *truth), 1.0)
 
 
 def chance(knobs: Mapping[str, Any]) -> float:
-    """Expected IoU of the best constant interval.
+    """Returns the expected IoU of the best constant interval.
 
     Args:
         knobs: num_frames (default 48), min_length (8), max_length (16), stride (2), all in frames.
@@ -118,18 +118,19 @@ def chance(knobs: Mapping[str, Any]) -> float:
     Raises:
         ValueError: a knob is malformed or too large.
     """
-    # The best constant lies on the stride's grid too: between two grid points the expected IoU is convex in either end.
+    # The best constant too lies on the stride's grid: between two grid points the expected IoU is convex in either end.
     return _best_constant(*_in_strides(knobs))
 
 
 def exact_chance(knobs: Mapping[str, Any]) -> float:
-    """Largest probability of a segment; knobs as in `chance`."""
+    """Returns the probability of the likeliest segment. Takes the knobs of `chance`."""
     frames, shortest, longest = _in_strides(knobs)
     return 1 / ((longest - shortest + 1) * (frames - longest + 1))
 
 
 def best_constant(truths: Sequence[str], seconds: Sequence[float]) -> list[str]:
-    """The interval, as shares of the clip on a grid of 1/48, with the largest mean IoU with the truths.
+    """Returns one interval for all clips, as shares of the clip on a grid of 1/48: the one with the largest mean IoU
+    with the truths.
 
     Args:
         truths, seconds: of N questions the ground truth, and how long the clip is.
@@ -141,7 +142,7 @@ def best_constant(truths: Sequence[str], seconds: Sequence[float]) -> list[str]:
 
 
 def _uniform_guess(knobs: Mapping[str, Any], seconds: float, rng: Generator) -> str:
-    """Two uniform times, in order."""
+    """Guesses two uniform times, in order."""
     start, end = sorted(rng.uniform(0, seconds, 2))
     return f"{start:.3f}-{end:.3f}"
 
@@ -154,7 +155,9 @@ GUESSES = {"uniform guess": _uniform_guess, "whole video": _whole_video}
 
 
 def _in_strides(knobs: Mapping[str, Any]) -> tuple[int, int, int]:
-    """Number of frames, shortest and longest length, all in strides: borders lie on that grid."""
+    """Returns the number of frames, the shortest and the longest length, in strides, because borders lie on that
+    grid.
+    """
     count = partial(whole_number, knobs, low=1, high=MAX_FRAMES)
     stride = count("stride", 2)
     frames = count("num_frames", 48) // stride
@@ -173,9 +176,9 @@ def _in_strides(knobs: Mapping[str, Any]) -> tuple[int, int, int]:
 
 @cache
 def _best_constant(frames: int, shortest: int, longest: int) -> float:
-    # Whatever the length, the IoU is largest where both middles are the same, and falls alike to both sides; so the
-    # best constant of a width stands in the clip's middle. An overlap of k has the IoU k / (width + length - k), whose
-    # sums all pairs with the same width + length share.
+    # Whatever the length, the IoU is largest if both middles are the same, and falls alike to both sides. So the best
+    # constant of a width stands in the clip's middle. An overlap of k has the IoU k / (width + length - k); all pairs
+    # with the same width + length share the sums of these.
     expected = [0.0] * (frames + 1)
     for both in range(1 + shortest, frames + longest + 1):
         widths = range(max(1, both - longest), min(frames, both - shortest) + 1)
@@ -186,7 +189,7 @@ def _best_constant(frames: int, shortest: int, longest: int) -> float:
 
 
 def _centred(frames: int, width: int, length: int, sums: Sequence[float]) -> float:
-    """Mean IoU of the constant in the middle with a segment of `length`, over all its starts.
+    """Returns the mean IoU of a constant in the middle of the clip with a segment of `length`, over all its starts.
 
     Args:
         sums: of the IoU over overlaps of 1 to k steps, by k.

@@ -1,4 +1,4 @@
-"""The commonest of some answers: the best constant where only the exact one counts."""
+"""The commonest answer: the best constant where only the exact answer counts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from collections.abc import Iterable
 
 
 def commonest(values: Iterable[str]) -> str:
-    """The value that comes most often, of several the first by its text."""
+    """Returns the value that comes most often. Of several it takes the first in the order of their text."""
     counts = Counter(values)
     return min(counts, key=lambda value: (-counts[value], value))

@@ -1,4 +1,4 @@
-"""Finds the final answer in a completion, for tasks whose answer is a few words. Linear time, never raises.
+"""Finds the final answer in a completion, for tasks whose answer is a few words. Takes linear time, never raises.
 
 Which part of the completion counts, in this order:
     1. Reasoning is cut off: only the text after the last `</think>` is read. A `<think>` that is never closed
@@ -42,7 +42,7 @@ _ANSWER_WORD = re.compile(
 def final_answer(
     text: str, candidates: Candidates[Answer], beside: Callable[[str], bool] = lambda word: word.lower() in ANSWER_WORDS
 ) -> Answer | None:
-    """The one answer that `text` ends up with, or None when there is none or it is ambiguous.
+    """Returns the one answer that `text` ends up with, or None when there is none or it is ambiguous.
 
     Args:
         text: the completion, any string.
@@ -68,7 +68,7 @@ def final_answer(
 
 
 def _read(part: str, candidates: Candidates[Answer], beside: Callable[[str], bool]) -> Answer | None:
-    """The only answer of the last line where that holds nothing else, else the only answer of `part`."""
+    """Returns the only answer of the last line if that line holds nothing else, else the only answer of `part`."""
     part = one_line_lists(part.strip())
     last = part.rpartition("\n")[2]
     bare = last != part and all(map(beside, re.findall(r"[^\W\d_]+", last)))
@@ -89,7 +89,7 @@ def _after_answer_word(text: str) -> Iterator[str]:
 
 
 def _tagged(text: str) -> str | None:
-    """What stands between the last `<answer>` and its end tag (or the end of the text)."""
+    """Returns the text between the last `<answer>` and its end tag (or the end of the text)."""
     begin, end = None, None
     for tag in _ANSWER_TAG.finditer(text):
         if not tag[1]:
@@ -100,7 +100,7 @@ def _tagged(text: str) -> str | None:
 
 
 def _boxed(text: str) -> str | None:
-    """What stands in the last `\\boxed{...}`; inner braces may nest."""
+    """Returns the text in the last `\\boxed{...}`; inner braces may nest."""
     _, found, rest = text.rpartition("\\boxed{")
     if not found:
         return None
@@ -113,6 +113,6 @@ def _boxed(text: str) -> str | None:
 
 
 def _keyed(text: str) -> str | None:
-    """The last value of JSON's key "answer", where that is text, a flat list or a flat object."""
+    """Returns the last value of JSON's key "answer", where that is text, a flat list or a flat object."""
     values = _ANSWER_KEY.findall(text)
     return values[-1] if values else None

@@ -15,7 +15,7 @@ _FRAME_NUMBER = re.compile(r"\bframes?\s*$", re.IGNORECASE)
 
 @dataclass
 class Run:
-    """Neighbouring items.
+    """A run of neighbouring items.
 
     Attributes:
         items: their matches.
@@ -31,7 +31,7 @@ class Run:
 def item_runs(
     text: str, item: re.Pattern[str], links: Collection[str], fillers: Collection[str] = frozenset()
 ) -> Iterator[Run]:
-    """The runs of items in `text` in which each gap between neighbours is a link.
+    """Yields the runs of items in `text` in which each gap between neighbours is a link.
 
     Runs of numbers that begin with a minus sign ("-3,1,4") or that are frame numbers ("frames 3, 5, 7") are left out.
 
@@ -57,7 +57,9 @@ def item_runs(
 
 
 def _gap(gap: str, links: Collection[str], fillers: Collection[str]) -> str | None:
-    """What stands between two items, without fillers and superfluous spaces; None where it is too much to be a link."""
+    """Returns the text between two items, without fillers and superfluous spaces, or None if it is too long to be a
+    link.
+    """
     core = " ".join(gap.lower().split())
     if core not in links:
         if len(core) > _LONGEST_GAP:

@@ -1,4 +1,4 @@
-"""Knobs of a reward: those of the row's difficulty, and those that a run sets in verl's `reward_kwargs`."""
+"""Knobs of a reward: some come with the row's difficulty, some are set by a run in verl's `reward_kwargs`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ _VERLS_SETTINGS = {
 
 
 def difficulty_knobs(difficulty: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """The knobs of a row's `extra_info.difficulty`, a mapping or its JSON. ValueError for anything else."""
+    """Returns the knobs in a row's `extra_info.difficulty`, a mapping or its JSON. Raises ValueError for anything
+    else.
+    """
     knobs = {} if difficulty is None else difficulty
     if isinstance(knobs, str):
         try:
@@ -30,9 +32,9 @@ def difficulty_knobs(difficulty: str | Mapping[str, Any] | None) -> Mapping[str,
 
 
 def whole_number(knobs: Mapping[str, Any], name: str, default: int, low: int, high: int) -> int:
-    """A knob that counts something. ValueError where it is no whole number, or outside of [low, high].
+    """Returns a knob that counts something. Raises ValueError if it is no whole number, or outside of [low, high].
 
-    What a reward computes from its knobs takes time that grows with them, and a row may come from anywhere.
+    The bounds are needed because a reward's time grows with its knobs, and a row may come from anywhere.
     """
     value = knobs.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
@@ -41,12 +43,12 @@ def whole_number(knobs: Mapping[str, Any], name: str, default: int, low: int, hi
 
 
 def verls_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of `reward_kwargs` that are for verl's own rewards."""
+    """Returns the part of `reward_kwargs` that is for verl's own rewards."""
     return {name: value for name, value in settings.items() if name in _VERLS_SETTINGS}
 
 
 def run_knobs(task: str, names: Collection[str], settings: Mapping[str, Any]) -> tuple[bool, dict[str, Any]]:
-    """(strict, other knobs) of a task's reward in a run.
+    """Returns (strict, other knobs) of a task's reward in a run.
 
     Args:
         names: the task's own knobs besides `strict`.

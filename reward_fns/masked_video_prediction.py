@@ -5,22 +5,23 @@ public. What follows is ours. With K true frames, y the K labels of the answer:
     selection   share of the true frames that y names, 0..1
     order       mean over the true frames of 1 - |place in y - true place| / (K - 1), 0 for one that y misses; 0..1
     score       (1 - w) * selection + w * order, with the weight w = `order_weight`, 0.5 by default
-Fixing one mistake never lowers it: neither a true frame in the place of a distractor, nor two frames exchanged that
-stood in the wrong order, nor the right frame put into its place. For 0 < w <= 1 only the exact answer scores 1, and
-only it has `acc` 1. For K = 1 there is no order, and a hit scores 1. Another weight for a run of verl:
+Fixing one mistake never lowers the score: neither putting a true frame in the place of a distractor, nor exchanging
+two frames that stood in the wrong order, nor putting the right frame into its place. For 0 < w <= 1 only the exact
+answer scores 1, and only it has `acc` 1. For K = 1 there is no order, and a hit scores 1. To set another weight for a
+run of verl:
     ++reward.custom_reward_function.reward_kwargs.masked_video_prediction.order_weight=0.3
 
 Read as an answer: K different labels of the pool, written together ("CAF") or separated by what separates a list or a
 sequence ("C, A and F", "Frame C -> Frame A -> Frame F"; `reward_fns.vocabulary`, notations: `reward_fns.plain_text`).
-Small letters are labels only where nothing else is written. Another number of labels, a repeated one or one outside the
-pool is no answer (`parsed` 0).
+Small letters are labels only if nothing else is written. Another number of labels, a repeated label or one outside
+the pool is no answer (`parsed` 0).
 
 The ground truth is K letters in temporal order, "CAF"; the pool is the first K + `num_distractors` letters.
 
-Chance: the pool is shuffled, so all answers that can be read earn the same on average; a sum over the places. Strict
-(the exact answer): 1 / (pool! / l!).
+Chance: the pool is shuffled, so all answers that can be read earn the same on average. It is a sum over the places.
+Strict (the exact answer): 1 / (pool! / l!).
 
-Metric (ours): the mean of selection and order, whatever a run weighs.
+Metric (ours): the mean of selection and order, whatever weight a run takes.
 """
 
 from __future__ import annotations
@@ -54,14 +55,16 @@ _SMALL = re.compile(r"(?<![\w'])[a-z](?![\w'])")
 
 
 def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float, float]:
-    """(score, acc, parsed) of the completion `text`; knobs and errors as in `score_in_parts`."""
+    """Returns (score, acc, parsed) of the completion `text`. Takes the knobs of `score_in_parts` and raises as it
+    does.
+    """
     return score_in_parts(text, ground_truth, knobs)[:3]
 
 
 def score_in_parts(
     text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None
 ) -> tuple[float, float, float, dict[str, float]]:
-    """(score, acc, parsed, parts) of the completion `text`; the parts are `selection` and `order`.
+    """Returns (score, acc, parsed, parts) of the completion `text`; the parts are `selection` and `order`.
 
     Args:
         knobs: num_distractors (l, default 4), order_weight (default 0.5).
@@ -80,13 +83,13 @@ def score_in_parts(
 
 
 def metric(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float]:
-    """(mean of selection and order, parsed); errors as of `score_in_parts`."""
+    """Returns (mean of selection and order, parsed). Raises as `score_in_parts` does."""
     answer = _read(text, len(ground_truth), _pool(ground_truth, knobs or {}))
     return (0.0, 0.0) if answer is None else (fmean(_selection_and_order(answer, ground_truth)), 1.0)
 
 
 def chance(knobs: Mapping[str, Any]) -> float:
-    """Expected score of any constant answer.
+    """Returns the expected score of any constant answer.
 
     Args:
         knobs: num_masked (K, default 4), num_distractors (l, default 4), order_weight (default 0.5).
@@ -100,13 +103,13 @@ def chance(knobs: Mapping[str, Any]) -> float:
 
 
 def exact_chance(knobs: Mapping[str, Any]) -> float:
-    """Probability of any answer that can be read; knobs as in `chance`."""
+    """Returns the probability of any answer that can be read. Takes the knobs of `chance`."""
     count, pool = _sizes(knobs)
     return 1 / perm(pool, count)
 
 
 def _uniform_guess(knobs: Mapping[str, Any], seconds: float, rng: Generator) -> str:
-    """Random different labels."""
+    """Guesses different labels at random."""
     count, pool = _sizes(knobs)
     return "".join(ascii_uppercase[i] for i in rng.permutation(pool)[:count])
 
@@ -123,7 +126,7 @@ def _selection_and_order(answer: str, ground_truth: str) -> tuple[float, float]:
 
 
 def _sizes(knobs: Mapping[str, Any]) -> tuple[int, int]:
-    """Numbers of true frames and of all candidates."""
+    """Returns the numbers of true frames and of all candidates."""
     count, distractors = whole_number(knobs, "num_masked", NUM_MASKED, 0, len(ascii_uppercase)), _distractors(knobs)
     if count < 1 or count + distractors > len(ascii_uppercase):
         raise ValueError(f"no pool of {count} true frames and {distractors} distractors: 1 to 26 frames are possible")
@@ -142,7 +145,7 @@ def _order_weight(knobs: Mapping[str, Any]) -> float:
 
 
 def _pool(ground_truth: str, knobs: Mapping[str, Any]) -> str:
-    """The pool's labels."""
+    """Returns the pool's labels."""
     size = len(ground_truth) + _distractors(knobs)
     pool = ascii_uppercase[:size]
     if not ground_truth or len(set(ground_truth)) != len(ground_truth) or not set(ground_truth) <= set(pool):
@@ -176,7 +179,7 @@ def _candidates(text: str, is_answer: Callable[[str], bool]) -> Iterator[str | N
 
 
 def _in_capitals(text: str, is_answer: Callable[[str], bool]) -> str:
-    """The text with small labels in capitals, where nothing else is written: "face" in a sentence is a word."""
+    """Returns the text with small labels in capitals, if nothing else is written: "face" in a sentence is a word."""
     words = re.findall(r"[^\W\d_]+", text)
     if len(words) == 1 and is_answer(words[0].upper()):
         return text.upper()

@@ -40,7 +40,7 @@ Counts = tuple[float, ...]
 RELEASE_NAMES: Mapping[str, Mapping[str, Any]] = {"counting": {}}
 
 EPS = 1e-9
-MAX_SHAPES = 400  # of one kind in a video; the paper draws up to 16
+MAX_SHAPES = 400  # the most of one kind in a video; the paper draws up to 16
 _TRUTH = re.compile(r"[0-9]{1,6},[0-9]{1,6},[0-9]{1,6}")
 _COUNT = r"(?<![A-Za-z\d.])[0-9]+(?:\.0+)?(?![A-Za-z\d%]|\.\d)"
 _NUMBER = re.compile(_COUNT + NO_AMOUNT)
@@ -60,8 +60,8 @@ _GUESS_BEFORE = re.compile(rf"(?:[0-9]\s{{0,2}}{_GUESSES}|\bbetween [0-9]+ and |
 
 
 def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float, float]:
-    """(score, acc, parsed) of the completion `text`, whatever the knobs; ValueError when the ground truth is
-    malformed.
+    """Returns (score, acc, parsed) of the completion `text`, whatever the knobs. Raises ValueError when the ground
+    truth is malformed.
     """
     truth = _truth(ground_truth)
     answer = final_answer(text, _candidates)
@@ -72,14 +72,14 @@ def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) 
 
 
 def metric(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float]:
-    """(share of the numbers that are exactly right, parsed); errors as of `score`."""
+    """Returns (share of the numbers that are exactly right, parsed). Raises as `score` does."""
     truth = _truth(ground_truth)
     answer = final_answer(text, _candidates)
     return (0.0, 0.0) if answer is None else (fmean(a == b for a, b in zip(answer, truth, strict=True)), 1.0)
 
 
 def chance(knobs: Mapping[str, Any]) -> float:
-    """Expected score of the best constant answer.
+    """Returns the expected score of the best constant answer.
 
     Args:
         knobs: min_frames (default 1), max_frames (3), min_instances (1), max_instances (3). All shapes follow
@@ -90,17 +90,17 @@ def chance(knobs: Mapping[str, Any]) -> float:
 
 
 def exact_chance(knobs: Mapping[str, Any]) -> float:
-    """Probability of the likeliest three counts; knobs as in `chance`."""
+    """Returns the probability of the likeliest three counts. Takes the knobs of `chance`."""
     return max(_law(*_ranges(knobs)).values()) ** 3
 
 
 def best_constant(truths: Sequence[str], seconds: Sequence[float]) -> list[str]:
-    """Each shape's commonest number, for all."""
+    """Returns each shape's commonest number, for all questions."""
     return [",".join(map(commonest, zip(*(truth.split(",") for truth in truths), strict=True)))] * len(truths)
 
 
 def _uniform_guess(knobs: Mapping[str, Any], seconds: float, rng: Generator) -> str:
-    """Each shape's number uniform over its possible ones."""
+    """Guesses each shape's number, uniformly over its possible ones."""
     min_frames, max_frames, min_instances, max_instances = _ranges(knobs)
     return ",".join(map(str, rng.integers(min_frames * min_instances, max_frames * max_instances + 1, 3)))
 
@@ -128,7 +128,7 @@ def _ranges(knobs: Mapping[str, Any]) -> tuple[int, int, int, int]:
 
 @cache
 def _law(min_frames: int, max_frames: int, min_instances: int, max_instances: int) -> Mapping[int, float]:
-    """Number of one shape -> probability."""
+    """Returns number of one shape -> probability."""
     law: dict[int, float] = defaultdict(float)
     totals: Mapping[int, float] = {0: 1.0}
     for frames in range(max_frames + 1):
@@ -158,7 +158,9 @@ def _candidates(text: str) -> Iterator[Counts | None]:
 
 
 def _named(pattern: re.Pattern[str], text: str) -> Iterator[Counts | None]:
-    """The counts when every shape is named with one and the same number throughout; None when one is a guess."""
+    """Yields the counts if every shape is named with one and the same number throughout, or None if one number is a
+    guess.
+    """
     found: tuple[set[float], ...] = (set(), set(), set())
     guessed = False
     for match in pattern.finditer(text):

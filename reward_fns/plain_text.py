@@ -1,4 +1,4 @@
-"""Brings every notation of an answer into one: plain English text. Linear time, never raises.
+"""Brings every notation of an answer into plain English text. Takes linear time, never raises.
 
 LaTeX, JSON, Markdown, full-width forms     lose their signs: "［3.2\\,\\text{s}］" becomes "3.2 s"
 arrows, dashes                              "→", "-"; an arrow that points back is "←", which links nothing
@@ -69,12 +69,14 @@ _POINT = re.compile(r"(?<=[0-9])\s{1,3}(?:point|点)\s{1,3}(?=[0-9])", re.IGNORE
 
 
 def half_width(text: str) -> str:
-    """Full-width forms, numbers and letters in circles, every kind of dash, quote and space as plain ASCII."""
+    """Returns the text with full-width forms, numbers and letters in circles, and every dash, quote and space as plain
+    ASCII.
+    """
     return text.translate(_HALF_WIDTH)
 
 
 def plain(text: str) -> str:
-    """`text` in the one notation that the tasks read (see the module)."""
+    """Returns `text` in the one notation that the tasks read (see the module)."""
     text = half_width(text)
     for pattern, sign in _LATEX:
         text = pattern.sub(sign, text)
@@ -87,12 +89,14 @@ def plain(text: str) -> str:
 
 
 def one_line_lists(text: str) -> str:
-    """Plain text with lists that have one item a line ("3", "4", "1") on one line each: "3, 4, 1"."""
+    """Returns plain text in which a list with one item a line ("3", "4", "1") stands on one line: "3, 4, 1"."""
     return _ITEM_LINE.sub(r"\1, ", text)
 
 
 def in_digits(text: str) -> str:
-    """Plain text that is written in number words, "two, one, three", with digits; text that has digits stays."""
+    """Returns plain text that is written in number words, "two, one, three", with digits; text that has digits
+    stays.
+    """
     if re.search(r"[0-9]", text):
         return text
     text = _NUMBER_WORD.sub(lambda word: str(NUMBER_WORDS[word[0].lower()]), text)
@@ -107,7 +111,7 @@ def _chinese_value(number: re.Match[str]) -> str:
 
 
 def _without_ranks(text: str) -> str:
-    """The text without the numbers of lists, where they count up from 1 to 2 or further."""
+    """Returns the text without the numbers of lists, where they count up from 1 to 2 or further."""
     chains: list[list[re.Match[str]]] = [[]]
     for rank in _RANK.finditer(text):
         value = ORDINALS[rank["ordinal"].lower()] if rank["ordinal"] else int(rank["line"] or rank["key"])

@@ -1,7 +1,7 @@
-"""What is installed, by name: tasks, their rewards, the rules that attack them.
+"""Installed things by name: tasks, their rewards, and the rules that attack them.
 
-Each kind is an entry point group; a package adds to it in its pyproject.toml, this one too, and there is no other way
-in. Where something is missing or cannot be loaded, one sentence says what, of which package, and what to do.
+Each kind is an entry point group. A package adds to it in its pyproject.toml, as this one does; there is no other way
+in. If something is missing or cannot be loaded, one sentence says what, of which package, and what to do.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _PAGE = "docs/add_a_task.md"
 
 
 class RegistryError(ValueError):
-    """Something that is asked for is not installed, not whole or not loadable; the message is one sentence."""
+    """The error for something that is not installed, not whole or not loadable. Its message is one sentence."""
 
 
 @cache
 def entries(group: str) -> dict[str, EntryPoint]:
-    """The entry points of a group by name, sorted. RegistryError where two packages give one name."""
+    """Returns the entry points of a group by name, sorted. Raises RegistryError where two packages give one name."""
     found: dict[str, EntryPoint] = {}
     for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
         if entry.name in found:
@@ -35,7 +35,7 @@ def entries(group: str) -> dict[str, EntryPoint]:
 
 @cache
 def load(group: str, name: str) -> ModuleType:
-    """The module called `name`. RegistryError where none is installed, or it does not load."""
+    """Returns the module called `name`. Raises RegistryError where none is installed, or it does not load."""
     if name not in entries(group):
         known = ", ".join(entries(group)) or "none"
         where = f"no installed package has it in its entry point group {group}"
@@ -49,7 +49,7 @@ def load(group: str, name: str) -> ModuleType:
 
 
 def check_has(module: ModuleType, names: Iterable[str], group: str, task: str) -> None:
-    """RegistryError unless the module of `task` has all `names`."""
+    """Raises RegistryError unless the module of `task` has all `names`."""
     for name in names:
         if not hasattr(module, name):
             raise RegistryError(f"{group} '{task}': module '{module.__name__}' has no `{name}`, see {_PAGE}")

@@ -1,4 +1,4 @@
-"""Whether a text names something only to reject it: "not 3,1,4", "B is wrong", "I would rule out A"."""
+"""Rejections: a text may name something only to reject it: "not 3,1,4", "B is wrong", "I would rule out A"."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ _BEHIND = re.compile(
 
 
 def is_rejected(text: str, start: int, end: int) -> bool:
-    """Whether plain text rejects what stands in `text[start:end]`, by the words beside it."""
+    """Returns whether plain text rejects what stands in `text[start:end]`, by the words beside it."""
     return bool(_BEFORE.search(text[max(0, start - _LONGEST) : start]) or _BEHIND.match(text, end))

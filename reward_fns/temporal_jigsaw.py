@@ -10,10 +10,11 @@ as single digits, each with an optional label ("Clip 3"), separated by what sepa
 (`reward_fns.vocabulary`; notations: `reward_fns.plain_text`). Anything that is not a permutation of 1..n is no
 answer (`parsed` 0).
 
-Chance: the best constant permutation when the truth is uniform over all permutations but the identity. The
-sum of E over all n! truths is the same for every constant, n! (n^2 - 1) / 3, so the best constant gains
-most from the identity's absence: any at distance Emax from it, e.g. the reversed sequence. For n = 6 it
-is 0.3523. (The reference release draws the identity too: 0.3519.) Strict (the exact permutation): 1 / (n! - 1).
+Chance: the expected score of the best constant permutation, if the truth is uniform over all permutations but
+the identity. The sum of E over all n! truths is the same for every constant, n! (n^2 - 1) / 3. So the best
+constant is the one that gains most from the identity's absence: any at distance Emax from it, e.g. the reversed
+sequence. For n = 6 chance is 0.3523. (The reference release draws the identity too: 0.3519.) Strict (the exact
+permutation): 1 / (n! - 1).
 
 Metric: 1 for the exact permutation, else 0, as VIUBench has it (section 3).
 """
@@ -42,8 +43,8 @@ _FILLERS = CLIP_LABELS | {"first"}  # "clip 3 first, then clip 4"
 
 
 def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float, float]:
-    """(score, acc, parsed) of the completion `text`, whatever the knobs; ValueError when the ground truth is
-    malformed.
+    """Returns (score, acc, parsed) of the completion `text`, whatever the knobs. Raises ValueError when the ground
+    truth is malformed.
     """
     answer = _read(text, ground_truth)
     if answer is None:
@@ -53,13 +54,13 @@ def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) 
 
 
 def metric(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float]:
-    """(whether the order is wholly right, parsed); errors as of `score`."""
+    """Returns (whether the order is wholly right, parsed). Raises as `score` does."""
     answer = _read(text, ground_truth)
     return float(answer == ground_truth), float(answer is not None)
 
 
 def chance(knobs: Mapping[str, Any]) -> float:
-    """Expected score of the best constant permutation.
+    """Returns the expected score of the best constant permutation.
 
     Args:
         knobs: num_clips (default 6), 2 to 9.
@@ -70,12 +71,12 @@ def chance(knobs: Mapping[str, Any]) -> float:
 
 
 def exact_chance(knobs: Mapping[str, Any]) -> float:
-    """Probability of any permutation but the identity; knobs as in `chance`."""
+    """Returns the probability of any permutation but the identity. Takes the knobs of `chance`."""
     return 1 / (factorial(_num_clips(knobs)) - 1)
 
 
 def _uniform_guess(knobs: Mapping[str, Any], seconds: float, rng: Generator) -> str:
-    """A random permutation."""
+    """Returns a random permutation."""
     return "".join(str(i + 1) for i in rng.permutation(_num_clips(knobs)))
 
 
@@ -95,7 +96,7 @@ def _digits(n: int) -> set[str]:
 
 
 def _read(text: str, ground_truth: str) -> str | None:
-    """The permutation that the completion ends up with."""
+    """Returns the permutation that the completion ends up with."""
     n = len(ground_truth)
     if not 2 <= n <= MAX_CLIPS or set(ground_truth) != _digits(n):
         raise ValueError(

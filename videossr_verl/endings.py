@@ -21,7 +21,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 def end_well(run: Callable[[], int | None], place: object = None) -> int:
-    """Runs a command and returns its exit code; what it ends with is told in one sentence.
+    """Runs a command and returns its exit code. Tells in one sentence why it ended.
 
     Args:
         place: where it writes, for errors of the system that name no file.
@@ -40,7 +40,7 @@ def end_well(run: Callable[[], int | None], place: object = None) -> int:
         return _tell(message, 1)
     except MemoryError:
         return _tell("this machine has no memory left; the same command goes on from here", 1)
-    except SystemExit:  # its code may be another one, where it came through Ray
+    except SystemExit:  # it may carry another code if it came through Ray
         if not received:
             raise
         return _tell(f"stopped by {received[0].name}; the same command goes on from here", 128 + received[0])
@@ -55,10 +55,10 @@ def _tell(sentence: object, code: int) -> int:
 
 @contextmanager
 def stopped_by_signals() -> Iterator[list[signal.Signals]]:
-    """Makes SIGTERM and SIGHUP raise SystemExit in here, once, and yields the list that they are put down in.
+    """Makes SIGTERM and SIGHUP raise SystemExit in the body, once. Yields the list into which they are put.
 
-    What is open is closed on the way out, and processes are ended; a second signal ends this one at once. A signal that
-    somebody ignores (nohup) or handles stays as it is.
+    On the way out files are closed and processes are ended; a second signal ends this process at once. A signal that is
+    ignored (nohup) or handled already stays as it is.
     """
     received: list[signal.Signals] = []
 

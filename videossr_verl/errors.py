@@ -8,19 +8,21 @@ from videossr_verl.printable import printable
 
 
 class BadInput(ValueError):
-    """What the user gave cannot be used; the message is one sentence: what is wrong, where, what to do."""
+    """The error for input that cannot be used. Its message is one sentence: what is wrong, where, what to do."""
 
     def __str__(self) -> str:
-        """One printable line: what is wrong may be somebody else's text."""
+        """Returns one printable line, because the message may hold somebody else's text."""
         return printable(super().__str__())
 
 
 class MachineError(RuntimeError):
-    """The machine, not the input, failed; the same command goes on later. The message is one sentence."""
+    """The error for a failure of the machine, not of the input. The same command goes on later. The message is one
+    sentence.
+    """
 
 
-# What the system says when the machine is to blame: disks, quotas, rights, handles and memory that ran out, storage
-# that is gone.
+# The system's errors for which the machine is to blame: disks, quotas, rights, handles and memory that ran out, and
+# storage that is gone.
 MACHINE = frozenset(
     {
         errno.EACCES,
@@ -43,10 +45,10 @@ MACHINE = frozenset(
 
 
 def machine_failure(error: OSError, place: object = None) -> str | None:
-    """What the machine failed at, in one sentence, or None where the error says nothing of the machine.
+    """Returns what the machine failed at, in one sentence, or None if the error says nothing of the machine.
 
     Args:
-        place: file or folder, where the error names none, as those of writing do.
+        place: file or folder, for errors that name none, such as those of writing.
     """
     if error.errno not in MACHINE:
         return None

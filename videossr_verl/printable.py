@@ -1,4 +1,4 @@
-"""Text of others (names of files, rows, answers, error messages) in a form that a terminal only shows, never obeys."""
+"""Text from others (names of files, rows, answers, error messages) in a form that a terminal shows and never obeys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ _COLOURS = re.compile(r"\x1b\[[\d;]*m")
 
 
 def printable(text: str, keep: str = "") -> str:
-    """`text` with all characters escaped that are no picture: a terminal's commands, line ends, half characters.
+    """Returns `text` with every character escaped that is no picture: a terminal's commands, line ends, half
+    characters.
 
     Args:
         keep: characters that stay, "\\n" in a table.
@@ -20,15 +21,15 @@ def printable(text: str, keep: str = "") -> str:
 
 
 def without_colours(text: str) -> str:
-    """`text` without the codes that colour it in a terminal, as Ray writes them into the errors of its workers."""
+    """Returns `text` without the codes that colour it in a terminal. Ray writes such codes into its workers' errors."""
     return _COLOURS.sub("", text)
 
 
 def shortened(text: str, longest: int) -> str:
-    """`text` without its middle, where it is longer than `longest` characters."""
+    """Returns `text`, without its middle if it is longer than `longest` characters."""
     return text if len(text) <= longest else f"{text[: longest // 2]}...{text[-(longest // 2) :]}"
 
 
 def tell(text: str, file: TextIO | None = None) -> None:
-    """Prints lines (to `file`, or standard output), `printable` but for their ends: how verbs print."""
+    """Prints lines to `file`, or to standard output. All but their ends is `printable`. This is how verbs print."""
     print(printable(text, keep="\n"), file=file or sys.stdout, flush=True)

@@ -22,7 +22,9 @@ def _install() -> None:
 
 
 def _end_without_platform(module: ModuleType) -> None:
-    """Ends a trainer before verl fails in its own words; what only reads verl's code needs no device."""
+    """Ends a trainer on a machine without its device before verl fails in its own words. Code that only reads verl
+    needs no device.
+    """
     raise SystemExit("videossr: this torch is for CPUs only: to train with it, set VERL_PLATFORM=cpu")
 
 

@@ -9,9 +9,9 @@
 #   NAME=videossr    the RayJob's name
 #   NODES=2 GPUS=8 CPUS=32 MEMORY=512Gi SHM=64Gi   pods with the head, and what each has; SHM is part of MEMORY
 #   DRY_RUN=1        only print the YAML, e.g. to change it
-# and WAIT_NODES, DATA_ROOT, SKIP_DOCTOR, MAX_RESTARTS of ray.sh and supervise.sh. Pods get the variables of this shell
-# that begin with VERL_, VLLM_, NCCL_, GLOO_, TORCH_ or HF_HUB_, unless they hold a secret. A worker pod that dies is
-# replaced and waited for; when the head's dies, the whole RayJob starts once more, and goes on from its last checkpoint.
+# WAIT_NODES, DATA_ROOT, SKIP_DOCTOR and MAX_RESTARTS of ray.sh and supervise.sh work too. Pods get the variables of this
+# shell that begin with VERL_, VLLM_, NCCL_, GLOO_, TORCH_ or HF_HUB_, unless they hold a secret. If a worker pod dies, it
+# is replaced and waited for. If the head's pod dies, the RayJob starts once more, and goes on from its last checkpoint.
 set -euo pipefail
 
 fail() {

@@ -5,9 +5,9 @@
 #   RUN          the run's folder, on a disk that all nodes share; logs go to RUN/logs, this script's to slurm-NAME-ID.log
 #   VENV=.venv   the environment that has the stack, if none is active
 #   DRY_RUN=1    run by bash, not sbatch: only print the commands (NODES=2)
-# and the others of recipes/launch/ray.sh (--help tells). Ray's head and COMMAND run on the job's first node. After a
-# node's failure or a preemption Slurm puts the job in the queue again and COMMAND goes on from its last checkpoint; two
-# minutes before the time is up COMMAND is stopped, and the same sbatch goes on.
+# The other variables of recipes/launch/ray.sh work too (see its --help). Ray's head and COMMAND run on the job's first
+# node. After a node's failure or a preemption Slurm puts the job in the queue again, and COMMAND goes on from its last
+# checkpoint. Two minutes before the time is up COMMAND is stopped; the same sbatch goes on.
 #SBATCH --job-name=videossr
 #SBATCH --ntasks-per-node=1
 #SBATCH --exclusive

@@ -5,9 +5,9 @@
 #   MAX_RESTARTS=3     restarts without a new checkpoint in between; with a new one the count begins anew
 #   RESTART_PAUSE=30   seconds before a restart, twice as long before each further one
 #   DRY_RUN=1          only print the command
-# It is not started again after wrong input (exit code 2, or a BadInput that ended verl), nor where more videos are lost
-# than data.max_lost_share, nor when it was told to stop: TERM, INT and HUP go to all of COMMAND's processes, which have
-# 60 seconds to end.
+# It is not started again after wrong input (exit code 2, or a BadInput that ended verl), nor if more videos are lost than
+# data.max_lost_share, nor after it was told to stop. TERM, INT and HUP go to all of COMMAND's processes, which have 60
+# seconds to end.
 set -euo pipefail
 
 fail() {

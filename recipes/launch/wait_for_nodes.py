@@ -1,4 +1,4 @@
-"""Waits until a Ray cluster has all its nodes, and nothing is left in it of an earlier run.
+"""Waits until a Ray cluster has all its nodes, and holds nothing of an earlier run.
 
 A killed trainer's actors go within seconds, but a new one that is faster would take its TransferQueue for its own.
 """
@@ -19,7 +19,7 @@ ANSWER_SECONDS = 30.0
 
 
 def connect(address: str, deadline: float) -> None:
-    """Connects; raises ConnectionError when nobody answers before `deadline`."""
+    """Connects. Raises ConnectionError if nobody answers before `deadline`."""
     while True:
         try:
             knock(address)
@@ -32,7 +32,7 @@ def connect(address: str, deadline: float) -> None:
 
 
 def answering() -> dict[str, set[str]]:
-    """Node id -> its names, of nodes that run a task: Ray counts a dead one for up to half a minute."""
+    """Returns node id -> names, for nodes that run a task: Ray counts a dead node for up to half a minute."""
     tasks = {on_node(node, _nothing): node for node in alive_nodes()}
     ready, _ = ray.wait(list(tasks), num_returns=len(tasks), timeout=ANSWER_SECONDS)
     found = {}
@@ -47,11 +47,11 @@ def answering() -> dict[str, set[str]]:
 
 
 def _nothing() -> None:
-    """The task that a node answers with."""
+    """Does nothing; a node answers by running it."""
 
 
 def leftovers() -> list[str]:
-    """What an earlier run still holds: named actors, CPUs, GPUs."""
+    """Returns what an earlier run still holds: named actors, CPUs, GPUs."""
     actors = ray.util.list_named_actors(all_namespaces=True)
     left = [f"actor {a['name']}" for a in actors if not a["name"].startswith("_ray_internal")]
     total, free = ray.cluster_resources(), ray.available_resources()
@@ -62,7 +62,9 @@ def leftovers() -> list[str]:
 
 
 def main() -> int:
-    """Command line; one sentence and exit code 75 (try again later) where the cluster does not become ready."""
+    """Runs the command line. Ends with one sentence and exit code 75 (try again later) if the cluster does not become
+    ready.
+    """
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("nodes", type=int, help="number of nodes")
     parser.add_argument("seconds", type=float, help="how long to wait")

@@ -57,7 +57,7 @@ Scene = tuple[Clip, np.ndarray, dict[str, np.ndarray]]
 
 
 def load_scenes(folder: Path, count: int, seed: int, preset: Preset, factor: int) -> dict[str, list[Scene]]:
-    """Clips of generated videos with their decoded frames, by task."""
+    """Returns clips of generated videos with their decoded frames, by task."""
     scenes: dict[str, list[Scene]] = {task: [] for task in preset.subsets}
     for path in tqdm(generate_videos(folder, count, seed), desc="scenes", mininterval=5):
         info, loaded = probe(path), {}
@@ -76,7 +76,7 @@ def load_scenes(folder: Path, count: int, seed: int, preset: Preset, factor: int
 def draw(
     scenes: dict[str, list[Scene]], preset: Preset, task: str, rng: np.random.Generator
 ) -> tuple[Sample, list[np.ndarray]]:
-    """A fresh sample of `task` and its N videos as rendered, uint8 (T, H, W, 3)."""
+    """Returns a fresh sample of `task` and its N videos as rendered, uint8 (T, H, W, 3)."""
     module = get_task(task)
     while True:
         clip, frames, extras = scenes[task][rng.integers(len(scenes[task]))]
@@ -93,13 +93,15 @@ def draw(
 
 
 def prompt(sample: Sample) -> list[dict[str, Any]]:
-    """The messages that a row of the built dataset holds."""
+    """Returns the messages that a row of the built dataset holds."""
     turns = [("system", SYSTEM_PROMPT), ("user", sample.question)]
     return [{"role": role, "content": content_parts(text)} for role, text in turns]
 
 
 def encode(sample: Sample, videos: list[np.ndarray], processor: ProcessorMixin) -> dict[str, Any]:
-    """Token ids with the answer, M-RoPE positions (3, L) as verl computes them, pixels, number of prompt tokens."""
+    """Returns the token ids with the answer, M-RoPE positions (3, L) as verl computes them, pixels, and the number of
+    prompt tokens.
+    """
     text = processor.apply_chat_template(prompt(sample), tokenize=False, add_generation_prompt=True)
     pairs = [
         (torch.from_numpy(np.ascontiguousarray(v.transpose(0, 3, 1, 2))), video_metadata(spec.clock))
@@ -127,7 +129,7 @@ def encode(sample: Sample, videos: list[np.ndarray], processor: ProcessorMixin) 
 
 
 class Samples(IterableDataset):
-    """Encoded samples without end, the tasks in turn."""
+    """Endless encoded samples, the tasks in turn."""
 
     def __init__(self, scenes: dict[str, list[Scene]], preset: Preset, processor: ProcessorMixin, seed: int) -> None:
         self._scenes, self._preset, self._processor, self._seed = scenes, preset, processor, seed
@@ -141,7 +143,7 @@ class Samples(IterableDataset):
 
 
 def collate(rows: list[dict[str, Any]]) -> tuple[dict[str, torch.Tensor], torch.Tensor, list[str]]:
-    """Right-padded model inputs, labels (-100 outside the answers) and the rows' tasks."""
+    """Returns right-padded model inputs, labels (-100 outside the answers) and the rows' tasks."""
     length = max(len(row["ids"]) for row in rows)
     ids = torch.zeros(len(rows), length, dtype=torch.long)
     mask = torch.zeros(len(rows), length, dtype=torch.long)
@@ -163,7 +165,7 @@ def collate(rows: list[dict[str, Any]]) -> tuple[dict[str, torch.Tensor], torch.
 
 
 def train(model: PreTrainedModel, loader: DataLoader, steps: int, lr: float, snapshot: Callable[[int], None]) -> None:
-    """AdamW with a short linear warm-up; prints the mean nats per answer of each task every 100 steps."""
+    """Trains with AdamW and a short linear warm-up. Prints the mean nats per answer of each task every 100 steps."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, betas=(0.9, 0.98), weight_decay=0.01)
     losses: dict[str, list[float]] = {}
     started = time.monotonic()
@@ -186,7 +188,7 @@ def train(model: PreTrainedModel, loader: DataLoader, steps: int, lr: float, sna
 
 
 def scale_weights(model: PreTrainedModel, seed: int) -> None:
-    """Matrices with unit gain: at the config's std of 0.02 a model this small passes hardly any signal at first."""
+    """Gives matrices unit gain: at the config's std of 0.02 a model this small passes hardly any signal at first."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, weight in model.named_parameters():
@@ -195,7 +197,7 @@ def scale_weights(model: PreTrainedModel, seed: int) -> None:
 
 
 def take_over(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
-    """Puts the weights of the checkpoint `folder` into `model`; embeddings of tokens that both know go by name."""
+    """Puts the weights of the checkpoint `folder` into `model`. Embeddings of tokens that both know go by name."""
     old = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32)
     known = AutoTokenizer.from_pretrained(folder).get_vocab()
     rows, old_rows = torch.tensor([(row, known[t]) for t, row in tokenizer.get_vocab().items() if t in known]).T
@@ -208,7 +210,7 @@ def take_over(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder
 
 
 def main() -> None:
-    """Command line: an HF checkpoint folder (bf16) comes out."""
+    """Runs the command line, which writes an HF checkpoint folder (bf16)."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--family", choices=families(), default="qwen2_5_vl")
     parser.add_argument("--preset", default="videossr_tiny")

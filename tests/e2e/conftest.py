@@ -26,7 +26,7 @@ SMALL = (
 
 @pytest.fixture(scope="session")
 def environment():
-    """(**changes) -> variables of a run on CPU, with this environment's programs."""
+    """Returns a function (**changes) -> variables of a run on CPU, with this environment's programs."""
 
     def make(**changes):
         # Ray and vLLM choose thread counts for themselves; pytest's own settings must not leak into them.
@@ -40,7 +40,9 @@ def environment():
 
 @pytest.fixture(scope="session")
 def quickstart(environment):
-    """(run folder, *arguments, **environment) -> the finished process of recipes/quickstart_cpu.sh."""
+    """Returns a function (run folder, *arguments, **environment) -> the finished process of
+    recipes/quickstart_cpu.sh.
+    """
 
     def run(folder, *arguments, **changes):
         command = ["bash", str(ROOT / "recipes" / "quickstart_cpu.sh"), *map(str, arguments)]
@@ -57,7 +59,8 @@ def quickstart(environment):
 
 @pytest.fixture(scope="session")
 def two_runs(quickstart, small, tmp_path_factory):
-    """The README's first command with two steps, the same again, and with two more: the folder and what each printed.
+    """Runs the README's first command with two steps, the same again, and with two more. Returns the folder and what
+    each run printed.
 
     Its difficulty adapts.
     """
@@ -77,7 +80,9 @@ TRAIN = (sys.executable, "-m", "verl.trainer.main_ppo", "--config-name", "videos
 
 @pytest.fixture(scope="session")
 def train(environment):
-    """(folder to run in, *Hydra overrides, **environment) -> the finished process of verl's own entry point."""
+    """Returns a function (folder to run in, *Hydra overrides, **environment) -> the finished process of verl's own
+    entry point.
+    """
 
     def run(folder, *overrides, **changes):
         env = environment(VERL_FILE_LOGGER_PATH=folder / "metrics.jsonl", **changes)
@@ -88,7 +93,7 @@ def train(environment):
 
 @pytest.fixture(scope="session")
 def start_training(environment):
-    """As `train`, for those who look while it runs -> the process; keywords go to it."""
+    """Works as `train`, but returns the process, for tests that look while it runs. Keywords go to the process."""
 
     def start(folder, *overrides, **how):
         env = environment(VERL_FILE_LOGGER_PATH=folder / "metrics.jsonl")
@@ -99,7 +104,7 @@ def start_training(environment):
 
 @pytest.fixture(scope="session")
 def read_metrics():
-    """Metrics files of verl's file logger -> {step: {name: value}}."""
+    """Reads metrics files of verl's file logger as {step: {name: value}}."""
 
     def read(*files):
         records = [json.loads(line) for file in files for line in file.read_text().splitlines()]
@@ -113,7 +118,9 @@ def read_metrics():
 
 @pytest.fixture(scope="session")
 def batches():
-    """(parquet file, rows a batch, number) -> the rows of that many steps, as verl's loader gives them from seed 1."""
+    """Returns a function (parquet file, rows a batch, number) -> the rows of that many steps, as verl's loader gives
+    them from seed 1.
+    """
 
     def read(file, size, number):
         rows = pq.read_table(file).to_pylist()
@@ -126,5 +133,5 @@ def batches():
 
 @pytest.fixture(scope="session")
 def small():
-    """Overrides that make two steps cheap."""
+    """Returns overrides that make two steps cheap."""
     return SMALL

@@ -1,4 +1,4 @@
-"""What test_lost_videos.py puts into verl's rollout workers: an agent loop that waits for what never comes."""
+"""An agent loop that waits for what never comes. test_lost_videos.py puts it into verl's rollout workers."""
 
 from __future__ import annotations
 

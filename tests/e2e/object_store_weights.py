@@ -1,4 +1,4 @@
-"""A checkpoint engine for verl where there is no NCCL: weights go to rollouts elsewhere through Ray's object store."""
+"""A checkpoint engine for verl where there is no NCCL. Weights go to rollouts elsewhere through Ray's object store."""
 
 import asyncio
 

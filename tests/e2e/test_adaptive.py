@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture(scope="module")
 def lines(two_runs):
-    """What was drawn before each of the four steps."""
+    """Returns what was drawn before each of the four steps."""
     text = (two_runs[0] / "qwen2_5_vl-seed1" / "steps" / "difficulty.jsonl").read_text()
     return [json.loads(line) for line in text.splitlines()]
 

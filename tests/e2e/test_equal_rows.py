@@ -14,7 +14,7 @@ from videossr_verl.tiny.tokenizer import train_tokenizer
 
 @pytest.fixture(scope="module")
 def qwen3_vl(tmp_path_factory):
-    """A random checkpoint whose weights are large enough for positions to matter."""
+    """Makes a random checkpoint whose weights are large enough for positions to matter."""
     tokenizer = train_tokenizer(["When does the segment start and end? <0.5 seconds> 14.5-26.2"] * 4, 512)
     model = build_model("qwen3_vl", tokenizer, 0)
     generator = torch.Generator().manual_seed(0)

@@ -29,7 +29,7 @@ SMALL = (
 
 @pytest.fixture
 def grpo(tiny_model, dataset_folder, corpus_folder, environment, read_metrics, tmp_path):
-    """(options, *overrides) -> metrics of two steps in tmp_path."""
+    """Returns a function (options, *overrides) -> metrics of two steps in tmp_path."""
 
     def run(options, *overrides):
         choices = ["model=qwen2_5_vl_7b", f"data={dataset_folder}", "cluster=1x1", f"option={options}"]

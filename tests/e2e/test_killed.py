@@ -1,4 +1,4 @@
-"""A run of which any process is killed goes on from its last whole checkpoint with the same data.
+"""A run goes on from its last whole checkpoint with the same data, whichever of its processes was killed.
 
 tests/faults/test_killed_saves.py kills at each file operation of a save.
 """
@@ -25,13 +25,13 @@ STEPS, BATCH = 3, 4
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """The folder of all the runs."""
+    """Makes the folder of all the runs."""
     return tmp_path_factory.mktemp("killed")
 
 
 @pytest.fixture(scope="module")
 def settings(folder, tiny_model, dataset_folder, corpus_folder):
-    """Overrides of all the runs."""
+    """Returns the overrides of all the runs."""
     return (
         f"data.train_files={dataset_folder}/train.parquet",
         f"data.val_files={dataset_folder}/test.parquet",
@@ -55,7 +55,7 @@ def settings(folder, tiny_model, dataset_folder, corpus_folder):
 
 @pytest.fixture(scope="module")
 def run(train, settings, folder):
-    """The folder, and {phase: what the killed run left}: of each but the last the first step, of that one two."""
+    """Kills runs and goes on. Returns the folder, and {phase: what the run left}: one step, and two of the last run."""
     (folder / "killed").mkdir()
     left = {}
     hook = {"PYTHONPATH": Path(__file__).parent / "killed_at", "KILL_FOLDER": folder / "killed"}
@@ -69,8 +69,8 @@ def run(train, settings, folder):
 
 @pytest.fixture(scope="module")
 def changed(run, train, settings, dataset_folder):
-    """Output of a run that goes on with other data and settings, refused first and then wanted; rows and fingerprints
-    of the data before and after.
+    """Goes on with other data and settings, refused first and then wanted. Returns the output, and rows and
+    fingerprints of the data before and after.
     """
     folder, _ = run
     table = pq.read_table(dataset_folder / "train.parquet").slice(4)
@@ -97,7 +97,7 @@ def training_data(steps, step):
 
 
 def whole_steps(steps):
-    """Numbers of the checkpoints under their final names; each file in them can be read to its end."""
+    """Returns the numbers of the checkpoints under their final names, after reading each of their files to its end."""
     folders = sorted(steps.glob("global_step_*"))
     for folder in folders:
         names = {file.name for file in folder.rglob("*.pt")}

@@ -1,4 +1,4 @@
-"""Videos that vanish or break while a run trains, and a group that never ends: they are left out; too many end it."""
+"""Videos vanish or break while a run trains, and a group never ends. They are left out; too many end the run."""
 
 import json
 import shutil
@@ -17,8 +17,8 @@ GROUP_DEADLINE = 30  # seconds; a step takes three
 
 @pytest.fixture(scope="module")
 def run(start_training, batches, tiny_model, dataset_folder, corpus_folder, read_metrics, tmp_path_factory):
-    """(folder, output, exit code) of a run with a row that never ends, in the first step, after which it loses two of
-    its four training videos.
+    """Returns (folder, output, exit code) of a run with a row that never ends in the first step. After that step it
+    loses two of its four training videos.
     """
     folder = tmp_path_factory.mktemp("losing")
     videos = folder / "videos"
@@ -68,7 +68,7 @@ def run(start_training, batches, tiny_model, dataset_folder, corpus_folder, read
 
 
 def _two_that_leave_something(steps):
-    """Two videos that no step's groups depend on altogether."""
+    """Returns two videos that no step's groups depend on altogether."""
     ending = [[row for row in rows if row["agent_name"] != "never_ends"] for rows in steps]
     needed = [[{video["video"] for video in row["videos"]} for row in rows] for rows in ending]
     pairs = combinations(sorted(set().union(*chain.from_iterable(needed))), 2)

@@ -24,7 +24,7 @@ PROMPT, ANSWER, BATCH, ROLLOUTS = 4096, 12, 8, 4
 
 
 def own_rows(file, video):
-    """A question about a video and one of text alone, in columns of other types than ours."""
+    """Writes a question about a video and one of text alone, in columns of other types than ours."""
     shown = {"video": str(video), "nframes": 4, "min_pixels": 28 * 28, "max_pixels": 56 * 56}
     rows = [
         {
@@ -41,7 +41,7 @@ def own_rows(file, video):
 
 @pytest.fixture(scope="module")
 def run(tiny_model, corpus_folder, dataset_folder, environment, read_metrics, my_qa, real_clips, tmp_path_factory):
-    """Its folder, output, metrics, and the rollouts of both steps."""
+    """Runs the recipe. Returns its folder, output, metrics, and the rollouts of both steps."""
     folder = tmp_path_factory.mktemp("mvp")
     shutil.copytree(corpus_folder, folder / "videos")
     generate_videos(folder / "videos" / "long", 6, seed=0, seconds=30)

@@ -1,5 +1,6 @@
-"""A node of two leaves while a run trains under the launchers that people use: the run ends with its reason, waits for
-the node, and goes on from its last checkpoint."""
+"""One node of two leaves while a run trains under the launchers that people use. The run ends with its reason, waits
+for the node, and goes on from its last checkpoint.
+"""
 
 import os
 import re
@@ -19,7 +20,7 @@ STEPS = 3
 
 
 def processes(mark):
-    """Ids of all processes with `mark` in their environment."""
+    """Returns the ids of all processes with `mark` in their environment."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -40,7 +41,7 @@ def until(condition, process):
 
 @pytest.fixture(scope="module")
 def variables(two_free_ports, tmp_path_factory):
-    """The environment of a cluster of its own on this machine."""
+    """Returns the environment of a cluster of its own on this machine."""
     port, client = two_free_ports()
     sockets = tempfile.mkdtemp(prefix="ray")  # short: Ray keeps sockets there
     kept = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS" and not k.startswith(("VLLM_", "RAY_"))}
@@ -63,7 +64,7 @@ def variables(two_free_ports, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(variables, tiny_model, dataset_folder, corpus_folder):
-    """(the head's exit code, its output, the run's folder)."""
+    """Returns (the head's exit code, its output, the run's folder)."""
     folder = Path(variables["RUN"])
     command = (
         "python",

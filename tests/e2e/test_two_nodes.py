@@ -1,4 +1,4 @@
-"""GRPO on two Ray nodes with a raylet, an address and a copy of the videos each, on one machine.
+"""GRPO on two Ray nodes on one machine. Each has a raylet, an address and a copy of the videos of its own.
 
 Not shown here: two kernels' disks and clocks, and a real network between the nodes.
 """
@@ -30,7 +30,7 @@ TEXTS = 800
 
 @contextmanager
 def two_nodes(folder, corpus):
-    """A Ray cluster; $VIDEOS is another folder on each node. Ends with all of its processes."""
+    """Starts a Ray cluster. $VIDEOS is another folder on each node. Ends all of its processes."""
     ray.shutdown()
     temporary = tempfile.mkdtemp(prefix="ray-")  # short, for sockets; and no other Ray of this machine finds it
     videos = {address: folder / f"disk_of_{address}" / "videos" for address in NODES}
@@ -67,7 +67,9 @@ def two_nodes(folder, corpus):
 
 @pytest.fixture(scope="module")
 def settings(tiny_model, dataset_folder, tmp_path_factory):
-    """Overrides of both runs. Plain SGD: the update is the gradient, where Adam's first step is nearly its sign."""
+    """Returns the overrides of both runs. They take plain SGD: its update is the gradient, where Adam's first step is
+    nearly the sign.
+    """
     trajectories = tmp_path_factory.mktemp("trajectories")
     return (
         f"data.train_files={dataset_folder}/train.parquet",
@@ -99,7 +101,7 @@ def settings(tiny_model, dataset_folder, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def two(train, settings, corpus_folder, dataset_folder, read_metrics, tmp_path_factory):
-    """What a run on two nodes did and left."""
+    """Returns what a run on two nodes did and left."""
     folder = tmp_path_factory.mktemp("two_nodes")
     (folder / "witness").mkdir()
     (folder / "loops.yaml").write_text("- {name: witnessed, _target_: witness.WitnessedAgentLoop}\n")
@@ -141,7 +143,7 @@ def two(train, settings, corpus_folder, dataset_folder, read_metrics, tmp_path_f
 
 @pytest.fixture(scope="module")
 def one(two, train, settings, corpus_folder, read_metrics, tmp_path_factory):
-    """The same on one node with one rank, from the rollouts of the run on two."""
+    """Returns the same for one node with one rank, from the rollouts of the run on two."""
     folder = tmp_path_factory.mktemp("one_node")
     finished = train(
         folder,
@@ -158,7 +160,7 @@ def one(two, train, settings, corpus_folder, read_metrics, tmp_path_factory):
 
 
 def _scoring(dataset):
-    """A function that a node can run without this file, and its argument: answers of all kinds to score."""
+    """Returns a function that a node can run without this file, and its argument: answers of all kinds to score."""
 
     def score(asked):
         from reward_fns import compute_score

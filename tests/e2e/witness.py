@@ -1,4 +1,4 @@
-"""What test_two_nodes.py puts into verl's workers: each writes down what it did, and on which node.
+"""Parts that test_two_nodes.py puts into verl's workers. Each writes down what it did, and on which node.
 
 Through verl's own hooks (an agent loop and a reward function of one's own); what is written down is not changed.
 Every process appends to a file of its own in the folder $WITNESS.
@@ -19,7 +19,7 @@ from videossr_verl.train.dataset import data_root
 
 
 def write_down(kind, **facts):
-    """One line of JSON; `node` is the address of the Ray node that the caller is on."""
+    """Writes one line of JSON. `node` is the address of the Ray node that the caller is on."""
     line = json.dumps({"kind": kind, "node": ray.util.get_node_ip_address()} | facts)
     with open(Path(os.environ["WITNESS"], f"{os.getpid()}.jsonl"), "a") as file:
         file.write(line + "\n")
@@ -52,7 +52,7 @@ class WitnessedAgentLoop(SingleTurnAgentLoop):
 
 
 def compute_score(data_source, solution_str, ground_truth, extra_info=None, **kwargs):
-    """The package's own reward."""
+    """Calls the package's own reward, and writes it down."""
     result = reward_hook.compute_score(data_source, solution_str, ground_truth, extra_info, **kwargs)
     asked = json.dumps([data_source, solution_str, ground_truth], default=str)
     write_down("reward", asked=asked, result=result)

@@ -15,8 +15,8 @@ from videossr_verl.evaluate.answers import read_answers
 
 NAME = "full disks and cut files under eval"
 MEANS = (
-    "one sentence and exit code 1, whole files only; what was answered stays readable; the same command asks the other "
-    "questions alone and ends with all answers"
+    "eval ends with one sentence and exit code 1, leaves only whole files, and keeps what was answered readable; the "
+    "same command then asks only the other questions and ends with all answers"
 )
 TRIES = 60
 KEY = "sk-none"

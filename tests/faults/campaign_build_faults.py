@@ -14,7 +14,10 @@ from faulty_calls import compile_library, environment
 from videossr_verl.tiny.generated_videos import generate_videos
 
 NAME = "I/O faults under a build"
-MEANS = "an error and exit code not 0, or the same bytes as without faults; the same command then ends with them"
+MEANS = (
+    "the build fails with an error and an exit code other than 0, or writes the same bytes as without faults; the same "
+    "command then writes them"
+)
 TRIES = 24
 
 # calls, on the videos or on OUT, error, one in so many

@@ -19,8 +19,8 @@ from videossr_verl.video.decode import decode
 from videossr_verl.video.frame_index import frame_index
 from videossr_verl.video.rejected import VideoRejected
 
-NAME = "Damaged videos"
-MEANS = "the clip is rejected, or every shown frame looks as in the sound file (HEVC and VP9, which cannot tell, apart)"
+NAME = "damaged videos"
+MEANS = "the clip is rejected, or every shown frame looks as in the sound file; HEVC and VP9 cannot tell, so are exempt"
 TRIES = 300
 
 CLIP, SIZE = 16, (64, 64)

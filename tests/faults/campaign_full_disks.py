@@ -16,7 +16,10 @@ from tiny_build import build_command, contents, make_reference
 from videossr_verl.evaluate.answers import Answer, append_answer
 
 NAME = "a disk that is full during a build, an evaluation or a checkpoint"
-MEANS = "one sentence and exit code 1; with room again the same bytes, or a run that goes on from the checkpoint before"
+MEANS = (
+    "it ends with one sentence and exit code 1; with room again it gives the same bytes, or goes on from the "
+    "checkpoint before"
+)
 TRIES = 48
 HERE = Path(__file__).parent
 MODEL = HERE.parent.parent / "recipes" / "tiny" / "qwen2_5_vl"

@@ -15,7 +15,7 @@ from tiny_build import build_command, contents, make_reference
 NAME = (
     "odd environments: names of folders, languages, temporary folders, another Ray, read-only homes, no shared memory"
 )
-MEANS = "the same bytes as in an ordinary one"
+MEANS = "it gives the same bytes as an ordinary environment"
 TRIES = 24
 FOLDERS = (
     "jürgen/my runs (2)",

@@ -23,8 +23,8 @@ from videossr_verl.video.decode import decode
 from videossr_verl.video.probe import probe
 from videossr_verl.video.rejected import VideoRejected
 
-NAME = "Read errors while a video is decoded"
-MEANS = "the same list of frames, content id and frames as without it, or an error of the machine; never a verdict"
+NAME = "read errors while a video is decoded"
+MEANS = "the frames, their list and the content id are as without the error, or the machine is blamed, never the video"
 TRIES = 400
 
 ERRORS = (errno.EIO, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT)

@@ -18,7 +18,7 @@ from hostile_rows import COMMANDS, hostile
 from watched_process import WatchedProcess
 
 NAME = "hostile rows through training's data set and each verb"
-MEANS = "one sentence or a result: no traceback, no hang, nothing printed raw"
+MEANS = "it ends with one sentence or a result: no traceback, no hang, nothing printed raw"
 TRIES = 300
 DEADLINE = 60.0  # seconds of one call; most take half a second, and parity loads vLLM
 MODEL = Path(__file__).parents[2] / "recipes" / "tiny" / "qwen2_5_vl"

@@ -13,8 +13,9 @@ from openai_server import MANNERS, NOTHING, QUESTION, IllMannered, serving
 
 NAME = "ill-mannered servers under eval"
 MEANS = (
-    "one question lost each, with its reason, or one sentence and exit code 2; no secret in output or files; no "
-    "request to another address; the same command and a good server then have all answers, those of before untouched"
+    "each spoiled answer costs one question, with its reason, or eval ends with one sentence and exit code 2; no "
+    "secret is in output or files; no request goes to another address; with a good server the same command then gets "
+    "the other answers, and leaves those it has untouched"
 )
 TRIES = 160
 GO_ON = "; the answers so far are kept, and the same command goes on"

@@ -14,7 +14,7 @@ from pathlib import Path
 from tiny_build import build_command, contents, make_reference
 
 NAME = "two commands that write to one folder, or a second one after the first was killed"
-MEANS = "who comes second is told who is first, or finds it done; the killed one is in nobody's way; never mixed bytes"
+MEANS = "the second is told who is first, or finds the work done; a killed one blocks nobody; bytes are never mixed"
 TRIES = 30
 # A training's saves, without the training: what it writes is its own name, file after file.
 SAVES = """

@@ -27,8 +27,9 @@ PAGE = HERE.parents[1] / "docs" / "reliability.md"
 HEAD = """\
 # Broken on purpose
 
-Made by `.venv/bin/python tests/faults/full_run.py` (seed {seed}, {cores} cores, {minutes:.0f} minutes). The injectors
-and campaigns are in `tests/faults/`; the tests there run each campaign with few tries.
+Made by `.venv/bin/python tests/faults/full_run.py` (seed {seed}, {cores} cores, {minutes:.0f} minutes).
+Each row is a campaign in `tests/faults/`, which has the injectors of its faults too.
+The tests there run each with few tries.
 
 | what is broken | survived means | tries | survived |
 | --- | --- | --- | --- |

@@ -44,7 +44,7 @@ VERBS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a verb. Returns its exit code; `videossr_verl.endings` tells which there are."""
+    """Runs a verb and returns its exit code. `videossr_verl.endings` lists the codes."""
     args = _parser().parse_args(argv)
     return end_well(lambda: args.run(args), getattr(args, "out", None))
 

@@ -11,8 +11,8 @@ from videossr_verl.printable import tell
 SUMMARY = "see what rules without learning earn in a data set"
 HELP = """\
 Answers the questions with rules that learn nothing (largest jumps, flat regions, chains of likeness, ...) from what a
-model is shown and told, and prints what each earns beside chance. A task teaches seeing only as far as its best rule
-falls short: the rewards below it can be had without.
+model is shown and told, and prints what each earns beside chance. The lower the best rule, the more a task teaches
+seeing: a model can earn as much as the rule does without seeing.
 
   videossr attack data/pretext --limit 100
   videossr attack viubench/viubench/test.parquet --out rules.json
@@ -20,7 +20,7 @@ falls short: the rewards below it can be had without.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the verb."""
+    """Adds the verb's options."""
     add = parser.add_argument
     add(
         "data", metavar="DATASET|FILE.parquet", help="folder that `videossr build` wrote (its train.parquet), or a file"

@@ -15,13 +15,13 @@ With folders that recipes/benchmarks.sh wrote, one a model: their scores beside 
   videossr benchmarks
   videossr benchmarks base=results/base trained=results/trained --frames 48 --out results
 
-Every question counts: one that could not be asked, or whose answer cannot be read, is wrong, and the former are listed
-in failed.jsonl. Tasks that the paper does not have are shown as lmms-eval reports them.
+Every question counts. One that could not be asked is wrong, and is listed in failed.jsonl; one whose answer cannot be
+read is wrong too. Tasks that the paper does not have are shown as lmms-eval reports them.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the verb."""
+    """Adds the verb's options."""
     add = parser.add_argument
     add("runs", metavar="NAME=DIR", nargs="*", help="a model's name in the table, and its folder of results")
     add("--frames", metavar="N", type=int, default=48, help="frames the models were shown: 32, 48 (default) or 64")

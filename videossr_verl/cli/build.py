@@ -9,8 +9,8 @@ from videossr_verl.printable import tell
 
 SUMMARY = "make a dataset from raw videos"
 HELP = """\
-Turns raw videos into questions whose answers are known, because the change in the video was made by us.
-Nothing is annotated and no pixel is written: a row tells which frames to show and how to change them.
+Turns raw videos into questions whose answers are known, because we made the change in the video. Nobody annotates
+anything, and no pixel is written: a row tells which frames to show and how to change them.
 
   videossr build videos/ --out data/pretext
   videossr build videos/ "more/**/*.webm" @list.txt --out data/pretext --count 30000 --test-count 600
@@ -27,15 +27,15 @@ Writes into DIR
   look_alikes.jsonl             which videos look alike
   signatures.parquet            what the videos look like, for --held-out-from
   .videos.json                  which files were read, to know them again
-The same command gives the same bytes on any number of workers. A build that was killed, or that the machine failed
-at, goes on where it was when it is started again, and a finished one is recognised if the videos are still the same.
+The same command gives the same bytes on any number of workers. If a build was killed, or the machine failed, the same
+command goes on where it was. A finished build is recognised if the videos are still the same.
 Exit code: 0 done, 1 the machine failed (a full disk, storage that is gone), 2 wrong input or somebody else's folder,
 130 and 143 stopped.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the verb."""
+    """Adds the verb's options."""
 
     def option(name: str, metavar: str, text: str, **kwargs: Any) -> None:
         parser.add_argument(name, metavar=metavar, help=text, **kwargs)

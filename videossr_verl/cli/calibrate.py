@@ -9,7 +9,7 @@ from videossr_verl.printable import tell
 SUMMARY = "see from which similarity on frames of your videos look alike"
 HELP = """\
 Masked video prediction shows no two frames that look alike: their similarity is at most kappa. Which kappa is right
-depends on the embedding and on your videos, and only a person can say what looks alike.
+depends on the embedding and on your videos, and only a person can say which frames look alike.
 
   videossr calibrate videos/ --embedding openai/clip-vit-base-patch32 --out pairs.png
   videossr calibrate videos/ --embedding built_in --preset mvp --preset my.yaml --out pairs.png
@@ -27,7 +27,7 @@ preset. Frames whose pixels hardly differ are one picture whatever the embedding
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the verb."""
+    """Adds the verb's options."""
     add = parser.add_argument
     add("videos", metavar="VIDEOS", nargs="+", help="folder (searched in depth), glob, video, or @list.txt")
     add("--out", required=True, metavar="FILE.png", help="the picture")

@@ -22,7 +22,7 @@ Exit code: 0 all is well, 1 warnings, 2 failures (or wrong input).
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the verb."""
+    """Adds the verb's options."""
     add = parser.add_argument
     add("--cluster", metavar="ADDRESS", help="look at every node of this Ray cluster: auto, or host:port")
     add("--data", metavar="FILE", help="parquet file of `videossr build`: its first video is compared")
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the table; returns the exit code."""
+    """Prints the table and returns the exit code."""
     from videossr_verl.preflight.doctor.checks import Asked, check_machine
     from videossr_verl.preflight.doctor.findings import as_text, worst
 

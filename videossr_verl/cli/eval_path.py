@@ -16,7 +16,7 @@ lmms-eval and verl need different versions of the same packages: recipes/setup_l
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the verb: none."""
+    """Adds no options."""
 
 
 def run(args: argparse.Namespace) -> None:

@@ -17,7 +17,7 @@ frame's time, the question and the answer.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the verb."""
+    """Adds the verb's options."""
     add = parser.add_argument
     add("dataset", metavar="DATASET", help="folder that `videossr build` wrote")
     add("--out", required=True, metavar="FILE.png", help="the picture")

@@ -21,7 +21,7 @@ Exit code: 0 the same, 1 different, 2 wrong input, 3 vLLM cannot be set up here,
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the verb."""
+    """Adds the verb's options."""
     add = parser.add_argument
     add("--model", required=True, metavar="PATH", help="model folder (weights may be missing) or hub name")
     add("--data", metavar="DATASET", help="folder of `videossr build`, or a .parquet file (default: built-in videos)")
@@ -29,11 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compares; returns the exit code."""
+    """Compares, and returns the exit code."""
     import os
     from pathlib import Path
 
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")  # it writes to standard output
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")  # vLLM logs to standard output
 
     from videossr_verl.rows.dataset_folder import stored_data_root
     from videossr_verl.video.missing_platform import check_torchvision

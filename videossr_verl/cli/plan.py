@@ -15,25 +15,30 @@ node. Builds nothing, starts nothing, needs neither GPU nor network. Through the
   bash recipes/grpo.sh /data/videos model=qwen3_vl_8b cluster=1x8 --plan --gpu h100
   videossr plan --gpu 80 actor_rollout_ref.model.path=Qwen/Qwen3-VL-8B-Instruct trainer.nnodes=1
 
-Prompt lengths are those of data.train_files where they are there, else a preset's. Activations are an estimate. Exit
-code: 0 it fits, 2 it does not (the last line tells what, and what to change) or wrong input.
+Takes prompt lengths from data.train_files if they exist, else from a preset. Activations are an estimate. Exit code:
+0 it fits, 2 it does not (the last line tells what is too large, and what to change) or wrong input.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the verb."""
+    """Adds the verb's options."""
     add = parser.add_argument
-    add("overrides", metavar="OVERRIDE", nargs="*", help="of the config, as verl takes them")
+    add("overrides", metavar="OVERRIDE", nargs="*", help="an override of the config, as verl takes it")
     text = "a100-40g, a100-80g, h100, h200, b200, l40s, rtx4090 or a number of GiB (default: this machine's, else h100)"
     add("--gpu", metavar="NAME", help=text)
     text = "a node's own memory (default: this machine's where --gpu is this machine's too, else it is not judged)"
     add("--host-memory", metavar="GIB", help=text)
-    add("--preset", metavar="NAME", default="videossr", help="of the data set, before it is built (default videossr)")
+    add(
+        "--preset",
+        metavar="NAME",
+        default="videossr",
+        help="the data set's preset, before it is built (default videossr)",
+    )
     add("--config-name", metavar="NAME", default="videossr_grpo", help="Hydra config (default videossr_grpo)")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Prints the plan. BadInput, after the table, if the run does not fit."""
+    """Prints the plan. Raises BadInput after the table if the run does not fit."""
     from pathlib import Path
 
     from videossr_verl.preflight.memory.estimate import make_plan

@@ -18,15 +18,15 @@ groups whose answers all earn the same have no advantage and teach nothing.
 
   videossr probe --model Qwen/Qwen2.5-VL-7B-Instruct --data data/levels/train.parquet -k 8 --limit 200
 
-A question whose video cannot be shown, or that got no K answers, is left out, and told. What ends the sampling early
-ends the command after the figures of what was sampled.
+A question whose video cannot be shown, or that got fewer than K answers, is left out, and told. If an error ends the
+sampling early, the command prints the figures so far, and then ends with the error.
 
 To compare difficulties, build a data set whose preset has several subsets of a task (videossr_verl/tasks/presets.py).
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the verb."""
+    """Adds the verb's options."""
     add_asking(parser, 1.0, "as in training")
     add = parser.add_argument
     add("-k", dest="group", metavar="K", type=int, default=8, help="answers to each question (default 8)")
@@ -61,6 +61,6 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _check_writable(file: Path) -> None:
-    """BadInput before the first question is asked, where the figures could not be written after the last."""
+    """Raises BadInput before the first question is asked, if the figures could not be written after the last."""
     if file.is_dir() or not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
         raise BadInput(f"'{file}' cannot be written: give a file in a folder that is there and can be written")

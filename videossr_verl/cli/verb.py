@@ -8,6 +8,6 @@ import argparse
 def add_verb(
     verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str, text: str
 ) -> argparse.ArgumentParser:
-    """The parser of verb `name` among `verbs` (of `add_subparsers`)."""
+    """Returns the parser of verb `name` among `verbs` (of `add_subparsers`)."""
     shape = argparse.RawDescriptionHelpFormatter
     return verbs.add_parser(name, help=summary, description=text, formatter_class=shape)

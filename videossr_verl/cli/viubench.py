@@ -16,8 +16,8 @@ The benchmark of VideoSSR: 9 subtypes with 300 questions each, scored exactly as
 """
 
 BUILD_HELP = """\
-Makes VIUBench from videos that no training set holds: compared by what they show, and refused where one does.
-Byte-identical for the same videos and seed; viubench.json tells the files' SHA-256.
+Makes VIUBench from videos that no training set holds. Compares them by what they show, and refuses a video that a
+training set has. The same videos and seed give the same bytes; viubench.json tells the files' SHA-256.
 
   videossr viubench build heldout_videos/ --out viubench --training data/pretext --training data/mvp
   videossr viubench build heldout_videos/ --out viubench --mvp --embedding built_in
@@ -27,9 +27,9 @@ Writes viubench/test.parquet and, with --mvp, mvp/test.parquet (ours, never in V
 
 SCORE_HELP = """\
 Scores answers as published: mIoU of grounding, exact match per shape of counting, whole permutations of jigsaw;
-Overall is the plain mean of the 9 columns. What is missing or cannot be read counts 0. Shows the model among the
-published ones, with intervals that resample videos, with what can be had without looking, and with what the best
-rules without learning get (see `videossr attack`).
+Overall is the plain mean of the 9 columns. A missing answer, or one that cannot be read, counts 0. Shows the model
+among the published ones, with intervals that resample videos. Beside them stand what an answer earns without looking,
+and what the best rules without learning earn (see `videossr attack`).
 
   videossr viubench score viubench --answers answers.jsonl --name my-model --out results
 
@@ -39,7 +39,7 @@ and with --mvp-answers mvp.json and mvp.md: masked video prediction is ours, and
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The two verbs below this one."""
+    """Adds the two verbs below this one."""
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True, dest="viubench")
     _add_build(add_verb(verbs, "build", "make the benchmark", BUILD_HELP))
     _add_score(add_verb(verbs, "score", "score a model's answers", SCORE_HELP))
@@ -59,7 +59,7 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     add("--samples", metavar="N", type=int, default=300, help="questions of each subtype (default 300)")
     add("--mvp", action="store_true", help="masked video prediction beside it, at three difficulties")
     add("--embedding", metavar="NAME", help="for --mvp: a CLIP folder or hub name, or built_in (default: CLIP)")
-    add("--seed", metavar="S", type=int, default=0, help="of everything random (default 0)")
+    add("--seed", metavar="S", type=int, default=0, help="seed of everything random (default 0)")
     add("--data-root", metavar="DIR", help="the rows' paths are relative to it (default: the deepest common folder)")
     add("--decoder", metavar="NAME", help="what reads the files, pyav (default) or decord: see videossr build --help")
     add("--workers", metavar="W", type=int, help="processes (default: one per core)")

@@ -1,4 +1,4 @@
-"""The Ray cluster that a training joins or starts, and what can be known of it before Ray is asked."""
+"""The Ray cluster that a training joins or starts, and what is known of it before Ray is asked."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from ray._common.utils import get_default_ray_temp_dir
 from videossr_verl.cluster.nodes import knock
 from videossr_verl.errors import BadInput
 
-SOCKET_BYTES = 107  # of the path of a socket, by the kernel
+SOCKET_BYTES = 107  # the longest socket path that the kernel takes
 RAY_SOCKET = "session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store.0"
-OTHER_SOCKET = "12345678-1234-1234-1234-123456789abc"  # vLLM's; those of Python's own managers are shorter
+OTHER_SOCKET = (
+    "12345678-1234-1234-1234-123456789abc"  # the name of vLLM's socket; those of Python's own managers are shorter
+)
 
 
 def check_cluster(address: str | None) -> str:
-    """The address to give to ray.init: `address`, else that of RAY_ADDRESS, else "local".
+    """Returns the address to give to ray.init: `address`, else that of RAY_ADDRESS, else "local".
 
     Without one Ray would join any cluster that somebody has started on this machine.
 
@@ -39,7 +41,9 @@ def check_cluster(address: str | None) -> str:
 
 
 def too_long_for_sockets() -> str | None:
-    """Names the variable that puts sockets where their paths are too long for the kernel, None where all is well."""
+    """Names the variable that puts sockets where their paths are too long for the kernel, or returns None if all is
+    well.
+    """
     folders = {get_default_ray_temp_dir(): RAY_SOCKET, tempfile.gettempdir(): OTHER_SOCKET}
     for folder, socket in folders.items():
         excess = len(os.fsencode(os.path.join(folder, socket))) - SOCKET_BYTES
@@ -52,7 +56,7 @@ def too_long_for_sockets() -> str | None:
 
 
 def clusters_here() -> set[str]:
-    """Addresses of the Ray clusters that somebody has started on this machine."""
+    """Returns the addresses of the Ray clusters that somebody has started on this machine."""
     from ray._private.services import find_gcs_addresses
 
     return set(find_gcs_addresses())

@@ -1,7 +1,7 @@
-"""Reports on their way from workers, wherever they run, to the trainer's process: one small named Ray actor a box.
+"""Carries reports from workers, wherever they run, to the trainer's process. A small named Ray actor is a box.
 
-A report is in the box when `post` returns. verl trains only after the rollouts and rewards are there, so what the
-trainer takes holds all that happened in them.
+A report is in the box when `post` returns. verl trains only after the rollouts and rewards are there, so the trainer
+finds all their reports in the box.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class _Mailbox:
 
 
 def open_mailbox(name: str) -> Any:
-    """The actor's handle; it lives as long as one of those who opened it. Ray must be running."""
+    """Returns the actor's handle. The actor lives as long as one of those who opened it. Ray must be running."""
     return ray.remote(_Mailbox).options(name=name, get_if_exists=True, num_cpus=0).remote()
 
 
 def post(name: str, report: Any) -> None:
-    """Puts a report in a box that somebody has opened; returns when it is in."""
+    """Puts a report in a box that somebody has opened, and returns when it is in."""
     ray.get(_box(name).post.remote(report))
 
 

@@ -14,7 +14,7 @@ KNOCK_SECONDS = 5.0
 
 
 class NodeLeftError(RuntimeError):
-    """A node was gone before it had done what it was asked for."""
+    """The error for a node that left before it had done its work."""
 
 
 def knock(address: str) -> None:
@@ -25,7 +25,7 @@ def knock(address: str) -> None:
 
 
 def alive_nodes() -> list[dict[str, Any]]:
-    """Ray's descriptions of the nodes that are there."""
+    """Returns Ray's descriptions of the nodes that are alive."""
     return [node for node in ray.nodes() if node["Alive"]]
 
 
@@ -38,7 +38,9 @@ def on_node(node: dict[str, Any], function: Callable[..., Any], *arguments: Any)
 
 
 def on_each_node(function: Callable[..., None], *arguments: Any) -> None:
-    """One node after the other; NodeLeftError where one leaves meanwhile, the function's own error where it fails."""
+    """Runs the function on one node after the other. Raises NodeLeftError if a node leaves meanwhile, or the function's
+    own error.
+    """
     for node in alive_nodes():
         try:
             ray.get(on_node(node, function, *arguments))

@@ -1,1 +1,1 @@
-"""Answers to benchmark questions -> figures that can be compared with published ones."""
+"""Turns answers to benchmark questions into figures that can be compared with published ones."""

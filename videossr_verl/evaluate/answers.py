@@ -1,7 +1,8 @@
 """answers.jsonl: one line {"id": the row's index, "answer": the completion} for each question.
 
-A question without an answer has an empty one and the reason as "error". With "lost": true it was asked and got none,
-so it is asked again, and a later line takes this one's place; without, its video cannot be shown.
+A question without an answer has an empty one and the reason as "error". If the line has "lost": true, the question was
+asked and got no answer. It is asked again, and the later line replaces this one. Without it, the question's video
+cannot be shown.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ MAX_LINE = 2**24  # characters; a completion of 100,000 tokens has some 500,000
 
 @dataclass(frozen=True)
 class Answer:
-    """What a question has.
+    """The outcome of a question.
 
     Attributes:
         text: the completion; empty where there is none.
@@ -35,12 +36,12 @@ class Answer:
 
 
 def read_answers(path: str | Path) -> dict[int, str]:
-    """Completions by id, empty where a question has none; errors as `read_outcomes`."""
+    """Returns completions by id, empty if a question has none. Raises as `read_outcomes` does."""
     return {identity: answer.text for identity, answer in read_outcomes(path).items()}
 
 
 def read_outcomes(path: str | Path) -> dict[int, Answer]:
-    """What each question has, by id. A last line cut off by a kill is left out.
+    """Returns what each question has, by id. A last line cut off by a kill is left out.
 
     Raises:
         BadInput: the file or a line cannot be read, or an id is answered twice.
@@ -72,7 +73,7 @@ def append_answer(path: str | Path, identity: int, answer: Answer) -> None:
 
 
 def append_lines(path: str | Path, lines: Iterable[str]) -> None:
-    """Adds whole lines of JSON to a file, safely on disk when it returns; a last line that a kill cut is removed."""
+    """Adds whole lines of JSON to a file, safely on disk when it returns. Removes a last line that a kill cut."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+b") as file:
         _end_last_line(file)
@@ -99,7 +100,7 @@ def _end_last_line(file: IO[bytes]) -> None:
 
 
 def _is_whole(line: bytes) -> bool:
-    """Whether a line without an end lacks nothing else, as editors and other programs leave it."""
+    """Returns whether a line lacks nothing but its line end, as editors and other programs leave it."""
     try:
         return isinstance(json.loads(line), dict)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""The questions of a data set go to an engine; each comes back with its completions, or with why it has none."""
+"""Asks an engine the questions of a data set. Each comes back with its completions, or with why it has none."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from videossr_verl.evaluate.questions import Question, questions
 from videossr_verl.rows.schema import Row
 from videossr_verl.video.rejected import VideoRejected
 
-BATCH = 64  # completions asked for at once
-LOST_IN_A_ROW = 16  # then it is not the questions
+BATCH = 64  # how many completions are asked for at once
+LOST_IN_A_ROW = 16  # after so many it is not the questions' fault
 
 
 def ask(
     rows: Sequence[Row], data_root: str | Path, engine: Engine, how: Sampling
 ) -> Iterator[tuple[int, list[str] | Lost | VideoRejected]]:
-    """(id, completions) of each row, as they come; the rejection where its video cannot be shown.
+    """Yields (id, completions) of each row as they come, or (id, rejection) if the row's video cannot be shown.
 
     Raises:
         BadInput: `LOST_IN_A_ROW` questions in a row got no answer, or the engine cannot answer any.
@@ -43,7 +43,7 @@ def ask(
 
 
 def tell_unanswered(total: int, not_shown: Sequence[str], lost: Sequence[str]) -> str:
-    """One sentence with the numbers and the first reason of each kind; "" where every question has an answer.
+    """Returns one sentence with the numbers and the first reason of each kind, or "" if every question has an answer.
 
     Args:
         total: questions.

@@ -1,4 +1,4 @@
-"""How sure a mean is, when several questions share a video."""
+"""How sure a mean is when several questions share a video."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ RESAMPLES = 2000
 
 
 def bootstrap(videos: Sequence[str], values: Sequence[float], seed: int) -> tuple[float, float]:
-    """Interval of 95 % for the mean of `values`, resampling whole videos, because questions of a video are alike."""
+    """Returns the 95 % interval for the mean of `values`. Resamples whole videos, because questions of a video are
+    alike.
+    """
     names, index = np.unique(np.asarray(videos), return_inverse=True)
     sums = np.bincount(index, weights=np.asarray(values, np.float64))
     counts = np.bincount(index)

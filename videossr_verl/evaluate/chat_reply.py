@@ -1,4 +1,6 @@
-"""What a server with OpenAI's chat interface answers: bounded, whole, and text; or why it is none of this."""
+"""Reads the answer of a server with OpenAI's chat interface. It must be bounded, whole and text; else this says why it
+is not.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ LAYOUT = "\n\r\t"
 
 
 class NoAnswer(ValueError):
-    """The server answered, and not the question; the message is a clause that tells why, in the server's words too."""
+    """The error for a server that answered, but not the question. The message is a clause that tells why, in the
+    server's words too.
+    """
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Reply:
 
 
 async def post(client: httpx.AsyncClient, url: httpx.URL, body: bytes, most: int) -> Reply:
-    """The reply to JSON, of which `most` + 1 bytes are read at most; no redirect is followed.
+    """Posts JSON and returns the reply, of which it reads at most `most` + 1 bytes. Follows no redirect.
 
     Raises:
         httpx.TransportError: there is no connection, or it breaks.
@@ -41,7 +45,7 @@ async def post(client: httpx.AsyncClient, url: httpx.URL, body: bytes, most: int
     headers = {"content-type": "application/json", "accept": "application/json", "accept-encoding": "identity"}
     async with client.stream("POST", url, content=body, headers=headers) as response:
         content = bytearray()
-        async for chunk in response.aiter_raw():  # packed bytes stay packed: a few could be many
+        async for chunk in response.aiter_raw():  # packed bytes stay packed, because a few may stand for many
             content += chunk
             if len(content) > most:
                 break
@@ -49,7 +53,7 @@ async def post(client: httpx.AsyncClient, url: httpx.URL, body: bytes, most: int
 
 
 def read_completions(reply: Reply, samples: int, most: int) -> list[str]:
-    """The texts of the reply's `samples` choices.
+    """Returns the texts of the reply's `samples` choices.
 
     Raises:
         NoAnswer: it is no chat completion with so many texts in `most` bytes.
@@ -86,7 +90,9 @@ def _text(choice: Any) -> str:
 
 
 def error_words(content: bytes) -> str:
-    """What a server says of an error, in OpenAI's or another usual form, or the beginning of what it sent."""
+    """Returns what a server says of an error, in OpenAI's or another usual form, or else the beginning of what it
+    sent.
+    """
     try:
         found = json.loads(content)
     except (ValueError, RecursionError):
@@ -102,7 +108,7 @@ def _beginning(content: bytes) -> str:
 
 
 def asked_to_wait(headers: httpx.Headers) -> float | None:
-    """Seconds that the server asks to wait, at least 0; None where it does not, or not in a way that can be read."""
+    """Returns the seconds that the server asks to wait, at least 0, or None if it says nothing that can be read."""
     try:
         if "retry-after-ms" in headers:
             seconds = float(headers["retry-after-ms"]) / 1000

@@ -1,4 +1,4 @@
-"""A question as OpenAI's chat interface takes it: frames are sent as images, with their times in words."""
+"""A question as OpenAI's chat interface takes it. Frames are sent as images, with their times in words."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ JPEG_QUALITY = 95
 
 
 def chat_request(question: Question, model: str, how: Sampling) -> bytes:
-    """The body of a request for chat completions, as JSON."""
+    """Returns the body of a request for chat completions, as JSON."""
     asked = {
         "model": model,
         "messages": _messages(question),

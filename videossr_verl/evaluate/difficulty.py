@@ -1,8 +1,8 @@
-"""Does the difficulty fit the model? GRPO learns from groups whose rewards differ; this samples groups and looks.
+"""Whether the difficulty fits the model. GRPO learns from groups whose rewards differ; this samples groups and looks.
 
 For each task and difficulty (the rows' `data_source`): the share of groups without variance, which teach nothing,
-the mean reward beside chance, and a histogram of the groups' mean rewards. Of the difficulties of a task the one
-whose groups vary most is recommended: its groups' advantages carry the most signal.
+the mean reward beside chance, and a histogram of the groups' mean rewards. For each task this recommends the
+difficulty whose groups vary most: their advantages carry the most signal.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class Sampled:
-    """What was sampled.
+    """Sampled groups, and why others are missing.
 
     Attributes:
         groups: completions by the question's id.
@@ -65,7 +65,7 @@ class Sampled:
 
 
 def sample_groups(rows: Sequence[Row], data_root: str | Path, engine: Engine, how: Sampling) -> Sampled:
-    """Completions of each row's question; what was sampled before an error is kept.
+    """Returns completions of each row's question, and keeps what was sampled before an error.
 
     Raises:
         BadInput, MachineError: nothing was sampled.
@@ -90,7 +90,7 @@ def sample_groups(rows: Sequence[Row], data_root: str | Path, engine: Engine, ho
 
 
 def fits(rows: Iterable[Row], sampled: Mapping[int, Sequence[str]]) -> list[Fit]:
-    """One entry for each difficulty of each task that was sampled."""
+    """Returns one entry for each difficulty of each task that was sampled."""
     graded: dict[tuple[str, str], list[tuple[list[float], float]]] = {}
     for row in rows:
         extra, source = row["extra_info"], row["data_source"]
@@ -119,7 +119,7 @@ def _fit(task: str, subset: str, groups: Sequence[tuple[list[float], float]]) ->
 
 
 def recommended(found: Sequence[Fit]) -> dict[str, str]:
-    """Task -> the subset whose groups vary most."""
+    """Returns the task -> the subset whose groups vary most."""
     best: dict[str, Fit] = {}
     for fit in found:
         if fit.task not in best or fit.variance > best[fit.task].variance:
@@ -128,7 +128,7 @@ def recommended(found: Sequence[Fit]) -> dict[str, str]:
 
 
 def as_text(found: Sequence[Fit]) -> str:
-    """A table of one screen, and a sentence for each task."""
+    """Returns a table of one screen, and a sentence for each task."""
     lines = [
         f"{'task and difficulty':<44}{'groups':>7}{'reward':>8}{'chance':>8}{'no variance':>13}{'variance':>10}  "
         "mean reward 0..1"
@@ -157,6 +157,6 @@ def _verdict(fit: Fit) -> str:
 
 
 def write_probe(found: Sequence[Fit], out: str | Path) -> None:
-    """JSON data into the file `out`."""
+    """Writes JSON data into the file `out`."""
     data = {"subsets": [asdict(fit) for fit in found], "recommended": recommended(found)}
     write_whole(Path(out), json.dumps(data, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""What answers questions, and how it is asked."""
+"""The engines that answer questions, and how they are asked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from videossr_verl.errors import BadInput
 from videossr_verl.evaluate.questions import Question
 from videossr_verl.rows.schema import Row
 
-TIMEOUT = 300.0  # seconds for one answer of a server, tries and waits included
+TIMEOUT = 300.0  # the most seconds for one answer of a server, with all tries and waits
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Lost:
-    """In place of a question's completions: it was asked, and what came back is no answer.
+    """Stands in place of a question's completions: it was asked, and what came back is no answer.
 
     Attributes:
         reason: one printable line without secrets.
@@ -42,12 +42,12 @@ class Lost:
 
 
 class Engine(Protocol):
-    """What answers: `VllmEngine` or `OpenAIEngine`."""
+    """The interface of what answers: `VllmEngine` or `OpenAIEngine`."""
 
     factor: int
 
     def answer(self, asked: Sequence[Question], how: Sampling) -> Iterator[tuple[int, list[str] | Lost]]:
-        """(id, completions) of each question, as they come.
+        """Returns (id, completions) of each question, as they come.
 
         Raises:
             BadInput, MachineError: no question can be answered; what was answered before is yielded first.
@@ -56,7 +56,7 @@ class Engine(Protocol):
 
 
 def check_numbers(limit: int | None, max_tokens: int, temperature: float, timeout: float) -> None:
-    """BadInput for numbers that no evaluation can have."""
+    """Raises BadInput for numbers that no evaluation can have."""
     for name, value, low in (("limit", limit, 1), ("max tokens", max_tokens, 1), ("temperature", temperature, 0)):
         if value is not None and not low <= value < math.inf:
             raise BadInput(f"{name} is {value:g}, must be at least {low}")
@@ -71,7 +71,7 @@ def open_engine(
     rows: Sequence[Row],
     options: dict[str, Any] | None = None,
 ) -> Engine:
-    """What answers the rows' questions. BadInput where the model cannot be had.
+    """Returns the engine that answers the rows' questions. Raises BadInput if the model cannot be had.
 
     Args:
         base_url: of a server; None: vLLM in this process.

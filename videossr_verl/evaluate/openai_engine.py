@@ -1,7 +1,7 @@
-"""Answers by any server with OpenAI's chat interface, however it behaves.
+"""Gets answers from any server with OpenAI's chat interface, however it behaves.
 
-One answer has a limit in seconds, tries and waits included, and one in bytes. What a server says about one question
-costs that question; what it says about all of them ends the run, after the answers that are on their way.
+An answer has a limit in seconds, with all tries and waits, and a limit in bytes. An error about one question costs that
+question. An error about all of them ends the run, after the answers that are on their way.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from videossr_verl.evaluate.shown_words import shown_words, without_secrets
 AT_ONCE = 8
 RETRIES = 8  # after `RETRIED` and where there is no connection
 RETRIED = {408, 409, 425, 429, *range(500, 600)}
-REFUSALS = {400, 413, 422}  # of one question: too long, too large, not understood
+REFUSALS = {400, 413, 422}  # codes that refuse one question: too long, too large, not understood
 FIRST_WAIT, LONGEST_WAIT = 0.5, 8.0  # seconds between tries; doubled each time
 CONNECT = 10.0  # seconds for a connection
-BYTES = 1 << 20  # of an answer, and further ones for each token that was asked for
+BYTES = 1 << 20  # the most for an answer, plus some for each token asked for
 BYTES_PER_TOKEN = 64
 
 
@@ -55,13 +55,13 @@ class OpenAIEngine:
         self._answered = 0  # questions
 
     def answer(self, asked: Sequence[Question], how: Sampling) -> Iterator[tuple[int, list[str] | Lost]]:
-        """(id, completions) of each question, as they come.
+        """Yields (id, completions) of each question, as they come.
 
         Raises:
             BadInput: the server cannot be had, refuses the key, does not know the model, or sends elsewhere.
         """
         waiting, running, failure = deque(asked), set(), None
-        self._ending = asyncio.Event()  # set: no question is tried again
+        self._ending = asyncio.Event()  # once it is set, no question is tried again
         with asyncio.Runner() as runner:
             client = self._client()
             try:
@@ -81,7 +81,7 @@ class OpenAIEngine:
             raise failure
 
     def _client(self) -> httpx.AsyncClient:
-        for name in ("httpx", "httpcore"):  # they would log the whole address, and headers
+        for name in ("httpx", "httpcore"):  # these would log the whole address, and headers
             logging.getLogger(name).setLevel(logging.WARNING)
         try:
             return httpx.AsyncClient(
@@ -89,7 +89,12 @@ class OpenAIEngine:
                 headers={"authorization": self._server.authorization},
                 timeout=httpx.Timeout(None, connect=min(CONNECT, 0.9 * self._timeout)),
             )
-        except (ValueError, OSError, ImportError, httpx.InvalidURL):  # their texts may hold a proxy's password
+        except (
+            ValueError,
+            OSError,
+            ImportError,
+            httpx.InvalidURL,
+        ):  # not repeated: the text may hold a proxy's password
             raise BadInput(
                 "the connection to the server cannot be prepared: correct the proxies or certificates that the "
                 "environment names (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE, SSL_CERT_DIR)"
@@ -108,10 +113,10 @@ class OpenAIEngine:
         return question.id, [without_secrets(text, self._server.secrets) for text in completions]
 
     async def _reply(self, client: httpx.AsyncClient, body: bytes, most: int) -> Reply:
-        """The first reply that is neither a refusal nor a passing trouble.
+        """Returns the first reply that is neither a refusal nor a trouble that passes.
 
-        A server may be in trouble with one question alone, time after time: where it answered others since the last
-        wait began, the question is lost, and the run is not.
+        A server may be in trouble with one question alone, time after time. If it answered others since the last wait
+        began, only this question is lost, not the run.
         """
         clock = asyncio.get_running_loop().time
         end = clock() + self._timeout

@@ -17,7 +17,7 @@ from videossr_verl.rows.schema import Message, Row
 from videossr_verl.video.rejected import VideoRejected
 from videossr_verl.video.specs import ImageSpec, VideoSpec
 
-THREADS = 4  # decoding leaves Python's lock
+THREADS = 4  # decoding releases Python's lock
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Question:
 
 
 def read_questions(file: str | Path) -> list[Row]:
-    """The rows of a parquet file, each to be asked; BadInput if there are none, or ids stand there twice."""
+    """Returns the rows of a parquet file. Raises BadInput if there are none, or if two have the same id."""
     rows = read_rows(file)
     if not rows:
         raise BadInput(f"'{file}' has no rows")
@@ -50,7 +50,8 @@ def read_questions(file: str | Path) -> list[Row]:
 def questions(
     rows: Sequence[Row], data_root: str | Path, factor: int
 ) -> Iterator[tuple[int, Question | VideoRejected]]:
-    """(id, question) of each row in order, a few rendered ahead; the rejection where its video cannot be shown.
+    """Yields (id, question) of each row in order, and renders a few ahead. If a row's video cannot be shown, yields
+    (id, rejection).
 
     Args:
         factor: frame sizes are multiples of it, see `patch_factor`.
@@ -64,7 +65,7 @@ def questions(
                 ahead.append(pool.submit(_question, rows[following], data_root, factor))
             yield row["extra_info"]["index"], made
     finally:
-        pool.shutdown(cancel_futures=True)  # who stops does not wait for what nobody will ask
+        pool.shutdown(cancel_futures=True)  # to stop must not mean to wait for questions that nobody will ask
 
 
 def _question(row: Row, data_root: str | Path, factor: int) -> Question | VideoRejected:

@@ -1,4 +1,4 @@
-"""A model's answers to a data set, and their scores: resumable, and nothing leaves the denominator."""
+"""Gets a model's answers to a data set, and their scores. It can resume, and nothing leaves the denominator."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class EvalSettings:
 
 
 def evaluate(settings: EvalSettings, engine_options: dict[str, Any] | None = None) -> str:
-    """Asks what has no answer yet, scores, writes, and returns the table.
+    """Asks the questions without an answer, scores, writes, and returns the table.
 
     Raises:
         BadInput: wrong data, a folder of another evaluation, a model or server that cannot be had.
@@ -70,7 +70,9 @@ def evaluate(settings: EvalSettings, engine_options: dict[str, Any] | None = Non
 
 
 def _what_is_asked(settings: EvalSettings) -> dict[str, Any]:
-    """What a folder's answers are to; a server's address without what may be secret in it."""
+    """Returns which model and questions a folder's answers belong to. The server's address stands without what may be
+    secret in it.
+    """
     return {
         "model": settings.model,
         "server": None if settings.base_url is None else read_server(settings.base_url).shown,
@@ -123,7 +125,7 @@ def _score(rows: Sequence[Row], answers: Mapping[int, Answer], model: str, out: 
 
 
 def _claim(out: Path, asked: Mapping[str, Any]) -> None:
-    """Notes in OUT what its answers are to; BadInput if they are to something else."""
+    """Notes in OUT which model and questions its answers belong to. Raises BadInput if they belong to others."""
     note = out / "eval.json"
     try:
         found = read_object(note.read_text(errors="replace")) if note.exists() else asked

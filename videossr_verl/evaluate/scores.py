@@ -1,4 +1,4 @@
-"""Scores of answers by subset: reward, exact, read, beside chance, with intervals; as data, table and picture."""
+"""Scores answers by subset: reward, exact, read, beside chance, with intervals; as data, table and picture."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class SubsetScore:
 
 
 def score_rows(rows: Iterable[Row], answers: Mapping[int, str], seed: int = 0) -> list[SubsetScore]:
-    """One entry per subset, by name. BadInput where an answer is for no row."""
+    """Returns one entry per subset, by name. Raises BadInput if an answer belongs to no row."""
     graded: dict[str, list[tuple[str, bool, dict[str, Any]]]] = {}
     known = set()
     for row in rows:
@@ -75,7 +75,7 @@ def _subset(name: str, graded: Sequence[tuple[str, bool, dict[str, Any]]], seed:
 
 
 def scores_as_data(model: str, scores: Sequence[SubsetScore]) -> dict[str, Any]:
-    """JSON data."""
+    """Returns JSON data."""
     return {
         "model": model,
         "mean_reward": float(np.mean([s.reward for s in scores])),
@@ -84,7 +84,7 @@ def scores_as_data(model: str, scores: Sequence[SubsetScore]) -> dict[str, Any]:
 
 
 def scores_as_markdown(model: str, scores: Sequence[SubsetScore]) -> str:
-    """A table of the subsets and their plain mean."""
+    """Returns a table of the subsets and their plain mean."""
     lines = [
         f"{model}: reward by subset, 95 % interval over resampled videos",
         "",
@@ -104,7 +104,7 @@ def scores_as_markdown(model: str, scores: Sequence[SubsetScore]) -> str:
 
 
 def draw_scores(scores: Sequence[SubsetScore], out: Path) -> None:
-    """A bar per subset with its interval, and chance as a line across it, as PNG."""
+    """Draws a bar per subset with its interval, and chance as a line across it, as PNG."""
     import matplotlib
 
     matplotlib.use("Agg")

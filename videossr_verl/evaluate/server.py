@@ -1,4 +1,4 @@
-"""A server's address as a user gives it, in its parts: what is asked, what may be shown, what is secret."""
+"""Splits a server's address, as a user gives it, into what is asked, what may be shown, and what is secret."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import httpx
 
 from videossr_verl.errors import BadInput
 
-KEY = "OPENAI_API_KEY"  # environment variable; some servers want none
+KEY = "OPENAI_API_KEY"  # an environment variable; some servers need no key
 
 
 @dataclass(frozen=True)
 class Server:
-    """Where answers come from.
+    """The server from which answers come.
 
     Attributes:
         shown: the address without user, password and query: to print and to store.
@@ -31,7 +31,7 @@ class Server:
 
 
 def read_server(base_url: str) -> Server:
-    """The server at `base_url`, an address up to `/v1`, and the key in $OPENAI_API_KEY.
+    """Returns the server at `base_url`, an address up to `/v1`, and the key in $OPENAI_API_KEY.
 
     A user and password in the address are sent as such (basic authentication), and the key is not.
 

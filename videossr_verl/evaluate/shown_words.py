@@ -1,4 +1,6 @@
-"""Words of a server or a library, fit to be shown: a server may repeat the key that it was sent, whole or in part."""
+"""Makes words of a server or a library fit to be shown: a server may repeat the key that it was sent, whole or in
+part.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +13,14 @@ from urllib.parse import unquote
 
 LONGEST = 300  # characters that are shown
 READ = 2000  # characters that are looked at
-PART = 4  # characters that a secret and a text have in common, so that they are hidden
+PART = 4  # a part of a secret is hidden from so many characters on
 MARK = "***"
 
 
 def shown_words(text: str, secrets: Sequence[str] = ()) -> str:
-    """One printable line of bounded length, in which each part of a secret of `PART` characters is hidden.
+    """Returns one printable line of bounded length, which hides each part of a secret of `PART` characters.
 
-    A shorter secret is hidden where it stands as a word. Letters count as equal in either case, and `%41` or `&#65;`
+    Hides a shorter secret only if it stands as a word. Letters are equal in either case, and `%41` or `&#65;` counts
     as the letter that it stands for.
     """
     text = text[:READ]
@@ -30,7 +32,7 @@ def shown_words(text: str, secrets: Sequence[str] = ()) -> str:
 
 
 def without_secrets(text: str, secrets: Sequence[str]) -> str:
-    """The text with each whole secret hidden that is long enough to be no word by chance; the rest as it was."""
+    """Returns the text without the secrets that are long enough to be no word by chance, each hidden as a whole."""
     for secret in secrets:
         if len(secret) >= 2 * PART:
             text = text.replace(secret, MARK)
@@ -39,7 +41,7 @@ def without_secrets(text: str, secrets: Sequence[str]) -> str:
 
 def _without_parts(text: str, secrets: Sequence[str]) -> str:
     lower = text.lower()
-    if len(lower) != len(text):  # a few letters of other scripts become two
+    if len(lower) != len(text):  # a few letters of other scripts become two in lower case
         text = lower
     hidden = [False] * len(text)
     for secret in map(str.lower, secrets):

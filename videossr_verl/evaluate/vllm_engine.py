@@ -1,4 +1,4 @@
-"""Answers by vLLM in this process, from the prompt that training's rollouts see."""
+"""Gets answers from vLLM in this process, from the prompt that training's rollouts see."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class VllmEngine:
         Raises:
             BadInput: there is no such model, or vLLM cannot load it.
         """
-        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")  # it writes to standard output, where the table goes
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")  # vLLM logs to standard output, where the table goes
         if os.environ.get("VERL_PLATFORM") == "cpu":
             options = {"dtype": "float32", "enforce_eager": True} | (options or {})
-            os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GB; by itself vLLM wants nearly all memory
+            os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GB; without it vLLM takes nearly all memory
 
         self._processor = load_processor(model)
         from vllm import LLM
@@ -52,7 +52,7 @@ class VllmEngine:
             raise BadInput(f"vLLM cannot load model '{model}': {shown_words(str(error))}") from error
 
     def answer(self, asked: Sequence[Question], how: Sampling) -> Iterator[tuple[int, list[str] | Lost]]:
-        """(id, completions) of each question, in order.
+        """Yields (id, completions) of each question, in order.
 
         Raises:
             BadInput: nothing can be answered in this way.
@@ -72,13 +72,13 @@ class VllmEngine:
             yield question.id, outcome
 
     def _outcomes(self, requests: Sequence[TextPrompt], sampling: SamplingParams) -> list[list[str] | Lost]:
-        """Halves the requests until those stand alone that vLLM refuses: one too long makes it refuse all."""
+        """Halves the requests until those that vLLM refuses stand alone: one that is too long makes it refuse all."""
         from vllm.exceptions import VLLMServerError
 
         try:
             outputs = self._llm.generate(requests, sampling, use_tqdm=False)
             return [[completion.text for completion in output.outputs] for output in outputs]
-        except Exception as error:  # of many types, by model and by what is wrong with a request
+        except Exception as error:  # the type depends on the model and on what is wrong with a request
             message = shown_words(f"{type(error).__name__}: {error}")
             if isinstance(error, VLLMServerError) or self._llm.llm_engine.has_unfinished_requests():
                 raise MachineError(f"vLLM has stopped ({message})") from error

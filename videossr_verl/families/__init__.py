@@ -33,21 +33,21 @@ GROUP = "videossr_verl.families"
 
 @cache
 def families() -> dict[str, ModuleType]:
-    """All installed families by name, of this package and of others."""
+    """Returns all installed families by name, of this package and of others."""
     return {entry.name: entry.load() for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name)}
 
 
 def model_types() -> dict[str, ModuleType]:
-    """The families by what a config.json calls a model."""
+    """Returns the families by the `model_type` in a config.json."""
     return {model_type: family for family in families().values() for model_type in family.MODEL_TYPES}
 
 
 def family_of(processor: object) -> ModuleType | None:
-    """The family whose processor this is; None for another model's."""
+    """Returns the family whose processor this is, or None for another model's."""
     name = type(processor).__name__
     return next((family for family in families().values() if name == family.PROCESSOR), None)
 
 
 def factors() -> list[int]:
-    """FACTOR of each family, the smallest first."""
+    """Returns the FACTOR of each family, the smallest first."""
     return sorted({family.FACTOR for family in families().values()})

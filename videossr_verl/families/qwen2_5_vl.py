@@ -26,7 +26,7 @@ TINY_VISION = {"patch_size": 14, "fullatt_block_indexes": [0, 1, 2], "window_siz
 
 
 def resize_limits(video_processor: MediaProcessor, frames: int) -> dict[str, int]:
-    """The processor's limits of H * W, pixels."""
+    """Returns the processor's limits of H * W, pixels."""
     size = video_processor.size
     return {"min_pixels": size["shortest_edge"], "max_pixels": size["longest_edge"]}
 
@@ -34,7 +34,7 @@ def resize_limits(video_processor: MediaProcessor, frames: int) -> dict[str, int
 def shown_times(
     ids: Sequence[int], positions: torch.Tensor, grids: Sequence[Sequence[int]], processor: Processor
 ) -> list[list[float]]:
-    """The time axis of the positions (3, L), from 0 for each video of (t, h, w) patches."""
+    """Returns the time axis of the positions (3, L), from 0 for each video of (t, h, w) patches."""
     rate = processor.config.vision_config.tokens_per_second
     of_video = [token == processor.video_token_id for token in ids]
     starts = [i for i, inside in enumerate(of_video) if inside and (i == 0 or not of_video[i - 1])]
@@ -49,36 +49,36 @@ def shown_times(
 
 
 def true_times(clock: Sequence[float]) -> list[float]:
-    """Steps of two mean intervals from 0. (Prompts where that says too little tell the times in words.)"""
+    """Returns steps of two mean intervals from 0. (Where these say too little, the prompt tells the times in words.)"""
     step = 2 * (clock[-1] - clock[0]) / (len(clock) - 1) if len(clock) > 1 else 0.0
     return [i * step for i in range((len(clock) + 1) // 2)]
 
 
 def time_resolution(processor: Processor) -> float:
-    """One position, since they are rounded down."""
+    """Returns the seconds of one position, since positions are rounded down."""
     return 1 / processor.config.vision_config.tokens_per_second
 
 
 def vision_shape(vision: Any) -> dict[str, int]:
-    """From a Qwen2_5_VLVisionConfig."""
+    """Reads a Qwen2_5_VLVisionConfig."""
     return vision_fields(vision)
 
 
 def model_classes(model_type: str) -> tuple[type, type]:
-    """The classes of the config and of the model."""
+    """Returns the classes of the config and of the model."""
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
     return Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
 
 def released_config(shape: ModelShape) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Rotary settings of the text, and the rate of the time axis."""
+    """Returns the rotary settings of the text, and the rate of the time axis."""
     rope = {"rope_type": "default", "mrope_section": [16, 24, 24], "rope_theta": 1e6}
     return {"rope_parameters": rope}, {"tokens_per_second": 2}
 
 
 def tiny_processor(tokenizer: PreTrainedTokenizerFast) -> ProcessorMixin:
-    """With the released models' pixel limits (the class defaults would upscale)."""
+    """Makes a processor with the released models' pixel limits (the class defaults would upscale)."""
     from transformers import Qwen2_5_VLProcessor
     from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageProcessor
     from transformers.models.qwen2_vl.video_processing_qwen2_vl import Qwen2VLVideoProcessor

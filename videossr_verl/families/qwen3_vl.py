@@ -27,7 +27,7 @@ TINY_VISION = {"patch_size": 16, "num_position_embeddings": 64, "deepstack_visua
 
 
 def resize_limits(video_processor: MediaProcessor, frames: int) -> dict[str, int]:
-    """The processor's limits of T * H * W, pixels."""
+    """Returns the processor's limits of T * H * W, pixels."""
     return {
         "min_pixels": video_processor.size["shortest_edge"],
         "max_pixels": video_processor.size["longest_edge"],
@@ -39,30 +39,30 @@ def resize_limits(video_processor: MediaProcessor, frames: int) -> dict[str, int
 def shown_times(
     ids: Sequence[int], positions: torch.Tensor, grids: Sequence[Sequence[int]], processor: Processor
 ) -> list[list[float]]:
-    """The text before each pair of frames of each video of (t, h, w) patches."""
+    """Returns the text before each pair of frames of each video of (t, h, w) patches."""
     said = [float(t) for t in re.findall(r"<(\d+(?:\.\d+)?) seconds>", processor.tokenizer.decode(ids))]
     return [[said.pop(0) for _ in range(t)] if len(said) >= t else [] for t, _, _ in grids]
 
 
 def true_times(clock: Sequence[float]) -> list[float]:
-    """The mean of each pair of frames."""
+    """Returns the mean of each pair of frames."""
     pairs = zip(clock[::2], [*clock[1::2], *clock[len(clock) - len(clock) % 2 :]], strict=True)
     return [(first + last) / 2 for first, last in pairs]
 
 
 def time_resolution(processor: Processor) -> float:
-    """Half a decimal."""
+    """Returns half of the last decimal that the prompt shows."""
     return 0.05
 
 
 def vision_shape(vision: Any) -> dict[str, int]:
-    """From a Qwen3VLVisionConfig."""
+    """Reads a Qwen3VLVisionConfig."""
     own = {"positions": vision.num_position_embeddings, "deepstack": len(vision.deepstack_visual_indexes)}
     return vision_fields(vision) | own
 
 
 def model_classes(model_type: str) -> tuple[type, type]:
-    """The classes of the config and of the model."""
+    """Returns the classes of the config and of the model."""
     import transformers
 
     stem = {"qwen3_vl": "Qwen3VL", "qwen3_vl_moe": "Qwen3VLMoe"}[model_type]
@@ -70,7 +70,7 @@ def model_classes(model_type: str) -> tuple[type, type]:
 
 
 def released_config(shape: ModelShape) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Rotary settings of the text, and which layers feed it."""
+    """Returns the rotary settings of the text, and which layers feed it."""
     rope = {"rope_type": "default", "mrope_section": [24, 20, 20], "mrope_interleaved": True, "rope_theta": 5e6}
     # The released models spread them over the first 25 blocks, which costs the same.
     deepstack = list(range(shape.vision.deepstack))
@@ -81,7 +81,7 @@ def released_config(shape: ModelShape) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def tiny_processor(tokenizer: PreTrainedTokenizerFast) -> ProcessorMixin:
-    """With the released models' pixel limits (the class defaults would upscale)."""
+    """Makes a processor with the released models' pixel limits (the class defaults would upscale)."""
     from transformers import Qwen3VLProcessor, Qwen3VLVideoProcessor
     from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageProcessor
 

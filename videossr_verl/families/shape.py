@@ -80,7 +80,7 @@ class ModelShape:
 
 
 def vision_fields(vision: Any) -> dict[str, int]:
-    """Fields of VisionShape from a vision config that names its sizes as Qwen2.5-VL's and Qwen3-VL's do."""
+    """Reads the fields of VisionShape from a vision config that names its sizes as Qwen2.5-VL's and Qwen3-VL's do."""
     return {
         "hidden": vision.hidden_size,
         "intermediate": vision.intermediate_size,

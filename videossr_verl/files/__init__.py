@@ -1,1 +1,1 @@
-"""Reading and writing files so that nothing is half-written, held by two writers, or believed unread."""
+"""Reads and writes files so that nothing is half-written, held by two writers, or believed unread."""

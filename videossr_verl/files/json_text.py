@@ -1,15 +1,15 @@
-"""JSON from anywhere, within bounds: its length, its nesting, and no numbers that JSON does not have."""
+"""Reads JSON from anywhere, within bounds: its length, its nesting, and no numbers that JSON does not have."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-MAX_TEXT = 1_000_000  # characters of a value in a row; the tasks' own have some thousand
+MAX_TEXT = 1_000_000  # the most characters of a value in a row; the tasks' own have some thousand
 
 
 def read_object(text: object, longest: int = MAX_TEXT) -> dict[str, Any]:
-    """The JSON object that `text` holds.
+    """Returns the JSON object that `text` holds.
 
     Raises:
         ValueError: it holds none, or more than `longest` characters; the message continues "it is ...".

@@ -1,9 +1,9 @@
-"""One writer a folder: a build, an evaluation or a training holds the folder that it writes to.
+"""One writer for each folder: a build, an evaluation or a training holds the folder that it writes to.
 
-The file HOLDER in the folder says who writes. It is locked by flock, which the system frees however the process ends;
-where a disk has no flock, the process id and its start time tell whether the holder is alive. Another machine, for
-which neither may say anything (NFS, Lustre, FUSE), looks whether the holder's file changes: its writer renews it every
-BEAT seconds, and a file that stays as it is for LIMIT seconds belongs to nobody any more. No clock is compared.
+The file HOLDER in the folder says who writes. The writer locks it by flock, which the system frees however the process
+ends. If a disk has no flock, the process id and its start time tell whether the holder is alive. On another machine
+neither may say anything (NFS, Lustre, FUSE), so it looks whether the holder's file changes: its writer renews it every
+BEAT seconds, and a file that stays the same for LIMIT seconds belongs to nobody any more. No clocks are compared.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ logger = logging.getLogger(__name__)
 
 HOLDER = ".writer"
 BEAT = 5.0  # seconds between two renewals
-LIMIT = 60.0  # seconds without one, after which a writer elsewhere is gone; longer than file attributes are cached
+LIMIT = 60.0  # a writer elsewhere is gone after so many seconds without one; file attributes are cached for less
 LOOK = 0.5  # seconds between two looks at somebody else's file
-SETTLE = 1.0  # seconds after which two that took a folder over at the same time, on two machines, see who did
-# Of a path where no folder can be made, or none that this user may write to.
+SETTLE = 1.0  # after so many seconds, two that took a folder over at once, on two machines, see who has it
+# Errors of a path where no folder can be made, or none that this user may write to.
 NO_FOLDER = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ENOENT}
 NO_FOLDER |= {errno.ELOOP, errno.EINVAL}
 
@@ -48,7 +48,7 @@ class Writer:
         processes: the process id's name space, in which `pid` means something.
         started: start of the process, in ticks since the machine's start.
         since: when it took the folder, for people.
-        token: random, so that the same process taking the folder twice is told apart.
+        token: random, to tell apart two times that the same process takes the folder.
     """
 
     what: str
@@ -67,11 +67,11 @@ class Writer:
 
 @contextmanager
 def one_writer(folder: Path, what: str, patience: float = 0.0) -> Iterator[None]:
-    """Makes the folder and holds it for this process while the block runs; a folder that others hold is waited for.
+    """Makes the folder and holds it for this process while the body runs. Waits if others hold it.
 
     Args:
         what: what this process does, for those who come second.
-        patience: seconds to wait for a holder on this machine, that may be about to end.
+        patience: seconds to wait for a holder on this machine, which may be about to end.
 
     Raises:
         BadInput: somebody else writes there, or nobody can.
@@ -94,7 +94,7 @@ def one_writer(folder: Path, what: str, patience: float = 0.0) -> Iterator[None]
         yield
     finally:
         done.set()
-        with suppress(OSError):  # the folder may be gone, which was ours to delete
+        with suppress(OSError):  # the folder may be gone, and with it the file that was ours to delete
             _remove(folder / HOLDER, me)
         _handles.discard(handle)
         os.close(handle)
@@ -120,7 +120,9 @@ def _machine() -> str:
 
 
 def _start(pid: int) -> int | None:
-    """Ticks from the machine's start to the process's; None for one that is gone, or dead and not yet reaped."""
+    """Returns the ticks from the machine's start to the process's start, or None if the process is gone, or dead and
+    not yet reaped.
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
@@ -141,7 +143,7 @@ os.register_at_fork(after_in_child=_forget)
 
 
 def _take(file: Path, me: Writer, patience: float) -> int:
-    """Makes the holder's file ours; returns its open descriptor, which holds the lock."""
+    """Makes the holder's file ours, and returns its open descriptor, which holds the lock."""
     began, settle = time.monotonic(), 0.0
     while True:
         handle, made = _open(file)
@@ -164,7 +166,7 @@ def _take(file: Path, me: Writer, patience: float) -> int:
 
 
 def _wait(message: str, began: float, patience: float) -> None:
-    """Waits until the next look; BadInput where patience is at its end."""
+    """Waits until the next look at the holder. Raises BadInput when patience is at its end."""
     waited = time.monotonic() - began
     if waited >= patience:
         raise BadInput(f"{message}: wait for its end, or give another folder")
@@ -174,11 +176,11 @@ def _wait(message: str, began: float, patience: float) -> None:
 
 
 def _write(handle: int, me: Writer, file: Path, settle: float) -> bool:
-    """Fills the file that we made; whether it is still there after `settle` seconds, and ours."""
+    """Fills the file that we made, and returns whether it is still there after `settle` seconds, and ours."""
     while _lock(handle) is False:  # somebody looks at it, and takes it for one that nobody holds
         time.sleep(0.01)
     try:
-        with open(handle, "wb", closefd=False) as content:  # all of it, or an error: os.write may write a part
+        with open(handle, "wb", closefd=False) as content:  # writes all of it or raises; os.write may write a part
             content.write(json.dumps(asdict(me)).encode() + b"\n")
         os.fsync(handle)
     except OSError:
@@ -195,7 +197,7 @@ def _remove(file: Path, holder: Writer | None) -> None:
 
 
 def _open(file: Path) -> tuple[int, bool]:
-    """A descriptor, and whether the file was made by this call."""
+    """Opens the holder's file, and returns its descriptor and whether this call made the file."""
     while True:
         with suppress(FileExistsError):
             return os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), True
@@ -207,7 +209,7 @@ def _open(file: Path) -> tuple[int, bool]:
 
 
 def _lock(handle: int) -> bool | None:
-    """Whether we have the lock; None where this disk has none."""
+    """Returns whether we have the lock, or None if this disk has no locks."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -218,14 +220,14 @@ def _lock(handle: int) -> bool | None:
 
 
 def _is_at(handle: int, file: Path) -> bool:
-    """Whether the open file still has its name: its holder may have deleted it meanwhile."""
+    """Returns whether the open file still has its name, which its holder may have deleted meanwhile."""
     with suppress(FileNotFoundError):
         return os.path.samestat(os.fstat(handle), file.stat())
     return False
 
 
 def _content(file: Path) -> Writer | None:
-    """Who the file says; None where it is gone or says nothing yet."""
+    """Returns the writer that the file names, or None if the file is gone or says nothing yet."""
     try:
         return Writer(**json.loads(file.read_text()))
     except (FileNotFoundError, ValueError, TypeError):
@@ -233,7 +235,7 @@ def _content(file: Path) -> Writer | None:
 
 
 def _is_gone(holder: Writer | None, me: Writer, locked: bool | None, file: Path) -> bool:
-    """Whether the holder is dead; looks for up to LIMIT seconds where only its beats can tell."""
+    """Returns whether the holder is dead. Where only its beats can tell, this looks for up to LIMIT seconds."""
     if holder is not None and (holder.machine, holder.processes) == (me.machine, me.processes):
         return _start(holder.pid) != holder.started
     if locked is False:
@@ -245,7 +247,7 @@ def _is_gone(holder: Writer | None, me: Writer, locked: bool | None, file: Path)
 
 
 def _changes(file: Path) -> bool:
-    """Whether the file changes, or goes, within LIMIT seconds."""
+    """Returns whether the file changes, or disappears, within LIMIT seconds."""
     until, before = time.monotonic() + LIMIT, _state(file)
     while time.monotonic() < until:
         time.sleep(LOOK)
@@ -255,7 +257,7 @@ def _changes(file: Path) -> bool:
 
 
 def _state(file: Path) -> tuple[int, int] | None:
-    """Changes when the file does; opened for it, since NFS then asks the server."""
+    """Returns a value that changes when the file does. Opens it first, since NFS then asks the server."""
     with suppress(FileNotFoundError), open(file, "rb") as opened:
         found = os.fstat(opened.fileno())
         return found.st_ino, found.st_mtime_ns
@@ -263,7 +265,7 @@ def _state(file: Path) -> tuple[int, int] | None:
 
 
 def _beat(handle: int, file: Path, me: Writer, done: threading.Event) -> None:
-    """Renews the file; ends this process where it stood still for so long that somebody else took the folder over."""
+    """Renews the file. Ends this process if it stood still for so long that somebody else took the folder over."""
     while not done.wait(BEAT):
         with suppress(OSError):
             now = _content(file)

@@ -1,4 +1,6 @@
-"""Parquet files from anywhere, read within bounds: a few bytes of one may stand for more than a machine's memory."""
+"""Reads parquet files from anywhere, within bounds: a few bytes of a file may stand for more than a machine's
+memory.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,10 @@ import pyarrow.parquet as pq
 
 from videossr_verl.errors import BadInput
 
-MAX_VALUES = 100_000  # of one column, in a row on average; a billion equal ones fit into a file of some kilobytes
-# What a file may unpack to: 1 GiB, or 100 times its own bytes where that is more. A million of our rows of 48 frames
-# are some 2 GB, in hundreds of MB; a data set with the same prompt of 3 KB in each row unpacks to some 60 times.
+MAX_VALUES = 100_000  # the most in a column, in a row on average; a billion equal values fit into some kilobytes
+# The most that a file may unpack to: 1 GiB, or 100 times its own bytes if that is more. A million of our rows of 48
+# frames take hundreds of MB and unpack to some 2 GB. A data set with the same prompt of 3 KB in each row unpacks to
+# some 60 times its size.
 MAX_UNPACKED = 2**30
 MAX_RATIO = 100
 _ROWS_AT_ONCE = 1000
@@ -25,7 +28,7 @@ _PREFIXES = "DELTA_BYTE_ARRAY"  # an encoding in which each text may repeat most
 
 
 def read_parquet(source: str | Path | BinaryIO, name: str | None = None) -> pa.Table:
-    """The table in a file on this machine; an address of the network is no file.
+    """Returns the table in a file on this machine. Refuses an address of the network.
 
     Args:
         source: the file's path, or the opened file.
@@ -44,7 +47,7 @@ def read_parquet(source: str | Path | BinaryIO, name: str | None = None) -> pa.T
     limit = max(MAX_UNPACKED, MAX_RATIO * size)
     described = pq.read_metadata(source)
     at_once = _check_footer(described, limit, f"'{name}', {size} bytes,")
-    # Texts stay as numbers of equal ones until they are counted: a million of them cost what one does.
+    # Equal texts stay numbers until they are counted, so that a million of them cost what one does.
     opened = pq.ParquetFile(source, metadata=described, read_dictionary=_texts(described))
     batches, unpacked = [], 0
     for batch in opened.iter_batches(at_once):
@@ -54,12 +57,14 @@ def read_parquet(source: str | Path | BinaryIO, name: str | None = None) -> pa.T
     as_stored = pq.ParquetFile(source, metadata=described).schema_arrow
     try:
         return pa.Table.from_batches(batches, opened.schema_arrow).cast(as_stored)
-    except pa.ArrowNotImplementedError:  # a type that Arrow cannot cast; how large it is is known now
+    except pa.ArrowNotImplementedError:  # Arrow cannot cast this type; its size is known now
         return pq.read_table(source)
 
 
 def _check_footer(described: pq.FileMetaData, limit: int, file: str) -> int:
-    """How many rows to read at once, by what the file says of itself. BadInput where that is too much to read."""
+    """Returns how many rows to read at once, by what the file says of itself. Raises BadInput if that is too much to
+    read.
+    """
     numbers, largest_text = 0, 1
     for group in map(described.row_group, range(described.num_row_groups)):
         chunks = [group.column(i) for i in range(group.num_columns)]
@@ -82,7 +87,7 @@ def _check_size(unpacked: int, limit: int, file: str) -> None:
 
 
 def _texts(described: pq.FileMetaData) -> list[str]:
-    """The columns that can be read as numbers of equal texts."""
+    """Returns the columns that can be read as numbers of equal texts."""
     columns = list(map(described.schema.column, range(described.num_columns)))
     texts = {c.path for c in columns if c.physical_type == "BYTE_ARRAY" and c.logical_type.type in ("STRING", "NONE")}
     groups = map(described.row_group, range(described.num_row_groups))
@@ -91,7 +96,7 @@ def _texts(described: pq.FileMetaData) -> list[str]:
 
 
 def _unpacked_bytes(array: pa.Array) -> int:
-    """Bytes of an array's values as they are where equal ones are not stored once."""
+    """Returns the bytes of an array's values as if equal ones were stored again each time."""
     kind = array.type
     if pa.types.is_dictionary(kind):
         lengths = np.asarray(pc.fill_null(pc.call_function("binary_length", [array.dictionary]), 0), np.int64)

@@ -1,4 +1,4 @@
-"""Trying again what the machine failed at: errors of a disk, a network or for want of memory often pass."""
+"""Tries again what the machine failed at: errors of a disk, of a network or for want of memory often pass."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 
 def retried(function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-    """function(*args, **kwargs), again after each of PAUSES while it raises MachineError."""
+    """Returns function(*args, **kwargs), and tries again after each of PAUSES while it raises MachineError."""
     for pause in PAUSES:
         try:
             return function(*args, **kwargs)

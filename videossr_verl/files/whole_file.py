@@ -12,7 +12,7 @@ from pathlib import Path
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str], flush: bool = True) -> Iterator[Path]:
-    """A file beside `path` to write in the body; it takes the name `path` when the body ends well.
+    """Yields a file beside `path` to write in the body; it takes the name `path` when the body ends well.
 
     Its name is nobody else's, so any number of processes may write `path` at once: the last one's stays. A killed
     process leaves it behind, as `.NAME.xxxxxxxx.partial`.
@@ -60,6 +60,6 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Writes `text` as UTF-8, as `whole_file`; a character that UTF-8 lacks is written as its escape."""
+    """Writes `text` as UTF-8, as `whole_file` does. A character that UTF-8 lacks becomes its escape."""
     with whole_file(path) as partial:
         partial.write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""Folders to write to: one that is written to much later is tried when the work begins."""
+"""Folders to write to. If a folder is written to much later, this tries it when the work begins."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from videossr_verl.errors import BadInput, machine_failure
 
 
 def make_writable(folder: str | os.PathLike[str]) -> None:
-    """Makes the folder where there is none, and writes a file there that is gone at once; OSError where it cannot."""
+    """Makes the folder if it is missing, and tries it with a file that it deletes at once. Raises OSError if this
+    fails.
+    """
     os.makedirs(folder, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as file:
         file.write(b"tried")

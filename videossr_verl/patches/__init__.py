@@ -1,1 +1,1 @@
-"""What verl, vLLM and transformers lack for video prompts, put in as they are imported."""
+"""Repairs of verl, vLLM and transformers for video prompts, put in as these are imported."""

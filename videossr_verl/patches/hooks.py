@@ -1,7 +1,7 @@
 """Three small tools for changing other people's modules without importing them early.
 
-wrapt has such hooks too, but acts on a module that is still being imported, before its functions are there, and forgets
-an action that failed: a second try to import the module would succeed, unpatched, without a word.
+wrapt has such hooks too. But it acts on a module that is still being imported, before its functions are there. It also
+forgets an action that failed: a second try to import the module would succeed, unpatched, without a word.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class _AfterImport(MetaPathFinder):
 
 
 def after_import(name: str, action: Callable[[ModuleType], None]) -> None:
-    """Runs `action(module)` once module `name` is imported; at once if it already is.
+    """Runs `action(module)` once module `name` is imported, or at once if it already is.
 
     Nothing is imported for it, so a process that never needs the module pays nothing, and whoever imports a
     name from the module gets what `action` left there. Actions on one module run in the order in which they were given.
-    Where one fails, so does the import, each time. `action` must do no harm when it runs twice.
+    If one fails, the import fails, each time. `action` must do no harm when it runs twice.
 
     Raises:
         ImportError: the module's code is running just now, so that it can be changed neither yet nor later.
@@ -85,7 +85,7 @@ def replace_method(owner: type, name: str, wrap: Wrap) -> None:
 
 
 def _wrapped(stock: Callable[..., Any], wrap: Wrap) -> Callable[..., Any]:
-    """`wrap(stock)` under the name of `stock`; `stock` itself if it is wrapped so already."""
+    """Returns `wrap(stock)` under the name of `stock`, or `stock` itself if it is wrapped already."""
     layer: Any = stock
     while hasattr(layer, "stock"):
         if layer.wrapped_by is wrap:

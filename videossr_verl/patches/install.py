@@ -14,7 +14,9 @@ from videossr_verl.patches.table import PATCHES, Place
 
 
 def install(process: Literal["verl", "vllm", "python"]) -> None:
-    """Installs what a process of this kind needs; those for the CPU with VERL_PLATFORM=cpu only. Twice is as once."""
+    """Installs what a process of this kind needs. Patches for the CPU need VERL_PLATFORM=cpu. A second call changes
+    nothing.
+    """
     on_cpu = os.environ.get("VERL_PLATFORM") == "cpu"
     for patch in PATCHES:
         if patch.installed_by == process and (on_cpu or patch.purpose != "cpu"):
@@ -42,6 +44,6 @@ def _change(place: Place, module: ModuleType) -> None:
 
 
 def load(place: Place) -> Callable[..., Any]:
-    """The function that changes the place."""
+    """Returns the function that changes the place."""
     module, _, function = place.by.partition(":")
     return getattr(importlib.import_module(module), function)

@@ -1,7 +1,7 @@
-"""All that this package changes in verl, vLLM and other people's libraries, one row for each repair.
+"""The table of all that this package changes in verl, vLLM and other people's libraries. Each row is one repair.
 
-`install.py` installs from here, and `upstream_page.py` makes `docs/upstream.md` from here. Nothing is imported for a
-row before what it changes is: most processes that read this table need neither torch nor a model.
+`install.py` installs from here, and `upstream_page.py` makes `docs/upstream.md` from here. A row's code is imported
+only after what it changes, because most processes that read this table need neither torch nor a model.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class Patch:
     """One repair.
 
     Attributes:
-        purpose: what it is for; also the folder of its code, but for what needs a room above this one.
+        purpose: what it is for; also the folder of its code, unless that needs a room above this one.
         why: what goes wrong without it, one sentence.
-        places: what it changes. Where patches wrap one function, later ones lie around earlier ones.
+        places: what it changes. If several patches wrap one function, later ones lie around earlier ones.
         versions: the libraries that need it, as tested; it may go when `test` says so.
-        test: of the repair, and mostly of the library: whether it still needs it.
-        upstream: issues and pull requests on it, "owner/repository#number"; empty where none is known.
-        since: the first version that needs it, None where that is not known.
-        until: what makes it needless, None where nothing is known.
+        test: tests the repair, and mostly also whether the library still needs it.
+        upstream: issues and pull requests on it, "owner/repository#number"; empty if none is known.
+        since: the first version that needs it, None if that is not known.
+        until: what makes it needless, None if nothing is known.
         installed_by: verl's plugin, vLLM's, or the start of each Python process.
     """
 
@@ -104,7 +104,7 @@ PATCHES = (
     ),
     Patch(
         purpose="correctness",
-        why="Qwen2.5-VL: the trainer's positions ignore the videos' time, which the rollout's do not.",
+        why="Qwen2.5-VL: the trainer's positions ignore the videos' time; the rollout's positions have it.",
         places=(Place(_TOKENIZER, "hf_processor", f"{_CORRECTNESS}.qwen2_5_vl_positions:wrap_hf_processor"),),
         versions=(_VERL, _TRANSFORMERS),
         upstream=("huggingface/transformers#48669",),
@@ -140,7 +140,7 @@ PATCHES = (
     ),
     Patch(
         purpose="correctness",
-        why="Qwen2.5-VL: a batch without a picture ends the run: rows of text, or what stands in for a lost group.",
+        why="Qwen2.5-VL: a batch without a picture (rows of text, or what replaces a lost group) ends the run.",
         places=(
             Place(
                 "verl.models.transformers.qwen2_vl",
@@ -207,7 +207,7 @@ PATCHES = (
     ),
     Patch(
         purpose="correctness",
-        why="Each rollout server answers whoever can reach its node; here, on one node, only who is on it.",
+        why="Each rollout server answers everybody who can reach its node; here, on one node, only that node.",
         places=(
             Place(
                 "verl.workers.rollout.vllm_rollout.vllm_async_server",
@@ -236,7 +236,7 @@ PATCHES = (
     ),
     Patch(
         purpose="correctness",
-        why="A trainer shows no warning, of any package, once it has imported vLLM's server.",
+        why="After it has imported vLLM's server, a trainer shows no warning of any package.",
         places=(
             Place(
                 "model_hosting_container_standards.logging_config",
@@ -345,7 +345,7 @@ PATCHES = (
     ),
     Patch(
         purpose="survival",
-        why="A rollout that hangs is waited for without end, and nothing tells for which one.",
+        why="The run waits without end for a rollout that hangs, and does not tell which one.",
         places=(
             Place(_AGENT_LOOP, "AgentLoopWorker._run_agent_loop", f"{_SURVIVAL}.group_deadline:wrap_run_agent_loop"),
             Place(
@@ -391,7 +391,7 @@ PATCHES = (
     ),
     Patch(
         purpose="survival",
-        why="Rows that no reward scores are found out by the first rollout of them, after all has been started.",
+        why="A row that no reward scores fails only at its first rollout, after everything has started.",
         places=(
             Place(_TRAINER, "PPOTrainer._init_dataloader", "videossr_verl.train.unscored_rows:wrap_init_dataloader"),
         ),
@@ -417,7 +417,7 @@ PATCHES = (
     ),
     Patch(
         purpose="survival",
-        why="A dead rollout worker is waited for without end.",
+        why="The run waits without end for a dead rollout worker.",
         places=(Place(_TRAINER, "PPOTrainer.fit", f"{_SURVIVAL}.dead_workers:wrap_fit"),),
         versions=(_VERL,),
         upstream=("verl-project/verl#7180", "verl-project/verl#2987"),

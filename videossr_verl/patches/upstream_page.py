@@ -11,21 +11,21 @@ HEAD = """\
 
 Made from `videossr_verl/patches/table.py` by `python -m videossr_verl.patches.upstream_page > docs/upstream.md`.
 
-Nobody has to configure any of it: verl and vLLM find the plugin through entry points, and each module is changed right
-after it is imported. Each row names the test of the repair. Most tests of correctness and the CPU also fail when
-the library no longer needs it: then the row and its file go. Where several rows change one function, later ones lie
-around earlier ones. Upstream lists the issues and pull requests that are known, open or not."""
+You need not configure any of this: verl and vLLM find the plugin through entry points, and each module is changed right
+after it is imported. Each row names the test of the repair. Most tests of correctness and the CPU also fail when the
+library no longer needs the repair; then remove the row and its file. If several rows change one function, later ones
+lie around earlier ones. Upstream lists the known issues and pull requests, open or not."""
 
 PURPOSES = {
     "correctness": "Without these rollout and trainer see different prompts, a setting does nothing, or a run ends.",
-    "speed": "Without these all is right and slow: a prompt's media are processed, kept and sent once.",
-    "survival": "What a run survives, and what it ends with one sentence for.",
-    "cpu": "verl on a machine without an accelerator; only with `VERL_PLATFORM=cpu`.",
+    "speed": "Without these all is right but slow. With them a prompt's media are processed, kept and sent once.",
+    "survival": "With these a run survives, or ends with one sentence.",
+    "cpu": "With these verl runs on a machine without an accelerator. They need `VERL_PLATFORM=cpu`.",
 }
 
 
 def page() -> str:
-    """The page as Markdown."""
+    """Returns the page as Markdown."""
     return "\n".join([HEAD, *(line for purpose in PURPOSES for line in _section(purpose))]) + "\n"
 
 

@@ -1,1 +1,1 @@
-"""Before a run starts: does it fit, is the machine ready, do trainer and rollout see the same prompt?"""
+"""Checks before a run starts: does it fit, is the machine ready, do trainer and rollout see the same prompt?"""

@@ -1,4 +1,5 @@
-"""Do rollout and trainer see the same prompt? Compares verl's own inputs with vLLM's, without weights or a GPU.
+"""Checks that rollout and trainer see the same prompt: compares verl's own inputs with vLLM's, without weights or a
+GPU.
 
 Both sides prepare the same few prompts with the model's own processor: the trainer side through verl's agent
 loop (with this package's repairs), the rollout side through vLLM's input processor. Token ids, video grids and
@@ -39,7 +40,7 @@ from videossr_verl.video.rejected import VideoRejected
 
 
 class NoRollout(RuntimeError):
-    """The rollout side cannot be set up here, so nothing is known."""
+    """The error for a rollout side that cannot be set up here, so that nothing is known."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Seen:
-    """What one side makes of a prompt: L token ids, one (t, h, w) patch grid per video and image, positions (3, L)."""
+    """One side's view of a prompt: L token ids, one (t, h, w) patch grid per video and image, positions (3, L)."""
 
     ids: list[int]
     grids: list[list[int]]
@@ -88,13 +89,13 @@ class TrainerSide:
     def ids(
         self, messages: list[dict[str, Any]], videos: Sequence[Video], images: Sequence[Image] | None = None
     ) -> list[int]:
-        """Token ids of the prompt, media expanded."""
+        """Returns the token ids of the prompt, with media expanded."""
         return list(self.builder.build_initial_tokens(messages, images=images or None, videos=videos or None))
 
     def inputs(
         self, ids: Sequence[int], videos: Sequence[Video], images: Sequence[Image] | None = None
     ) -> tuple[dict[str, Any], torch.Tensor]:
-        """The model's inputs for prompt and answer `ids`, and positions (1, 4, L)."""
+        """Returns the model's inputs for prompt and answer `ids`, and positions (1, 4, L)."""
         media = {name: value for name, value in (("images", images), ("videos", videos)) if value}
         output = types.SimpleNamespace(multi_modal_data=media, mm_processor_kwargs={})
         tokens = torch.tensor([list(ids)])
@@ -102,7 +103,7 @@ class TrainerSide:
         return inputs, self.worker._compute_position_ids(tokens, torch.ones_like(tokens), inputs)
 
     def see(self, prompt: Prompt) -> Seen:
-        """What the trainer is going to compute with."""
+        """Returns the inputs that the trainer will compute with."""
         images = prompt.videos.images
         ids = self.ids(prompt.messages, prompt.videos, images)
         inputs, positions = self.inputs(ids, prompt.videos, images)
@@ -118,10 +119,10 @@ class RolloutSide:
         from vllm.model_executor.model_loader import get_model_cls
         from vllm.v1.engine.input_processor import InputProcessor
 
-        # With its cache vLLM would leave out what it believes the engine to have.
+        # No cache: with it vLLM would leave out what it believes the engine to have.
         config = EngineArgs(model=model, enforce_eager=True, mm_processor_cache_gb=0).create_engine_config()
         self.inputs = InputProcessor(config)
-        # Its methods that compute positions need the configuration and no weight.
+        # The model's methods that compute positions need its configuration, but no weights.
         model_class = get_model_cls(config.model_config)
         self.model: Any = model_class.__new__(model_class)
         torch.nn.Module.__init__(self.model)
@@ -129,7 +130,7 @@ class RolloutSide:
         self.processor = processor
 
     def see(self, prompt: Prompt, ids: Sequence[int]) -> Seen:
-        """What the engine is going to compute with when verl's server is given the trainer's `ids`."""
+        """Returns the inputs that the engine will compute with when verl's server gets the trainer's `ids`."""
         from vllm import SamplingParams, TokensPrompt
 
         media = {"video": list(prompt.videos)} | ({"image": prompt.videos.images} if prompt.videos.images else {})
@@ -147,7 +148,7 @@ class RolloutSide:
 
 
 def differences(prompt: Prompt, trainer: Seen, rollout: Seen, processor: Processor) -> list[str]:
-    """One sentence for each thing that is not as it must be; empty when all is well."""
+    """Returns one sentence for each difference, or nothing if all is well."""
     found = []
     if trainer.ids != rollout.ids:
         found.append(_first_other_id(trainer.ids, rollout.ids, processor))
@@ -199,7 +200,9 @@ def _few(times: Sequence[float]) -> str:
 
 
 def built_in_prompts(processor: Processor) -> Iterator[Prompt]:
-    """Noise shown at 4, 2 and 0.7 frames per second, at uneven times, and as three clips in one prompt."""
+    """Makes prompts of noise, shown at 4, 2 and 0.7 frames per second, at uneven times, and as three clips in one
+    prompt.
+    """
     regular = [[i / rate for i in range(8)] for rate in (4, 2, 0.7)]
     uneven = [0.0, 0.4, 1.0, 1.3, 2.0, 2.2]
     cases = {"4 fps": regular[:1], "2 fps": regular[1:2], "0.7 fps": regular[2:], "uneven times": [uneven]}
@@ -221,7 +224,9 @@ def built_in_prompts(processor: Processor) -> Iterator[Prompt]:
 
 
 def _first_rows(file: str) -> pa.Table:
-    """The first row of each data source of this package in a parquet file. BadInput where one cannot be used."""
+    """Returns the first row of each of this package's data sources in a parquet file. Raises BadInput if one cannot be
+    used.
+    """
     table, _ = read_table(file)
     sources = table["data_source"].to_pylist() if "data_source" in table.column_names else []
     first = [sources.index(source) for source in dict.fromkeys(filter(is_pretext, sources))]
@@ -233,7 +238,9 @@ def _first_rows(file: str) -> pa.Table:
 
 
 def dataset_prompts(file: str, data_root: str | None, processor: Processor) -> Iterator[Prompt]:
-    """The first sample of each task in a parquet file, rendered as for training; BadInput where one cannot be shown."""
+    """Yields the first sample of each task in a parquet file, rendered as for training. Raises BadInput if one cannot
+    be shown.
+    """
     table = _first_rows(file)
     with tempfile.TemporaryDirectory() as folder:
         pq.write_table(table, f"{folder}/rows.parquet")
@@ -258,11 +265,11 @@ def compare(model: str, data: str | None = None, data_root: str | None = None) -
         NoRollout: vLLM cannot be set up for this model on this machine.
     """
     if data:
-        _first_rows(data)  # told before vLLM is loaded
+        _first_rows(data)  # raises before vLLM is loaded
     trainer = TrainerSide(model)
     try:
         rollout = RolloutSide(model, trainer.processor)
-    except Exception as error:  # whatever another version or a machine without its device raises
+    except Exception as error:  # another version, or a machine without its device, may raise anything
         raise NoRollout(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
     processor = trainer.processor
     for prompt in dataset_prompts(data, data_root, processor) if data else built_in_prompts(processor):

@@ -1,1 +1,1 @@
-"""What a model sees: a row's frames as pixels, its prompt as tokens, and both as a picture for people."""
+"""What a model sees: a row's frames as pixels and its prompt as tokens. Draws both as a picture for people."""

@@ -1,4 +1,4 @@
-"""A picture of samples: what the model is shown, what it is asked and what the right answer is."""
+"""A picture of samples: what the model is shown, what it is asked, and what the right answer is."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _PLACE = re.compile(r"([^\n<>]*)<(video|image)>")  # with the label before it
 
 @dataclass(frozen=True)
 class _Frame:
-    """`marked`: it was changed, or it belongs to the answer."""
+    """A frame of the picture. It is `marked` if it was changed, or belongs to the answer."""
 
     picture: Image.Image
     time: float
@@ -92,7 +92,9 @@ def _first_of_each_subset(rows: Sequence[Row], count: int) -> list[Row]:
 
 
 def _sample_image(row: Row, data_root: str, accent: tuple[int, int, int]) -> Image.Image:
-    """One sample: a title with the answer, the question, a strip of frames for each video, and the single frames."""
+    """Draws one sample: a title with the answer, the question, a strip of frames for each video, and the single
+    frames.
+    """
     strips, stills = _shown(row, data_root)
     asked, source = row["prompt"][-1]["content"], row["data_source"].removeprefix("videossr/")
     question = "\n".join(line for line in asked.splitlines() if not _PLACE.search(line))
@@ -109,7 +111,8 @@ def _sample_image(row: Row, data_root: str, accent: tuple[int, int, int]) -> Ima
 
 
 def _shown(row: Row, data_root: str) -> tuple[list[list[_Frame]], list[_Frame]]:
-    """The frames of each video, and the single frames (images, and videos of one repeated frame), as in the prompt.
+    """Returns the frames of each video, and the single frames (images, and videos of one repeated frame), as in the
+    prompt.
 
     A single frame has the label before it, is marked if its label belongs to the answer, and shows its true time.
     """
@@ -140,7 +143,7 @@ def _shown(row: Row, data_root: str) -> tuple[list[list[_Frame]], list[_Frame]]:
 
 
 def _frames(spec: VideoSpec, shown: torch.Tensor, clean: torch.Tensor) -> list[_Frame]:
-    """The frames of one video, thinned out if there are many; `shown` and `clean` are uint8 (T, C, H, W)."""
+    """Draws the frames of one video, a part of them if there are many. `shown` and `clean` are uint8 (T, C, H, W)."""
     changed = [bool((a != b).any()) for a, b in zip(shown, clean, strict=True)]
     must = [i for i, c in enumerate(changed) if c]
     if len(must) > FRAMES_PER_VIDEO // 2:
@@ -152,12 +155,12 @@ def _frames(spec: VideoSpec, shown: torch.Tensor, clean: torch.Tensor) -> list[_
 
 
 def _picture(frame: torch.Tensor) -> Image.Image:
-    """A uint8 frame (C, H, W) as a picture."""
+    """Returns a uint8 frame (C, H, W) as a picture."""
     return Image.fromarray(np.asarray(frame).transpose(1, 2, 0))
 
 
 def _strips_image(strips: Sequence[list[_Frame]], accent: tuple[int, int, int]) -> Image.Image:
-    """All videos of a prompt: one alone wraps over lines, several stand numbered in columns."""
+    """Draws all videos of a prompt. A single video wraps over lines; several stand in numbered columns."""
     longest = max(map(len, strips))
     room = WIDTH - 2 * PAD
     if len(strips) == 1:
@@ -178,7 +181,9 @@ def _strips_image(strips: Sequence[list[_Frame]], accent: tuple[int, int, int]) 
 
 
 def _strip(frames: Sequence[_Frame], size: int, across: int, accent: tuple[int, int, int]) -> Image.Image:
-    """Frames of width `size`, `across` to a line, each with label and time below, framed in colour if marked."""
+    """Draws frames of width `size`, `across` to a line, each with label and time below it. Marked ones get a coloured
+    border.
+    """
     first = frames[0].picture
     height = round((size - 2 * BORDER) * first.height / first.width)
     lines = math.ceil(len(frames) / across)
@@ -197,6 +202,6 @@ def _strip(frames: Sequence[_Frame], size: int, across: int, accent: tuple[int, 
 
 
 def _gist(details: str) -> str:
-    """The label's own explanation, as short "name value" pairs."""
+    """Returns the label's own explanation, as short "name value" pairs."""
     pairs = json.loads(details).items()
     return "   ".join(f"{k.replace('_', ' ')} {v}" for k, v in pairs if len(str(v)) <= 60)

@@ -1,4 +1,4 @@
-"""A picture of pairs of frames, row by row more alike: from which row on do they look alike?"""
+"""A picture of pairs of frames, row by row more alike, to see from which row on they look alike."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ CAPTION = 13
 
 @dataclass(frozen=True)
 class PairRow:
-    """A title, and pairs of frames, (2, h, w, 3) uint8 each, with a caption of each; `marked` sets the title off."""
+    """A row of the picture: a title, and pairs of frames, (2, h, w, 3) uint8 each, with a caption for each. `marked`
+    sets the title off.
+    """
 
     title: str
     pairs: Sequence[tuple[np.ndarray, str]]
@@ -36,7 +38,7 @@ class PairRow:
 
 
 def draw_pair_sheet(intro: str, rows: Sequence[PairRow], out: str | os.PathLike[str]) -> None:
-    """Draws the rows below each other into the PNG `out`. BadInput if it cannot be written."""
+    """Draws the rows below each other into the PNG `out`. Raises BadInput if it cannot be written."""
     across = max((len(row.pairs) for row in rows), default=0)
     save_picture(stack([page([text_block(intro, 15, TEXT)]), *(_row(row, across) for row in rows)], gap=0), out)
 
@@ -57,7 +59,7 @@ def _row(row: PairRow, across: int) -> Image.Image:
 
 
 def _pair(frames: np.ndarray, width: int) -> Image.Image:
-    """Two frames side by side, each at most `width` wide."""
+    """Draws two frames side by side, each at most `width` wide."""
     first, second = (Image.fromarray(frame) for frame in frames)
     size = (min(width, first.width), round(first.height * min(width, first.width) / first.width))
     both = Image.new("RGB", (2 * size[0] + GAP // 2, size[1]), "white")

@@ -1,7 +1,7 @@
 """A prompt's pixels on the way from the processor to the model: one byte each, normalised where they are used.
 
-A processor turns frames into float patches, four times the bytes, and everything but the last step, the
-normalisation, leaves them whole numbers. So the last step is left out and made up for in the trainer.
+A processor turns frames into float patches, which take four times the bytes. Only its last step, the normalisation,
+makes fractions of whole numbers. So the processor leaves out the last step, and the trainer makes up for it.
 """
 
 from __future__ import annotations
@@ -39,14 +39,15 @@ class PromptPixels:
         self.mean, self.std, self.patches, self.key = mean, std, patches, key
 
     def normalised(self, patches: torch.Tensor) -> torch.Tensor:
-        """float32 `patches`, as the processor would have returned them, bit by bit."""
+        """Returns float32 `patches`, as the processor would have returned them, bit by bit."""
         repeats = patches.shape[1] // len(self.mean)
         mean, std = (torch.tensor(v, device=patches.device).repeat_interleave(repeats) for v in (self.mean, self.std))
         return patches.float().sub_(mean).div_(std)
 
 
 def raw_pixels(processor: Any, process: Callable[[Mapping[str, Any]], Any]) -> Any:
-    """The output of `process(flags)` with `PromptPixels` as its pixels; with floats from a processor that cannot.
+    """Returns the output of `process(flags)` with `PromptPixels` as its pixels, or with floats if the processor cannot
+    give patches.
 
     Args:
         processor: with a `video_processor`, and an `image_processor` if it is used.

@@ -1,6 +1,6 @@
-"""From rows to pixels: decode each source once, let the task make its change, attach the true clock.
+"""Turns rows into pixels: decodes each source once, lets the task make its change, and attaches the true clock.
 
-The one place that makes what a model is shown; training, evaluation and pictures all go through it.
+Only this module makes what a model is shown. Training, evaluation and pictures all go through it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from videossr_verl.video.verify import check_content
 
 
 def resolve_path(video: str, data_root: str | Path) -> Path:
-    """The file of a row's `video`, symbolic links followed; whether it is there is not looked at.
+    """Returns the path of a row's `video`, with symbolic links followed. It does not look whether the file exists.
 
     Raises:
         VideoRejected: outside_data_root, or bad_row for what cannot be a path.
@@ -54,7 +54,7 @@ def render(
     cache: FrameCache | None = None,
     video_ids: Mapping[str, str] | None = None,
 ) -> tuple[list[Video], list[Image.Image]]:
-    """Frames and metadata of the N videos of one prompt, and its images; each source file is decoded once.
+    """Returns the frames and metadata of a prompt's N videos, and its images. Decodes each source file once.
 
     Args:
         videos, images: as stored in a row.
@@ -97,7 +97,7 @@ def render(
 
 
 def _changed(spec: VideoSpec, sources: list[np.ndarray]) -> np.ndarray:
-    """The frames with the task's change; a transform may hold anything, so any error is the row's."""
+    """Returns the frames with the task's change. A transform may hold anything, so any error is blamed on the row."""
     with rejecting(RejectReason.BAD_ROW, f"the change in the row's video '{spec.video}' cannot be made"):
         frames = get_task(spec.task).render(spec.transform, *sources)
         if frames.shape != sources[0].shape or frames.dtype != np.uint8:
@@ -106,7 +106,9 @@ def _changed(spec: VideoSpec, sources: list[np.ndarray]) -> np.ndarray:
 
 
 def _video_requests(spec: VideoSpec, factor: int) -> list[Request]:
-    """What the spec's own frames need and, where a change borrows frames, those of the other video in its own shape."""
+    """Returns what the spec's own frames need. If a change borrows frames, also those of the other video, in its own
+    shape.
+    """
     requests = [((spec.video, _size(spec, factor), spec.decoder), spec.times)]
     source = spec.transform.get("source")
     if source:

@@ -1,8 +1,8 @@
 """The videos (and images) of one prompt, prepared once and shared by its rollouts.
 
 verl asks for the media of a prompt once per rollout, and runs the processor three times on each answer. All
-rollouts of a prompt ask at the same time and in the same process, so the first one prepares, and the others get
-the same object; it is gone when the last of them is. Nothing is kept for later: memory holds what is in flight.
+rollouts of a prompt ask at the same time and in the same process. So the first one prepares the media, and the
+others get the same object. It is gone with the last of them: memory holds only what is in flight.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from videossr_verl.prompt.media import Video
 
 
 class SharedVideos(list[Video]):
-    """N pairs of frames and metadata, with what the processor made of them; a plain list once it is pickled.
+    """N pairs of frames and metadata, with what the processor made of them. Pickled, it becomes a plain list.
 
     Attributes:
         images: the prompt's images, None if it has none.
@@ -38,22 +38,26 @@ class SharedVideos(list[Video]):
         return list, (list(self),)
 
     def are_all(self, images: list[Any] | None) -> bool:
-        """Whether a prompt with these videos and `images` has no other media than these."""
+        """Returns whether a prompt with these videos and `images` has no other media than these."""
         return (images or None) is self.images
 
     def processed(self, key: Hashable, process: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
-        """What `process` returned for `key`; it runs once, while other threads that ask wait. Do not change it."""
+        """Returns what `process` returned for `key`. It runs once, while other threads that ask wait. Do not change the
+        result.
+        """
         with self._lock:
             if key not in self._outputs:
                 self._outputs[key] = process()
             return self._outputs[key]
 
     def any_processed(self) -> Mapping[str, Any] | None:
-        """What the processor made of these videos with any text, None if it did not run yet."""
+        """Returns what the processor made of these videos with any text, or None if it did not run yet."""
         return next(iter(self._outputs.values()), None)
 
     def references(self) -> tuple[ray.ObjectRef, ray.ObjectRef | None]:
-        """Videos and images in Ray's object store, where they stay as long as this object or a task needs them."""
+        """Puts videos and images into Ray's object store, where they stay as long as this object or a task needs
+        them.
+        """
         with self._lock:
             if self._references is None:
                 self._references = ray.put(list(self)), ray.put(self.images) if self.images else None
@@ -74,7 +78,7 @@ class SingleFlight:
         self._made: WeakValueDictionary[Hashable, SharedVideos] = WeakValueDictionary()
 
     async def get(self, key: Hashable, make: Callable[[], Awaitable[SharedVideos]]) -> SharedVideos:
-        """The object of `key`. An error of `make` reaches all that wait for it; the next one to ask tries again."""
+        """Returns the object of `key`. All that wait for it get an error of `make`; the next one to ask tries again."""
         made = self._made.get(key)
         if made is not None:
             return made

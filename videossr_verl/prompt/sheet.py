@@ -18,7 +18,7 @@ TEXT, FAINT, RULE = (28, 32, 38), (110, 118, 128), (222, 226, 230)
 
 
 def save_picture(picture: Image.Image, out: str | os.PathLike[str]) -> None:
-    """Writes the PNG `out`, whole or not at all; BadInput if that cannot be."""
+    """Writes the PNG `out`, whole or not at all. Raises BadInput if that cannot be."""
     try:
         with whole_file(out) as partial:
             picture.save(partial, format="PNG", optimize=True)
@@ -27,7 +27,7 @@ def save_picture(picture: Image.Image, out: str | os.PathLike[str]) -> None:
 
 
 def page(parts: Sequence[Image.Image]) -> Image.Image:
-    """The parts below each other, with room around them and a line below."""
+    """Returns the parts below each other, with room around them and a line at the bottom."""
     body = stack(parts, gap=10)
     framed = Image.new("RGB", (WIDTH, body.height + 2 * PAD), "white")
     framed.paste(body, (PAD, PAD))
@@ -36,7 +36,7 @@ def page(parts: Sequence[Image.Image]) -> Image.Image:
 
 
 def text_line(pieces: Sequence[tuple[str, int, tuple[int, int, int]]]) -> Image.Image:
-    """(text, size, colour) of each piece, side by side."""
+    """Returns a line of text pieces, each (text, size, colour), side by side."""
     image = Image.new("RGB", (WIDTH - 2 * PAD, max(size for _, size, _ in pieces) + 10), "white")
     draw, x = ImageDraw.Draw(image), 0.0
     for text, size, colour in pieces:
@@ -46,7 +46,7 @@ def text_line(pieces: Sequence[tuple[str, int, tuple[int, int, int]]]) -> Image.
 
 
 def text_block(text: str, size: int, colour: tuple[int, int, int]) -> Image.Image:
-    """Text over as many lines as it needs."""
+    """Returns the text, wrapped over as many lines as it needs."""
     characters = int((WIDTH - 2 * PAD) / (0.52 * size))
     lines = [line for part in text.splitlines() for line in textwrap.wrap(part, characters)]
     image = Image.new("RGB", (WIDTH - 2 * PAD, max(1, len(lines)) * int(1.4 * size) + 4), "white")
@@ -55,7 +55,7 @@ def text_block(text: str, size: int, colour: tuple[int, int, int]) -> Image.Imag
 
 
 def stack(images: Sequence[Image.Image], gap: int) -> Image.Image:
-    """Below each other, `gap` pixels apart."""
+    """Returns the pictures below each other, `gap` pixels apart."""
     width = max(image.width for image in images)
     sheet = Image.new("RGB", (width, sum(i.height for i in images) + gap * (len(images) - 1)), "white")
     y = 0
@@ -66,7 +66,7 @@ def stack(images: Sequence[Image.Image], gap: int) -> Image.Image:
 
 
 def font(size: int) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which matplotlib carries, so that the picture is the same on every machine."""
+    """Returns DejaVu Sans, which matplotlib carries, so that the picture is the same on every machine."""
     import matplotlib
 
     return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf", size)

@@ -1,9 +1,8 @@
-"""How long a prompt is, in tokens, without decoding a single frame.
+"""Counts a prompt's tokens without decoding a single frame.
 
-A dataset row tells the size and the number of frames of every video, so the number of vision tokens is
-arithmetic, and the text around them (Qwen3-VL writes `<1.5 seconds>` before every frame pair) comes from the
-processor's own code. The result equals the length of the `input_ids` which the processor returns for the
-rendered frames.
+A row tells the size and the number of frames of every video, so the number of vision tokens is arithmetic. The text
+around them (Qwen3-VL writes `<1.5 seconds>` before every frame pair) comes from the processor's own code. The result
+equals the length of the `input_ids` that the processor returns for the rendered frames.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ Items = Sequence[Mapping[str, Any]]  # messages, videos or images of a row
 
 
 def load_processor(model: str) -> Processor:
-    """The processor of a model folder (or hub name). BadInput if it has none that handles videos."""
+    """Returns the processor of a model folder (or hub name). Raises BadInput if it has none that handles videos."""
     check_torchvision()
     from transformers import AutoProcessor
 
@@ -47,12 +46,12 @@ def load_processor(model: str) -> Processor:
 
 
 def patch_factor(processor: Processor) -> int:
-    """Height and width of a rendered frame are multiples of this."""
+    """Returns the factor that height and width of a rendered frame are multiples of."""
     return processor.video_processor.patch_size * processor.video_processor.merge_size
 
 
 def known_family(processor: Processor) -> ModuleType:
-    """The processor's family. BadInput where none that is installed has it."""
+    """Returns the processor's family. Raises BadInput if no installed family has it."""
     family = family_of(processor)
     if family is None:
         known = ", ".join(families())
@@ -70,7 +69,7 @@ class PromptTokenCounter:
     """
 
     def __init__(self, processor: Processor, chat_template_kwargs: Mapping[str, Any] | None = None) -> None:
-        """Takes a processor of an installed family and extra arguments for its chat template."""
+        """Takes a processor of an installed family, and extra arguments for its chat template."""
         self.processor = processor
         self.chat_template_kwargs = dict(chat_template_kwargs or {})
         limits = [
@@ -83,11 +82,13 @@ class PromptTokenCounter:
         self.key = f"{type(processor).__name__}-{patch_factor(processor)}-{digest}"
 
     def row_key(self, prompt: Items, videos: Items, images: Items = ()) -> str:
-        """The key inside a row's `extra_info.num_prompt_tokens`, so that no count outlives what was counted."""
+        """Returns the key inside a row's `extra_info.num_prompt_tokens`. It changes with the prompt, so that no count
+        outlives it.
+        """
         return f"{self.key}-{content_digest(prompt, videos, images)}"
 
     def count(self, prompt: Items, videos: Items, images: Items = ()) -> int:
-        """Number of tokens of a row's prompt, equal to `len(processor(text, videos, ...)["input_ids"][0])`.
+        """Returns the number of tokens of a row's prompt, equal to `len(processor(text, videos, ...)["input_ids"][0])`.
 
         Args:
             prompt: the row's messages; each `<video>` in a text stands for the next video, each `<image>` for the
@@ -120,7 +121,7 @@ class PromptTokenCounter:
 
 
 def content_digest(prompt: Items, videos: Items, images: Items) -> str:
-    """8 hex digits of all that a prompt's length depends on, but for the processor."""
+    """Returns 8 hex digits of all that a prompt's length depends on, apart from the processor."""
     sizes = ("height", "width", "min_pixels", "max_pixels")
     counted = [
         [[message["role"], message["content"]] for message in prompt],
@@ -131,14 +132,14 @@ def content_digest(prompt: Items, videos: Items, images: Items) -> str:
 
 
 def content_parts(text: str) -> list[dict[str, str]]:
-    """`<video>` and `<image>` places and the texts between them, as verl's dataset splits a message."""
+    """Returns `<video>` and `<image>` places and the texts between them, as verl's dataset splits a message."""
     kinds = {"<video>": "video", "<image>": "image"}
     pieces = re.split("(<video>|<image>)", text)
     return [{"type": kinds[piece]} if piece in kinds else {"type": "text", "text": piece} for piece in pieces if piece]
 
 
 def _image_tokens(processor: Processor, image: ImageSpec) -> int:
-    """Vision tokens of a rendered image."""
+    """Returns the vision tokens of a rendered image."""
     ip = processor.image_processor
     factor = patch_factor(processor)
     height, width = target_size(image.height, image.width, image.min_pixels, image.max_pixels, factor)
@@ -150,7 +151,7 @@ def _image_tokens(processor: Processor, image: ImageSpec) -> int:
 
 
 def _grid(processor: Processor, video: VideoSpec) -> tuple[int, int]:
-    """Temporal steps of a rendered video, and the vision tokens of one step."""
+    """Returns the temporal steps of a rendered video, and the vision tokens of one step."""
     vp = processor.video_processor
     factor, frames = patch_factor(processor), len(video.times)
     height, width = target_size(video.height, video.width, video.min_pixels, video.max_pixels, factor)
@@ -162,7 +163,7 @@ def _grid(processor: Processor, video: VideoSpec) -> tuple[int, int]:
 
 
 def _expand_one_token_per_step(processor: Processor, video: VideoSpec, steps: int) -> str:
-    """The processor's text for a video, with one vision token per temporal step: short, and it tokenizes
+    """Returns the processor's text for a video, with one vision token per temporal step: short, and it tokenizes
     alike.
     """
     from transformers.video_utils import VideoMetadata

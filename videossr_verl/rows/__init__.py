@@ -1,1 +1,1 @@
-"""Rows of a dataset: their schema, what is checked of them, and who reads them from files and folders."""
+"""Rows of a dataset: their schema, their checks, and who reads them from files and folders."""

@@ -1,7 +1,7 @@
-"""Which datasets this user built on this machine, and from which videos: no file of a dataset can tell that.
+"""Remembers which datasets this user built on this machine, and from which videos. No file of a dataset can tell that.
 
-A dataset from elsewhere may name any folder as the root of its videos, and eval sends what lies there to a server. Only
-what this package noted in the user's own state folder ($XDG_STATE_HOME, or ~/.local/state) is believed.
+A dataset from elsewhere may name any folder as the root of its videos, and eval sends what lies there to a server. So
+the package believes only its own notes in the user's state folder ($XDG_STATE_HOME, or ~/.local/state).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from videossr_verl.files.whole_file import whole_file
 def note_built(folder: str | Path, data_root: str) -> None:
     """Notes that this user made the dataset in `folder` from the videos below `data_root`.
 
-    Where there is no place to note it, the user is asked for the root later.
+    If it cannot be noted, verbs ask the user for the root later.
     """
     note = _note(folder)
     with suppress(OSError):
@@ -27,7 +27,7 @@ def note_built(folder: str | Path, data_root: str) -> None:
 
 
 def was_built(folder: str | Path, data_root: str) -> bool:
-    """Whether this user made the dataset in `folder` from the videos below `data_root`."""
+    """Returns whether this user made the dataset in `folder` from the videos below `data_root`."""
     try:
         return _note(folder).read_text(encoding="utf-8", errors="surrogateescape") == data_root
     except OSError:

@@ -1,6 +1,6 @@
-"""Pretext rows, looked through before they are used: they may come from anywhere, and none may stop or hang a run.
+"""Checks pretext rows before they are used: they may come from anywhere, and none may stop or hang a run.
 
-All that reads rows of this package asks here: training (`train.dataset`) and all verbs (`rows.dataset_folder`).
+Everything that reads rows of this package calls this: training (`train.dataset`) and all verbs (`rows.dataset_folder`).
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from videossr_verl.video.specs import ImageSpec, VideoSpec
 
 DATA_SOURCE_PREFIX = "videossr/"
 ROLES = ("system", "user", "assistant")
-MAX_PROMPT = 100_000  # characters of all messages; ours have some hundred
-MAX_MEDIA = 64  # videos and images of a prompt; a pool has at most 26
-MAX_TOKENS = 10**9  # of a prompt, as stored
-MAX_NAME = 200  # characters of a data source, task, id or split
-LONGEST = 600  # characters of a reason
-MAX_TRUTH = 1000  # characters; ours have at most 26
+MAX_PROMPT = 100_000  # the most characters of all messages; ours have some hundred
+MAX_MEDIA = 64  # the most videos and images of a prompt; a pool has at most 26
+MAX_TOKENS = 10**9  # the most that a stored prompt may claim
+MAX_NAME = 200  # the most characters of a data source, task, id or split
+LONGEST = 600  # the most characters of a reason
+MAX_TRUTH = 1000  # the most characters; ours have at most 26
 _INDEX_LIMIT = 2**63
 _SOURCE = re.compile(rf"{DATA_SOURCE_PREFIX}[\w.-]+(?:/[\w.-]+)*")
-# Both families' tokenizers read these as one token each, of media or of the end of a turn, wherever they stand.
+# Tokens of media or of the end of a turn. Both families' tokenizers read each as one token, wherever it stands.
 _SPECIAL_TOKEN = re.compile(r"<\|[^|<>\s]{1,64}\|>")
 _PLACE = re.compile("<(video|image|audio)>")
 
 
 def is_pretext(data_source: object) -> bool:
-    """Whether a row of this data source is of this package."""
+    """Returns whether a row of this data source is of this package."""
     return str(data_source).startswith(DATA_SOURCE_PREFIX)
 
 
@@ -49,7 +49,7 @@ def check_rows(
     video_key: str = "videos",
     image_key: str = "images",
 ) -> set[str]:
-    """The files below the data root that pretext rows name.
+    """Returns the files below the data root that pretext rows name.
 
     Args:
         rows: number and columns of each.
@@ -74,7 +74,7 @@ def check_rows(
 
 
 def _check_row(row: Mapping[str, Any]) -> Iterator[str]:
-    """Yields the files that a row names; ValueError or VideoRejected where something in it is wrong."""
+    """Yields the files that a row names. Raises ValueError or VideoRejected where something in it is wrong."""
     task = _check_source(row.get("data_source"))
     extra = _mapping(row, "extra_info")
     _check_extra(extra, task)
@@ -90,7 +90,7 @@ def _check_row(row: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _check_source(source: object) -> str:
-    """The task's name."""
+    """Returns the task's name."""
     if not isinstance(source, str) or len(source) > MAX_NAME or not _SOURCE.fullmatch(source):
         raise ValueError(
             f"data_source {_shown(source)} is not {DATA_SOURCE_PREFIX}TASK or {DATA_SOURCE_PREFIX}TASK/SUBSET"
@@ -118,7 +118,7 @@ def _check_extra(extra: Mapping[str, Any], task: str) -> None:
 
 
 def _object(extra: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The JSON object in a field; an empty one where there is none."""
+    """Returns the JSON object in a field, or an empty one if there is none."""
     try:
         return read_object("{}" if extra.get(name) is None else extra[name])
     except ValueError as error:
@@ -126,7 +126,9 @@ def _object(extra: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _check_difficulty(task: str, knobs: Mapping[str, Any]) -> None:
-    """By the task's own class; of a task whose drawing is not installed here only its reward knows the knobs."""
+    """Checks the knobs by the task's own class. If a task's drawing is not installed here, only its reward knows the
+    knobs.
+    """
     if task not in task_names():
         return
     difficulty = get_task(task).Difficulty
@@ -151,7 +153,9 @@ def _media(row: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
 
 
 def _check_prompt(prompt: object, videos: int, images: int) -> None:
-    """Messages of text alone, in which each `<video>` and `<image>` has its media, and nothing else is a token."""
+    """Checks that messages are text alone, that each `<video>` and `<image>` has its media, and that nothing else is a
+    token.
+    """
     if not isinstance(prompt, Sequence) or isinstance(prompt, str) or not prompt:
         raise ValueError(f"its prompt is {_shown(prompt)}, must be a list of messages")
     for message in prompt:
@@ -175,7 +179,7 @@ def _check_prompt(prompt: object, videos: int, images: int) -> None:
 
 
 def _check_pixels(videos: Sequence[VideoSpec], images: Sequence[ImageSpec]) -> None:
-    """As `render` does, which knows the model; of the two families the one with the smaller patches is asked."""
+    """Checks pixels as `render` does. `render` knows the model; here the family with the smaller patches is asked."""
     shown = [(len(spec.times), spec.height, spec.width, spec) for spec in videos] + [
         (1, spec.height, spec.width, spec) for spec in images
     ]
@@ -190,7 +194,7 @@ def _check_pixels(videos: Sequence[VideoSpec], images: Sequence[ImageSpec]) -> N
 
 
 def _check_truth(source: str, truth: object, extra: Mapping[str, Any]) -> None:
-    """The row's own ground truth, as the answer, must earn everything."""
+    """Checks that the row's own ground truth, given as the answer, earns everything."""
     if not isinstance(truth, str) or len(truth) > MAX_TRUTH:
         raise ValueError(f"the ground truth {_shown(truth)} is no text of at most {MAX_TRUTH} characters")
     try:
@@ -211,7 +215,7 @@ def _mapping(row: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _shown(value: object) -> str:
-    """A value in a message, cut."""
+    """Returns a value for a message, cut if it is long."""
     if isinstance(value, str):
         return repr(shortened(value, 80))
     return repr(value) if value is None or isinstance(value, int | float) else type(value).__name__

@@ -1,4 +1,4 @@
-"""What the folder that `videossr build` wrote holds, and says about itself."""
+"""What the folder of a `videossr build` holds, and says about itself."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from videossr_verl.rows.built_here import was_built
 from videossr_verl.rows.check import check_rows, is_pretext
 from videossr_verl.rows.schema import Row
 
-MAX_DESCRIPTION = 2**24  # bytes of a dataset.json; they are some kilobytes
+MAX_DESCRIPTION = 2**24  # the most bytes of a dataset.json; they have some kilobytes
 _AT_ONCE = 1000  # rows
 
 
 def stored_data_root(folder: str | Path) -> str:
-    """The folder that the rows' video paths are relative to, as dataset.json says.
+    """Returns the folder that the rows' video paths are relative to, as dataset.json says.
 
-    It is believed where it lies in the dataset's own folder, or where this user built the dataset here from it: a
+    It is believed if it lies in the dataset's own folder, or if this user built the dataset from it on this machine. A
     dataset from elsewhere could name any folder, and have its videos shown or sent away.
 
     Raises:
-        BadInput: dataset.json does not tell it, or is not believed.
+        BadInput: dataset.json does not name the folder, or is not believed.
     """
     file = Path(folder) / "dataset.json"
     try:
@@ -44,7 +44,7 @@ def stored_data_root(folder: str | Path) -> str:
 
 
 def read_rows(file: str | Path) -> list[Row]:
-    """The rows of a parquet file of this package, maybe none, each looked through.
+    """Returns the rows of a parquet file of this package, each checked. There may be none.
 
     Raises:
         BadInput: it is missing, damaged or another's, or a row is not as builds make them.

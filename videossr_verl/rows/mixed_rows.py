@@ -1,7 +1,7 @@
-"""The rows of several files, each file with columns and types of its own.
+"""The rows of several files, each of which may have its own columns and types.
 
-verl joins its files to one table, which two data sets prevent as soon as one of them has text where the other has
-numbers: as an index, a ground truth, a difficulty.
+verl joins its files into one table. That fails for two data sets as soon as one has text where the other has numbers:
+as an index, a ground truth, a difficulty.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ class _Part:
 
 
 class MixedRows:
-    """As much of `datasets.Dataset` as a data set of verl needs: what a row's file has no column for is None in it.
+    """The part of `datasets.Dataset` that a data set of verl needs. A column that a row's file lacks is None in the
+    row.
 
     Attributes:
         column_names: of all files.
@@ -65,7 +66,7 @@ class MixedRows:
     def __getitem__(self, item: str) -> list[Any]: ...
 
     def __getitem__(self, item: int | str) -> AnyRow | list[Any]:
-        """A row that the caller may change; of a name, its column as a list."""
+        """Returns a row that the caller may change, or for a name its column as a list."""
         if isinstance(item, str):
             return [row[item] for row in self.select_columns([item])]
         part, place = self._find(item)
@@ -77,7 +78,7 @@ class MixedRows:
             yield from map(self._whole, cast(Iterable[AnyRow], part.rows))  # datasets' stubs allow columns too
 
     def select(self, places: Sequence[int] | np.ndarray) -> MixedRows:
-        """The rows at these places, in ascending order."""
+        """Returns the rows at these places, in ascending order."""
         wanted = np.asarray(places, int)
         starts = [0, *self._ends]
         cut = np.searchsorted(wanted, starts)
@@ -85,13 +86,13 @@ class MixedRows:
         return MixedRows([part.select((wanted[a:b] - start).tolist()) for part, start, a, b in ranges])
 
     def select_columns(self, names: Sequence[str]) -> MixedRows:
-        """All rows with these columns and no others."""
+        """Returns all rows with these columns and no others."""
         rows = MixedRows([part.select_columns(names) for part in self._parts])
         rows.column_names = list(names)
         return rows
 
     def place(self, item: int) -> str:
-        """Where a row comes from, for messages: "row 17 of 'train.parquet'", counted from 0."""
+        """Returns where a row comes from, for messages: "row 17 of 'train.parquet'", counted from 0."""
         part, place = self._find(item)
         return f"row {part.numbers[place]} of '{part.file}'"
 
@@ -106,7 +107,9 @@ class MixedRows:
 
 
 def read_files(files: Sequence[str]) -> MixedRows:
-    """The rows of parquet and JSON-lines files; BadInput names a file that is missing or damaged."""
+    """Returns the rows of parquet and JSON-lines files. Raises BadInput if a file is missing or damaged, and names
+    it.
+    """
     read = [_read_file(str(file)) for file in files]
     return MixedRows([part for part, _ in read], [fingerprint for _, fingerprint in read])
 

@@ -1,6 +1,7 @@
 """Files of rows, as users name them in `data.train_files`: parquet of any data set, or JSON lines.
 
-Each is opened once, and its fingerprint is of the bytes that were read: what is put in its place later is another file.
+Each file is opened once, and its fingerprint is that of the bytes that were read: a file that takes its name later is
+another one.
 """
 
 from __future__ import annotations
@@ -22,31 +23,33 @@ from videossr_verl.rows.check import is_pretext
 
 AnyRow = dict[str, Any]  # of any data set, not looked through
 
-# Columns that verl 0.9.1 makes itself for a batch, or takes for its own orders: with one of these in a file a run waits
-# for what it never asked for, or for a million rollouts of one prompt.
+# verl 0.9.1 makes these columns itself for a batch, or takes them for its own orders. With one of them in a file a run
+# waits for what it never asked for, or for a million rollouts of one prompt.
 VERLS = frozenset(
     ("validate", "uid", "global_steps", "trajectory", "trace", "session_id", "sampling_params", "priority")
 ).union(("__rollout_n__", "__do_sample__"))
 
 
 def read_table(file: str) -> tuple[pa.Table, str]:
-    """A parquet file and its fingerprint; BadInput names one that is missing or damaged, or changes meanwhile."""
+    """Returns a parquet file's rows and fingerprint. Raises BadInput if it is missing or damaged, or changes
+    meanwhile.
+    """
     with _opened(file, (pa.ArrowInvalid, OSError)) as content:
         before = _state(content)
         fingerprint = hashlib.file_digest(content, _digest).hexdigest()
         table = read_parquet(content, file)
         if _state(content) != before:
             raise BadInput(f"data file '{file}' was written to while it was read: start again when it is whole")
-    # Its metadata may call columns images, which `datasets` then fetches, over the network too; ours has none.
+    # Drops metadata: it may call columns images, which `datasets` then fetches, even over the network. Ours has none.
     ours = "data_source" in table.column_names and any(map(is_pretext, table["data_source"].to_pylist()))
     return (table.replace_schema_metadata(None) if ours else table), fingerprint
 
 
 def read_lines(file: str) -> tuple[list[AnyRow], str]:
-    """The objects of a JSON-lines file, each value as it is written (Arrow's reader makes dates of texts like them),
-    and its fingerprint.
+    """Returns the objects of a JSON-lines file and its fingerprint. Each value stays as written (Arrow's reader makes
+    dates of texts).
 
-    BadInput names a file that is missing, and the line that is no object.
+    Raises BadInput that names a file that is missing, or a line that is no object.
     """
     digest = _digest()
     with _opened(file, (OSError, ValueError)) as lines:
@@ -60,7 +63,7 @@ def read_lines(file: str) -> tuple[list[AnyRow], str]:
 
 @contextmanager
 def _opened(file: str, errors: tuple[type[Exception], ...]) -> Iterator[BufferedReader]:
-    """The file, open; BadInput where it is missing, or where reading it raises one of `errors`."""
+    """Yields the open file. Raises BadInput if it is missing, or if reading it raises one of `errors`."""
     if not Path(file).is_file():
         raise BadInput(f"data file '{file}' does not exist: build it with `videossr build`")
     try:
@@ -73,7 +76,7 @@ def _opened(file: str, errors: tuple[type[Exception], ...]) -> Iterator[Buffered
 
 
 def check_columns(names: Iterable[str], file: str) -> None:
-    """BadInput for a column whose name verl keeps for itself."""
+    """Raises BadInput for a column whose name verl keeps for itself."""
     if taken := sorted(VERLS.intersection(names)):
         raise BadInput(
             f"data file '{file}' has a column '{taken[0]}', which verl keeps for itself: give it another name"
@@ -91,7 +94,7 @@ def _object(line: str, number: int) -> AnyRow:
 
 
 def _state(content: BufferedReader) -> tuple[int, int]:
-    """What changes when somebody writes to an open file, and not when another one is put in its place."""
+    """Returns a value that changes when somebody writes to an open file, and not when another one takes its name."""
     found = os.fstat(content.fileno())
     return found.st_size, found.st_mtime_ns
 

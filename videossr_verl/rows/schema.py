@@ -1,4 +1,4 @@
-"""The schema of a row, verl's own with what the tasks need, and how a drawn sample becomes one."""
+"""The schema of a row: verl's own, with what the tasks need. Makes rows of drawn samples."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Row(TypedDict):
 def make_row(
     subset: str, video_id: str, look_alike_id: str, sample: DrawnSample, index: int, split: str, preset: str
 ) -> Row:
-    """A row of the dataset from a drawn sample; `num_prompt_tokens` is still empty.
+    """Makes a row of the dataset from a drawn sample. `num_prompt_tokens` is still empty.
 
     `video_id` is the content id of its video, `look_alike_id` the one that stands for all videos which look like it.
     What differs in shape between tasks (knobs, details) is JSON text, so that files of all tasks concatenate.
@@ -143,5 +143,5 @@ def make_row(
 
 
 def compact(data: object) -> str:
-    """JSON on one line with sorted keys."""
+    """Returns JSON on one line with sorted keys."""
     return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -1,1 +1,1 @@
-"""A run while it goes and after it: its progress, its curves, its checkpoint for others."""
+"""A run's progress while it goes, and its curves and checkpoint after it."""

@@ -13,7 +13,7 @@ from videossr_verl.files.whole_file import whole_folder
 
 
 def last_hf_model(steps: Path) -> Path:
-    """`huggingface` folder of the last whole checkpoint below verl's `trainer.default_local_dir`."""
+    """Returns the `huggingface` folder of the last whole checkpoint below verl's `trainer.default_local_dir`."""
     marker = steps / "latest_checkpointed_iteration.txt"
     if not marker.is_file():
         raise BadInput(f"no finished checkpoint in '{steps}': train with trainer.save_freq > 0")
@@ -34,7 +34,7 @@ def export_checkpoint(steps: Path, out: Path) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Command line of `export_checkpoint`."""
+    """Runs the command line of `export_checkpoint`."""
     parser = argparse.ArgumentParser(description="Takes the HF-format model out of verl's last checkpoint.")
     parser.add_argument("steps", type=Path, help="verl's trainer.default_local_dir")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")

@@ -25,7 +25,7 @@ LOOK_EVERY = 0.5  # seconds
 _HELD_OUT = re.compile(r"val-aux/videossr/\w+/score/mean@\d+")
 _RAY_PREFIX = re.compile(r"\x1b\[[\d;]*m|\([\w:.]+ pid=\d+[^)]*\)")
 _ERROR = re.compile(r"(?:ray\.exceptions\.RayTaskError\()?((?:\w+\.)*\w*(?:Error|Exception|BadInput)): (.*)")
-_LAST_WORDS = "videossr: "  # of a training command that ends, see `videossr_verl.endings`
+_LAST_WORDS = "videossr: "  # begins the last line of a training command, see `videossr_verl.endings`
 _STAGES = {
     "Started a local Ray instance": "Ray is up; verl reads the dataset",
     "train and validate dataloader initialized": "dataset read; FSDP actor and reference load the model",
@@ -60,7 +60,7 @@ def step_line(record: Mapping[str, Any], total: int, seconds: float, first: tupl
 
 
 def find_error(line: str) -> tuple[str, str] | None:
-    """Kind and text of the exception that a line of a traceback names, None for any other line."""
+    """Returns the kind and text of the exception that a line of a traceback names, or None for any other line."""
     if line.startswith(_LAST_WORDS):
         return "", line.removeprefix(_LAST_WORDS).strip()
     match = _ERROR.match(_RAY_PREFIX.sub("", line).strip())
@@ -132,13 +132,17 @@ def _as_they_come(lines: Iterable[str]) -> Iterator[str | None]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line: reads standard input."""
+    """Runs the command line: reads standard input."""
     parser = argparse.ArgumentParser(description="Logs a training run and shows its progress.")
     parser.add_argument("log", type=Path, help="file to write the whole output to")
     parser.add_argument("--metrics", type=Path, required=True, help="file of verl's file logger: VERL_FILE_LOGGER_PATH")
     parser.add_argument("--total", type=int, required=True, help="number of training steps")
     args = parser.parse_args(argv)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the training ends then, and this with its output
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+        signal.SIGHUP,
+    ):  # the training ends then, and this command ends with its output
         signal.signal(number, signal.SIG_IGN)
     with args.log.open("w") as log:
         return follow(sys.stdin, log, args.metrics, sys.stdout, args.total)

@@ -1,4 +1,5 @@
-"""What a run learned: held-out reward and exact rate per task, before and after, against chance and blind control.
+"""Shows what a run learned: held-out reward and exact rate per task, before and after, against chance and blind
+control.
 
 Reads the metrics that verl's `file` logger writes (`trainer.logger=[console,file]`, one JSON object a line).
 verl starts that file anew when a run is resumed, so each start has a file of its own.
@@ -27,7 +28,7 @@ _HUES = ("#3266ad", "#c2571a", "#3a7d44", "#7b4ea3", "#a33b57", "#4a7a8c")
 
 @dataclass(frozen=True)
 class TaskCurves:
-    """Held-out figures of one task at each validated step; every list is as long as `steps`.
+    """Held-out figures of one task at each validated step. Every list is as long as `steps`.
 
     `parts` has those of the reward's parts that the task reports.
     """
@@ -41,9 +42,10 @@ class TaskCurves:
 
 
 def read_curves(run: Path) -> dict[str, TaskCurves]:
-    """Per task, the validation figures in `run`/metrics/*.jsonl: one file for each start of the run, in order.
+    """Returns for each task the validation figures in `run`/metrics/*.jsonl: one file for each start of the run, in
+    order.
 
-    BadInput if there is none of ours. A last line cut off by a kill is left out.
+    Raises BadInput if there is none of ours. Leaves out a last line that a kill cut off.
     """
     try:
         records = [record for file in sorted((run / "metrics").glob("*.jsonl")) for record in read_records(file)[0]]
@@ -74,7 +76,7 @@ def read_curves(run: Path) -> dict[str, TaskCurves]:
 
 
 def _validations(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[tuple[str, bool], dict[int, float]]]:
-    """Task -> (kind, whether of the blind control) -> step -> value."""
+    """Returns task -> (kind, whether it is the blind control's) -> step -> value."""
     values: dict[str, dict[tuple[str, bool], dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
     for record in records:
         for name, value in record["data"].items():
@@ -85,7 +87,9 @@ def _validations(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[tuple[s
 
 
 def mean_figures(curves: dict[str, TaskCurves], at: int) -> dict[str, float]:
-    """Plain means over the tasks at index `at` of the validated steps: score, blind, lead (score - blind), chance."""
+    """Returns plain means over the tasks at index `at` of the validated steps: score, blind, lead (score - blind),
+    chance.
+    """
     count = len(curves)
     score = sum(c.score[at] for c in curves.values()) / count
     figures = {"score": score, "chance": sum(c.chance for c in curves.values()) / count}
@@ -96,7 +100,7 @@ def mean_figures(curves: dict[str, TaskCurves], at: int) -> dict[str, float]:
 
 
 def summary(curves: dict[str, TaskCurves]) -> str:
-    """A table of one screen: per task reward and exact rate before and after, chance, blind control."""
+    """Returns a table of one screen: per task reward and exact rate before and after, chance, blind control."""
     first = next(iter(curves.values()))
     lines = [
         f"held-out samples, step {first.steps[0]} -> {first.steps[-1]}",
@@ -131,7 +135,8 @@ def write_report(run: str | Path) -> str:
 
 
 def compare_seeds(runs: Sequence[str | Path], picture: str | Path | None = None) -> str:
-    """A Markdown table of runs that differ in their seed, before and after, up to the last step that all validated.
+    """Returns a Markdown table of runs that differ in their seed, before and after, up to the last step that all
+    validated.
 
     Per task the reward, then the mean reward and the lead over the blind control. `gain` is the mean of
     after - before; `spread` is the range (largest - smallest) of after over the seeds. With `picture`, all curves
@@ -171,7 +176,9 @@ def _row(label: str, pairs: list[tuple[float, float]]) -> str:
 
 
 def draw_curves(runs: Sequence[dict[str, TaskCurves]], out: Path) -> None:
-    """One panel per figure (reward, exact rate), a line per task and run; chance dotted, blind control dashed."""
+    """Draws one panel per figure (reward, exact rate), with a line per task and run; chance is dotted, the blind
+    control dashed.
+    """
     import matplotlib
 
     matplotlib.use("Agg")

@@ -3,10 +3,10 @@
 A task module has:
     NAME: str, also the second part of the row's `data_source` ("videossr/<NAME>")
     Difficulty: frozen dataclass of knobs, validated on construction (ValueError in one sentence)
-    PRESETS: dict[str, Difficulty]
+    PRESETS: dict[str, Difficulty]: named difficulties, for presets of `videossr build`
     draw(clip, frames, difficulty, rng, other=None) -> Sample; CannotDraw when the clip cannot carry the task.
         frames: uint8 T, H, W, C, decoded at clip.times at the training size; other: another video's clip, for
-        changes that borrow its frames. All chance comes from rng.
+        changes that borrow its frames. Everything random comes from rng.
         A task whose Difficulty has the knob `embedding` (a name, see `video.embedding`) is also given
         embeddings=(T, D) of the frames, made once per video.
     render(transform, frames, other_frames=None) -> frames: the change, applied to uint8 T, H, W, C frames.
@@ -16,8 +16,8 @@ and may have
     CLIP: knobs of ClipSettings that its clips need, whatever the preset asks for the other tasks.
     frames_shown(difficulty, num_frames) -> list: how many frames each video of a prompt has (1: an image), for memory
         plans; without it the clip's `num_frames`, all in one.
-What the answer earns is told by the reward module of the same name (`reward_fns`). A page that makes a task, step by
-step: docs/add_a_task.md.
+The reward module of the same name (`reward_fns`) says what an answer earns. docs/add_a_task.md makes a task, step by
+step.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _NEEDED = ("NAME", "Difficulty", "PRESETS", "draw", "render")
 
 
 def task_names() -> list[str]:
-    """All installed tasks, built-in and from other packages, sorted."""
+    """Returns all installed tasks, built-in and from other packages, sorted."""
     return list(entries(TASKS))
 
 
 @cache
 def get_task(name: str) -> ModuleType:
-    """The task module called `name`. RegistryError where none is installed, or something is missing in it."""
+    """Returns the task module called `name`. Raises RegistryError if none is installed, or if it lacks something."""
     module = load(TASKS, name)
     check_has(module, _NEEDED, TASKS, name)
     if name != module.NAME:

@@ -13,9 +13,9 @@ Knobs       perturbations: the changes to draw from, evenly; min_length, max_len
             the vision tower merges frames two by two: an odd border lies inside such a pair, unseen.
 
 A change that does not show in the segment (`frames.visibility`) is replaced: four segments are tried for each
-change, in random order of the changes. Slow and fast keep the evenly spaced clock and show other source
-times, so the timestamps do not tell the segment; they need motion, and a source with enough frames. For swap
-it is only checked that the other video has other content.
+change, in random order of the changes. Slow and fast keep the evenly spaced clock and show other source times,
+so that the timestamps do not tell the segment. They need motion, and a source with enough frames. For swap the
+only check is that the other video has other content.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from videossr_verl.tasks.frames.visibility import MIN_MOTION, is_visible, motion
 
 NAME = "anomaly_grounding"
 
-_SEGMENTS = 4  # tried for each perturbation
+_SEGMENTS = 4  # how many are tried for each perturbation
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def draw(
     rng: np.random.Generator,
     other: Clip | None = None,
 ) -> Sample:
-    """Draw a segment and a change that shows in it.
+    """Draws a segment and a change that shows in it.
 
     Args:
         clip: T frames.
@@ -98,7 +98,7 @@ def draw(
 
 
 def render(transform: Mapping[str, Any], frames: np.ndarray, other_frames: np.ndarray | None = None) -> np.ndarray:
-    """Frames (T, H, W, 3) uint8 with the segment changed, as a new array.
+    """Returns frames (T, H, W, 3) uint8 with the segment changed, as a new array.
 
     Args:
         transform: {"perturbation", "params", "start", "stop"} and for swap "source"; `stop` is exclusive.
@@ -121,7 +121,7 @@ def render(transform: Mapping[str, Any], frames: np.ndarray, other_frames: np.nd
 
 
 def interval(clock: Sequence[float], start: int, stop: int) -> tuple[float, float]:
-    """Seconds from `clock[start]` to `clock[stop]`; the last frame lasts like the one before."""
+    """Returns the seconds from `clock[start]` to `clock[stop]`. The last frame lasts as long as the one before."""
     end = clock[stop] if stop < len(clock) else 2 * clock[-1] - clock[-2]
     return clock[start], end
 
@@ -176,7 +176,7 @@ def _question(name: str) -> str:
 
 
 def _borrow(clip: Clip, other: Clip | None, start: int, stop: int) -> dict[str, Any]:
-    """The other clip's frames at the same positions."""
+    """Returns the other clip's frames at the same positions."""
     if other is None:
         raise CannotDraw("swap needs a clip of another video")
     if other.content_id == clip.content_id:
@@ -190,14 +190,14 @@ def _borrow(clip: Clip, other: Clip | None, start: int, stop: int) -> dict[str, 
 def _change_speed(
     clip: Clip, frames: np.ndarray, start: int, stop: int, speed: float
 ) -> tuple[tuple[float, ...], float]:
-    """Source times with a slow or fast segment, and the mean motion of what it shows."""
+    """Returns the source times with a slow or fast segment, and the mean motion of what it shows."""
     wanted = retime(clip.times, clip.clock, start, stop, speed)
     pts = np.asarray(clip.pts)
     middles = (pts[1:] + pts[:-1]) / 2
     chosen = np.searchsorted(middles, wanted)
     if (np.diff(chosen) < 1).any():
         raise CannotDraw("the source has too few frames to show it slower or faster without repeating any")
-    # What the segment shows, plus one frame to each side: without motion there, nobody can tell its borders.
+    # The segment, and one frame on each side: without motion there, nobody can tell its borders.
     times = np.asarray(clip.times)
     first = max(0, int(np.searchsorted(times, wanted[start])) - 1)
     last = min(len(times) - 1, int(np.searchsorted(times, wanted[min(stop, len(times) - 1)])) + 1)

@@ -1,4 +1,4 @@
-"""Which frames of a video are shown: a clip."""
+"""Chooses the frames of a video that are shown: a clip."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ClipSettings:
     """How clips are cut; VideoSSR's values by default (48 frames of the middle 90 %, 128^2 to 256^2 pixels).
 
     Attributes:
-        num_frames: T, even and at least 2. With `fps` it is the most that are taken.
+        num_frames: T, even and at least 2. With `fps` it is the most that a clip takes.
         fps: None spreads T frames evenly over the window; a number takes frames at that rate from the
             window's start (a source with fewer frames per second gives each of its frames once). Two numbers are the
             lowest and the highest rate: the lowest is doubled, up to the highest, until there are `min_frames`.
@@ -101,7 +101,7 @@ class Clip:
         times: Sequence[float] | None = None,
         clock: Sequence[float] | None = None,
     ) -> VideoSpec:
-        """The row entry that shows this clip, or other source `times` of it, on `clock`.
+        """Returns the row entry that shows this clip, or other source `times` of it, on `clock`.
 
         Without `clock` it follows from the times; give it where shown time is not source time (slow motion,
         pieces out of order).
@@ -124,7 +124,7 @@ class Clip:
         )
 
     def image_spec(self, time: float) -> ImageSpec:
-        """The row entry that shows the frame at source `time` as an image."""
+        """Returns the row entry that shows the frame at source `time` as an image."""
         return ImageSpec(self.video, time, self.width, self.height, self.min_pixels, self.max_pixels, self.decoder)
 
 
@@ -165,14 +165,14 @@ def _uniform(usable: np.ndarray, settings: ClipSettings, info: VideoInfo) -> np.
             f"{info.duration:.2f} s; {count} are needed",
         )
     wanted = _nearest(usable, np.linspace(usable[0], usable[-1], count))
-    # Where two times share a frame (pauses in the source), move to the next free one, first up, then back.
+    # If two times share a frame (pauses in the source), one moves to the next free frame, first up, then back.
     steps = np.arange(count)
     wanted = np.maximum.accumulate(wanted - steps) + steps
     return usable[np.minimum(wanted, len(usable) - count + steps)]
 
 
 def _at_first_rate(usable: np.ndarray, settings: ClipSettings, info: VideoInfo) -> np.ndarray:
-    """At the first of the rates that gives `min_frames`, or else at the last."""
+    """Cuts at the first of the rates that gives `min_frames`, or else at the last."""
     for rate in settings.rates:
         chosen = _at_rate(usable, rate)[: settings.num_frames]
         if len(chosen) >= settings.min_frames:

@@ -1,4 +1,4 @@
-"""What a task gives: a question with its answer, or why a clip cannot carry it."""
+"""What a task returns: a question with its answer, or why a clip cannot carry it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from videossr_verl.video.specs import ImageSpec, VideoSpec
 
 
 class CannotDraw(ValueError):
-    """This clip cannot carry this task at this difficulty; the message says why in one clause.
+    """The error for a clip that cannot carry this task at this difficulty. The message says why in one clause.
 
     Attributes:
         reason: one word for reports that count, as those of `RejectReason`.

@@ -1,4 +1,6 @@
-"""One video -> its samples: decodes what the tasks' clips need once, then draws all samples of all tasks from it."""
+"""Draws the samples of one video: decodes what the tasks' clips need once, then draws all samples of all tasks from
+it.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +23,13 @@ from videossr_verl.video.probe_record import Failure, ProbeRecord, failure_of, l
 from videossr_verl.video.size import target_size
 from videossr_verl.video.specs import ImageItem, VideoItem
 
-# So many draws fail before any succeeds: this clip cannot carry the task.
+# If so many draws fail before any succeeds, this clip cannot carry the task.
 GIVE_UP_AFTER = 3
 
 
 @dataclass(frozen=True)
 class DrawSettings:
-    """All that a sample depends on beside the video and its index.
+    """Everything that a sample depends on, besides the video and its index.
 
     Attributes:
         seed: of the dataset.
@@ -92,7 +94,7 @@ def draw_samples(
     counts: Mapping[str, int],
     lender: Lender | None = None,
 ) -> DrawnBySubset | Failure:
-    """Runs in a worker: `counts` samples of each subset from one video.
+    """Runs in a worker. Draws `counts` samples of each subset from one video.
 
     Args:
         path: where the file is now.
@@ -127,7 +129,7 @@ def draw_samples(
 
 
 def cut_clip(info: VideoInfo, video: str, settings: ClipSettings) -> Clip | VideoRejected:
-    """The clip, of a shape that all installed families of models can be shown, or why there is none."""
+    """Returns the clip, or why there is none. Its shape is one that all installed families of models can be shown."""
     try:
         clip = sample_clip(info, video, settings)
         for factor in factors():
@@ -138,7 +140,7 @@ def cut_clip(info: VideoInfo, video: str, settings: ClipSettings) -> Clip | Vide
 
 
 def decode_clips(path: str, clips: Sequence[Clip]) -> dict[Clip, np.ndarray]:
-    """The frames of each clip, read-only: a task that changes them would change the next sample."""
+    """Returns the frames of each clip, read-only: a task that changed them would change the next sample."""
     by_size: dict[tuple[tuple[int, int], str], list[Clip]] = {}
     for clip in clips:
         # Changes are judged at one size, whatever is installed.
@@ -158,10 +160,12 @@ def decode_clips(path: str, clips: Sequence[Clip]) -> dict[Clip, np.ndarray]:
 def draw_subset(
     name: str, count: int, clip: Clip, other: Clip | None, frames: np.ndarray, settings: DrawSettings
 ) -> list[DrawnSample | NotDrawn]:
-    """`count` samples of the subset `name` from the clip and its frames, or for each why there is none."""
+    """Returns `count` samples of the subset `name` from the clip and its frames, or for each why there is none."""
     subset = settings.subsets[name]
     module, difficulty, knobs = get_task(subset.task), subset.difficulty, asdict(subset.difficulty)
-    cut = {knob: value for knob, value in asdict(subset.clip).items() if knob != "decoder"}  # it asks nothing else
+    cut = {
+        knob: value for knob, value in asdict(subset.clip).items() if knob != "decoder"
+    }  # a task asks for nothing else
     extras = {}
     if (embedding := getattr(difficulty, "embedding", None)) is not None:
         what, folder = settings.embeddings[embedding], settings.embedding_folder

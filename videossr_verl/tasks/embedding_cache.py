@@ -1,4 +1,4 @@
-"""Embeddings of a clip's frames on disk: a video is embedded once, however often its samples are drawn."""
+"""Keeps embeddings of a clip's frames on disk. A video is embedded once, however often its samples are drawn."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from videossr_verl.tasks.clip import Clip
 from videossr_verl.tasks.seeds import digest
 from videossr_verl.video.embedding import embed
 
-MAX_BYTES = 2**28  # of one clip's vectors: 4096 frames of 16,384 numbers
+MAX_BYTES = 2**28  # the most of one clip's vectors: 4096 frames of 16,384 numbers
 
 
 def cached_embeddings(
     folder: str | None, clip: Clip, frames: np.ndarray, embedding: str, what: Mapping[str, str]
 ) -> np.ndarray:
-    """(T, D) float32 embeddings of the clip's frames, from `folder` if they are there, else put there.
+    """Returns (T, D) float32 embeddings of the clip's frames. Takes them from `folder`, or else puts them there.
 
     Args:
         folder: None keeps nothing.
@@ -44,7 +44,7 @@ def cached_embeddings(
 
 
 def _stored(path: Path, count: int) -> np.ndarray | None:
-    """The file's `count` vectors; None where there is no such file, or another one in its place."""
+    """Returns the file's `count` vectors, or None if there is no such file, or another one in its place."""
     with suppress(OSError, ValueError, EOFError, SyntaxError, MemoryError):
         if not path.is_file():
             return None

@@ -4,36 +4,39 @@ Game        A clip's frames, 1 a second (more in short videos) and without look-
             The model sees the frames before and after the gap and a shuffled pool: the K true frames and l distractors
             of the same video.
 Prompt      Two videos with the gap and its place in time between them, then the candidates "A: ..." to the last, then
-            the question. The time of every frame is written, since Qwen2.5-VL's own clock restarts with each video and
-            has even steps; the second part's goes on (Qwen3-VL's prompt has it as `<t seconds>` too).
+            the question. The prompt writes the time of every frame, since Qwen2.5-VL's own clock restarts with each
+            video and has even steps. The second video's times go on from the first's (Qwen3-VL's prompt has them as
+            `<t seconds>` too).
 Label       "CAFD": the K letters in temporal order.
 Reward      Half for choosing, half for ordering (reward_fns.masked_video_prediction).
 Chance      0.40 for any answer of 4 labels with K = l = 4 (preset mvp).
-Knobs       num_key_frames: N, shown and masked ones together; num_masked: K; num_distractors: l; embedding: what tells
-            whether two frames look alike (`video.embedding`), beside their pixels (`frames.look_alikes`); kappa: frames
-            more alike than this are one frame, None for the embedding's own value (`videossr calibrate` shows what it
-            means); radius: distractors come from so many key frames beyond each edge of the gap; hardness: 0 draws them
-            at random, 1 takes those most like a true frame, in between a mixture of the two ranks; min_context: frames
-            shown on each side, at least; candidates: "video" or "image"; view: share of width and height that a
-            candidate shows.
+Knobs       num_key_frames: N, shown and masked ones together.
+            num_masked: K. num_distractors: l.
+            embedding: decides with the pixels (`frames.look_alikes`) whether two frames look alike (`video.embedding`).
+            kappa: frames more alike than this are one frame; None takes the embedding's own value (`videossr calibrate`
+            shows what it means).
+            radius: distractors come from so many key frames beyond each edge of the gap.
+            hardness: 0 draws them at random, 1 takes those most like a true frame, in between the two ranks are mixed.
+            min_context: the least number of frames shown on each side.
+            candidates: "video" or "image". view: share of width and height that a candidate shows.
             Presets: mvp; mvp_short (2 masked of 3, for videos of some seconds); mvp_easy (2 masked of 4); mvp_hard (6
             of 18) and mvp_harder (8 of 24), whose distractors are the runs nearby that are most like true frames, and
             whose candidates are seen through views.
 
 From the paper: 1 frame a second from a random start, greedy de-duplication by CLIP similarity against the last kept
-frame, one masked run, distractors from the same neighbourhood of the same video, GRPO. Ours, since the paper is not
-public on it: every number above, the prompt, and these rules, which keep the label right:
+frame, one masked run, distractors from the same neighbourhood of the same video, GRPO. Ours, since the paper does not
+publish them: every number above, the prompt, and these rules, which keep the label right:
 - De-duplication goes on until N + l frames are kept. The distractors are l of them, taken out of the sequence
   with all their look-alikes, so they are as near and as distinct as true frames; nothing else tells the two apart.
 - The frames at both edges of the gap are shown, and their times give its place: no distractor lies in it.
 - A candidate looks like no other frame of the sequence, neither by the embedding (above kappa) nor in its pixels: not
   like another candidate, which would be a second right answer, nor like a frame that is shown. Look-alikes inside the
   gap are used nowhere.
-- Distractors are runs of K frames of the sequence, as the true ones are (what is left over of l / K is a shorter run):
-  else the true frames are those that are most like each other, and no context is needed to find them.
+- Distractors are runs of K frames of the sequence, as the true ones are (the rest of l / K is a shorter run). Otherwise
+  the true frames would be those that are most like each other, and nobody would need the context to find them.
 - A candidate with a view of its own (`frames.views`: a part of the picture, mirrored or not, all in the same light)
   looks like no other frame of the sequence in this view either.
-- What is left is N frames, de-duplicated still: neighbours that would look alike without a distractor rule it out.
+- N frames are left, and are still de-duplicated: a distractor between two frames that look alike is not taken.
 - Both parts have an even number of frames, because the vision tower merges frames two by two. So N - K is even.
 
 Candidates are two-frame videos of one repeated frame by default: to the vision tower that is exactly an image. Real
@@ -60,8 +63,8 @@ from videossr_verl.video.rejected import RejectReason
 from videossr_verl.video.specs import ImageSpec, VideoSpec
 
 NAME = "masked_video_prediction"
-# What the task asks of a clip, whatever the preset's other tasks show: the paper's rate, at most the first 4 minutes.
-# Ours: videos of less than 40 seconds are shown faster, up to 8 a second, so that they have frames to choose from.
+# The task's own clips, whatever the preset's other tasks show: the paper's rate, at most the first 4 minutes. Ours:
+# videos of less than 40 seconds are shown faster, up to 8 frames a second, so that there are frames to choose from.
 CLIP = {"num_frames": 256, "fps": (1.0, 8.0), "min_frames": 40, "margin": 0.0}
 
 _CLIP_MODEL = "openai/clip-vit-base-patch32"
@@ -132,7 +135,9 @@ PRESETS = {
 
 
 def frames_shown(difficulty: Difficulty, num_frames: int) -> list[int]:
-    """Frames of each video of a prompt: of the context and of the candidates, each one frame twice, or an image."""
+    """Returns frames of each video of a prompt: of the context and of the candidates, each one frame twice, or an
+    image.
+    """
     candidate = 2 if difficulty.candidates == "video" else 1
     candidates = difficulty.num_masked + difficulty.num_distractors
     return [difficulty.num_key_frames - difficulty.num_masked, *[candidate] * candidates]
@@ -146,7 +151,7 @@ def draw(
     other: Clip | None = None,
     embeddings: np.ndarray | None = None,
 ) -> Sample:
-    """Choose the sequence, the gap and the distractors.
+    """Chooses the sequence, the gap and the distractors.
 
     Args:
         clip: T frames.
@@ -175,12 +180,12 @@ def draw(
 
 
 def render(transform: Mapping[str, Any], frames: np.ndarray, other_frames: np.ndarray | None = None) -> np.ndarray:
-    """Frames (T, H, W, 3) seen through the view `transform`, or as they are if it is empty, as a new array."""
+    """Returns frames (T, H, W, 3) seen through the view `transform`, or as they are if it is empty, as a new array."""
     return through(transform, frames) if transform else frames.copy()
 
 
 def _sequence(alike: np.ndarray, kappa: float, difficulty: Difficulty, rng: np.random.Generator) -> list[int]:
-    """N + l frames that differ from the one before, from a random start among those that leave enough."""
+    """Draws n + l frames, each different from the one before, from a random start among those that leave enough."""
     needed = difficulty.num_key_frames + difficulty.num_distractors
     if len(alike) < needed:
         raise CannotDraw(
@@ -203,13 +208,15 @@ def _sequence(alike: np.ndarray, kappa: float, difficulty: Difficulty, rng: np.r
 def _mask(
     alike: np.ndarray, kappa: float, difficulty: Difficulty, rng: np.random.Generator
 ) -> tuple[list[int], list[int]] | None:
-    """Places of the gap and of the distractors in the sequence, from its similarities; None if this gap has none."""
+    """Returns the places of the gap and of the distractors in the sequence, by its similarities, or None if this gap
+    has none.
+    """
     count, length = len(alike), difficulty.num_masked
     apart = alike - 2 * np.eye(count)
     distinct = apart.max(axis=1) <= kappa
     start = int(rng.integers(difficulty.min_context, count - length - difficulty.min_context + 1))
     masked = list(range(start, start + length))
-    # The frames at the gap's edges are shown: the gap reaches from one to the other, and no distractor lies in it.
+    # The frames at the gap's edges are shown. The gap reaches from one to the other, and holds no distractor.
     near = [*range(max(0, start - 1 - difficulty.radius), start - 1)]
     near += range(start + length + 1, min(count, start + length + 1 + difficulty.radius))
     eligible = [i for i in near if distinct[i]]
@@ -231,7 +238,7 @@ def _mask(
 def _best_split(
     start: int, length: int, count: int, value: Mapping[int, float], difficulty: Difficulty
 ) -> list[int] | None:
-    """The most valuable runs of distractors that leave an even number of frames, and enough, on each side."""
+    """Returns the most valuable runs of distractors that leave an even number of frames, and enough, on each side."""
     runs = divmod(difficulty.num_distractors, length)
     early, late = (_best_runs(value, *side, length, runs[1]) for side in ((0, start), (start + length, count)))
     best: tuple[float, list[int]] | None = None
@@ -250,7 +257,8 @@ def _best_split(
 def _best_runs(
     value: Mapping[int, float], start: int, stop: int, length: int, rest: int
 ) -> dict[tuple[int, int], tuple[float, list[int]]]:
-    """The most valuable frames from `start` to before `stop` that are runs of `length`, and one of `rest` or none.
+    """Returns the most valuable frames from `start` to before `stop` that are runs of `length`, and one of `rest` or
+    none.
 
     By the numbers of both, each with the sum of the values.
     """
@@ -308,7 +316,9 @@ def _sample(
 def _draw_views(
     frames: np.ndarray, kept: list[int], pool: list[int], side: float, rng: np.random.Generator
 ) -> list[dict[str, Any]]:
-    """A view of each of the pool in which no other frame of the sequence looks the same; empty: the whole picture."""
+    """Draws a view for each frame of the pool in which no other frame of the sequence looks the same. Empty is the
+    whole picture.
+    """
     if side == 1:
         return [{}] * len(pool)
     light = light_of(frames[kept])

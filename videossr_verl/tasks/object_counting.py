@@ -71,7 +71,7 @@ def draw(
     rng: np.random.Generator,
     other: Clip | None = None,
 ) -> Sample:
-    """Draw shapes, their frames and places.
+    """Draws shapes, their frames and places.
 
     Args:
         clip: T frames.
@@ -97,7 +97,7 @@ def draw(
 
 
 def render(transform: Mapping[str, Any], frames: np.ndarray, other_frames: np.ndarray | None = None) -> np.ndarray:
-    """Frames (T, H, W, 3) uint8 with the shapes drawn, as a new array.
+    """Returns frames (T, H, W, 3) uint8 with the shapes drawn, as a new array.
 
     Args:
         transform: {"drawn": [{"frame", "shape", "places"}, ...]}, places as in `frames.shapes`.
@@ -121,7 +121,7 @@ def _check_room(num_frames: int, difficulty: Difficulty) -> None:
 
 
 def _choose_frames(num_frames: int, counts: list[int], gap: int, rng: np.random.Generator) -> list[list[int]]:
-    """For each shape its sorted frames; all valid choices are equally likely."""
+    """Draws for each shape its sorted frames. All valid choices are equally likely."""
     for _ in range(_TRIES):
         chosen = [_spread(num_frames, count, gap, rng) for count in counts]
         pairs = [{index // 2 for index in indices} for indices in chosen]
@@ -131,6 +131,6 @@ def _choose_frames(num_frames: int, counts: list[int], gap: int, rng: np.random.
 
 
 def _spread(num_frames: int, count: int, gap: int, rng: np.random.Generator) -> list[int]:
-    # Chosen without the forced gaps, which are then put back: so all choices are equally likely.
+    # Chooses without the forced gaps, and then puts them back, so that all choices are equally likely.
     compact = rng.choice(num_frames - (count - 1) * (gap - 1), count, replace=False)
     return (np.sort(compact) + np.arange(count) * (gap - 1)).tolist()

@@ -1,4 +1,4 @@
-"""Which video lends frames to which: one of the same set that does not look like it."""
+"""Chooses which video lends frames to which: one of the same set that does not look like it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from videossr_verl.tasks.seeds import digest
 
 
 def ranked_groups(look_alikes: Mapping[str, str], *ranked_for: object) -> list[list[str]]:
-    """Look-alikes together, in an order that is a hash of `ranked_for` and of the content that stands for them."""
+    """Orders look-alikes together, by a hash of `ranked_for` and of the content that stands for them."""
     groups: dict[str, list[str]] = {}
     for content_id in sorted(look_alikes):
         groups.setdefault(look_alikes[content_id], []).append(content_id)
@@ -16,7 +16,7 @@ def ranked_groups(look_alikes: Mapping[str, str], *ranked_for: object) -> list[l
 
 
 def partners(look_alikes: Mapping[str, str], seed: int) -> dict[str, str]:
-    """For each of these videos another one that does not look like it; empty if all look alike.
+    """Returns for each of these videos another one that does not look like it, or nothing if all look alike.
 
     Args:
         look_alikes: content id -> the one that stands for its look-alikes.

@@ -1,11 +1,11 @@
-"""What a dataset is made of: subsets, each of one task, difficulty and kind of clip. A preset is one YAML file.
+"""What a dataset is made of: subsets, each with one task, difficulty and kind of clip. A preset is one YAML file.
 
 clip: {num_frames: 48}                    # knobs of videossr_verl.tasks.clip.ClipSettings
 tasks:
-  anomaly_grounding: {weight: 2}          # difficulty: the task's own preset of the same name, if it has one
+  anomaly_grounding: {weight: 2}          # the task's difficulty named like this file, if it has one
   temporal_jigsaw:
     weight: 2
-    preset: videossr                      # another of the task's presets (optional)
+    preset: videossr                      # another of the task's named difficulties (optional)
     difficulty: {num_clips: 8}            # knobs that differ from it (optional)
   masked_video_prediction:                # a task may ask for clips of its own: its module's CLIP goes before `clip`
     clip: {fps: 2}                        # and this before both (optional)
@@ -31,8 +31,8 @@ from videossr_verl.tasks import get_task
 from videossr_verl.tasks.clip import ClipSettings
 
 FOLDER = Path(__file__).parent / "presets"
-MAX_BYTES = 200_000  # of a preset file; ours have some hundred
-MAX_VALUES = 10_000  # of a preset file; ours have some 30
+MAX_BYTES = 200_000  # the most in a preset file; ours have some hundred
+MAX_VALUES = 10_000  # the most in a preset file; ours have some 30
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,14 @@ class Preset:
 
 
 def preset_names() -> list[str]:
-    """The presets that ship with the package."""
+    """Returns the presets that ship with the package."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
 def load_preset(name: str) -> Preset:
-    """The preset called `name`, or the one in the YAML file `name`. BadInput for anything unknown in it."""
+    """Returns the preset called `name`, or the one in the YAML file `name`. Raises BadInput for anything unknown in
+    it.
+    """
     own_file = name.endswith((".yaml", ".yml"))
     path = Path(name).expanduser() if own_file else FOLDER / f"{name}.yaml"
     if not path.is_file():
@@ -99,7 +101,7 @@ def load_preset(name: str) -> Preset:
 
 
 def with_mix(preset: Preset, mix: Mapping[str, float]) -> Preset:
-    """The preset with other weights; a task it does not have joins with the task's own default difficulty."""
+    """Returns the preset with other weights. A task that it does not have joins with that task's default difficulty."""
 
     def subset(name: str) -> Subset:
         known = preset.subsets.get(name)
@@ -109,7 +111,7 @@ def with_mix(preset: Preset, mix: Mapping[str, float]) -> Preset:
 
 
 def with_embedding(preset: Preset, embedding: str) -> Preset:
-    """The preset with another embedding of frames; BadInput if none of its tasks uses one."""
+    """Returns the preset with another embedding of frames. Raises BadInput if none of its tasks uses one."""
     users = {name: subset for name, subset in preset.subsets.items() if hasattr(subset.difficulty, "embedding")}
     if not users:
         raise BadInput(f"--embedding is of no use: no task of preset '{preset.name}' compares frames")
@@ -118,7 +120,9 @@ def with_embedding(preset: Preset, embedding: str) -> Preset:
 
 
 def with_decoder(preset: Preset, decoder: str) -> Preset:
-    """The preset with another decoder (see `videossr_verl.video.decode`); BadInput for one that is not known."""
+    """Returns the preset with another decoder (see `videossr_verl.video.decode`). Raises BadInput for an unknown
+    one.
+    """
     changed = {
         name: replace(subset, clip=_make(subset.clip, {"decoder": decoder}, "--decoder"))
         for name, subset in preset.subsets.items()
@@ -127,7 +131,9 @@ def with_decoder(preset: Preset, decoder: str) -> Preset:
 
 
 def absolute_embeddings(preset: Preset) -> Preset:
-    """The preset with the whole paths of embeddings that are folders: samples must not depend on where one stood."""
+    """Returns the preset with full paths for embeddings that are folders, because samples must not depend on the
+    working folder.
+    """
     changed = {}
     for name, subset in preset.subsets.items():
         embedding = getattr(subset.difficulty, "embedding", None)
@@ -138,7 +144,7 @@ def absolute_embeddings(preset: Preset) -> Preset:
 
 
 def parse_mix(text: str) -> dict[str, float]:
-    """ "a=2,b=1" -> {"a": 2.0, "b": 1.0}; tasks with weight 0 are left out."""
+    """Reads "a=2,b=1" as {"a": 2.0, "b": 1.0}, and leaves out tasks with weight 0."""
     mix: dict[str, float] = {}
     for part in text.split(","):
         task, _, number = (piece.strip() for piece in part.partition("="))
@@ -196,7 +202,7 @@ def _task_clip(task: str, clip: ClipSettings) -> ClipSettings:
 
 
 def _make(start: Any, knobs: Any, where: str) -> Any:
-    """The settings dataclass `start` with `knobs` changed."""
+    """Returns the settings dataclass `start` with `knobs` changed."""
     knobs = _mapping(knobs, where)
     _check_keys(knobs, {f.name for f in fields(start)}, where)
     try:
@@ -212,7 +218,7 @@ def _check_keys(data: Any, known: set[str], where: str) -> None:
 
 
 def _values(data: Any, most: int) -> int:
-    """How many values there are in YAML data, counted up to `most`: a few anchors may stand for billions."""
+    """Counts the values in YAML data, up to `most`: a few anchors may stand for billions."""
     count, left = 0, [data]
     while left and count <= most:
         value = left.pop()

@@ -2,8 +2,8 @@
 
 Game        The clip is cut into n pieces of equal length, which are shown in another order.
 Prompt      n videos, one line "Clip i: <video>" each, then the question. Each is a video of its own. All have the
-            same clock: from 0, in even steps of the clip's mean interval. Their true times differ a little where the
-            source's frames are uneven, which is enough to tell pieces apart without looking.
+            same clock: from 0, in even steps of the clip's mean interval. If the source's frames are uneven, the true
+            times would differ a little, which is enough to tell pieces apart without looking.
 Label       n digits: the i-th is the shown position of the i-th piece in time (the inverse permutation),
             which is the list of shown clips from the earliest to the latest.
 Reward      1 - sum of position errors / the sum for the reversed order (reward_fns.temporal_jigsaw).
@@ -17,10 +17,10 @@ Every order but the right one is equally likely. A clip with two pieces that loo
 scene again) is refused: swapping them would make a second right answer.
 
 In the paper's setting a rule without learning orders clips of a few seconds: the last frame of a piece is nearly the
-first of the next (`videossr attack` tells what each rule earns). A margin alone does not help
-where a scene changes slowly, since likeness still falls with time. So in the preset hard each piece is seen through a
-view of its own (`frames.views`): a part of the picture, mirrored or not, all pieces in the same light. What tells a
-piece from the others lies within its view, or the clip is refused.
+first of the next (`videossr attack` tells what each rule earns). A margin alone does not help if a scene changes
+slowly, since likeness still falls with time. So in the preset hard each piece is seen through a view of its own
+(`frames.views`): a part of the picture, mirrored or not, all pieces in the same light. A clip is refused if a piece
+does not differ from the others within its view.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def draw(
     rng: np.random.Generator,
     other: Clip | None = None,
 ) -> Sample:
-    """Cut and shuffle.
+    """Cuts the clip and shuffles the pieces.
 
     Args:
         clip: T frames.
@@ -91,13 +91,15 @@ def draw(
 
 
 def render(transform: Mapping[str, Any], frames: np.ndarray, other_frames: np.ndarray | None = None) -> np.ndarray:
-    """Frames (T, H, W, 3) seen through the view `transform`, or as they are if it is empty, as a new array."""
+    """Returns frames (T, H, W, 3) seen through the view `transform`, or as they are if it is empty, as a new array."""
     return through(transform, frames) if transform else frames.copy()
 
 
 def _cut(num_frames: int, difficulty: Difficulty) -> list[slice]:
     length = num_frames // difficulty.num_clips // 2 * 2
-    left_out = max(0, min(round(difficulty.margin * length), length // 2 - 1))  # of an even length, so 2 or more remain
+    left_out = max(
+        0, min(round(difficulty.margin * length), length // 2 - 1)
+    )  # the length is even, so 2 or more frames remain
     if length < 2 or (difficulty.margin and not left_out):
         raise CannotDraw(
             f"{num_frames} frames cut into {difficulty.num_clips} clips with a margin of {difficulty.margin:g} "
@@ -107,7 +109,7 @@ def _cut(num_frames: int, difficulty: Difficulty) -> list[slice]:
 
 
 def _draw_views(frames: np.ndarray, pieces: list[slice], side: float, rng: np.random.Generator) -> list[dict[str, Any]]:
-    """A view for each piece, empty where the whole picture is shown."""
+    """Draws a view for each piece; it is empty where the whole picture is shown."""
     if side == 1:
         return [{}] * len(pieces)
     shown = [frames[piece] for piece in pieces]
@@ -116,13 +118,13 @@ def _draw_views(frames: np.ndarray, pieces: list[slice], side: float, rng: np.ra
 
 
 def _even_clock(clip: Clip, piece: slice) -> list[float]:
-    """The clock of each piece, since all are as long as this one."""
+    """Returns the clock of each piece. All pieces are as long as this one."""
     interval = clip.clock[-1] / (len(clip.clock) - 1)
     return [i * interval for i in range(piece.stop - piece.start)]
 
 
 def _check_pieces_differ(frames: np.ndarray, pieces: list[slice]) -> None:
-    """Two pieces look the same when no two of their frames in step differ by the threshold of motion."""
+    """Refuses pieces that look the same: no two of their frames in step differ by the threshold of motion."""
     small = thumbnails(frames)
     for (i, a), (j, b) in combinations(enumerate(pieces), 2):
         if motion(small[a], small[b]).max() < MIN_MOTION:

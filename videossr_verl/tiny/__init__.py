@@ -1,1 +1,1 @@
-"""Laptop-sized models of the real architectures: the recipes' main job runs on them without a GPU."""
+"""Laptop-sized models of the real architectures. The quickstart runs on them without a GPU."""

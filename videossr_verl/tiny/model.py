@@ -54,12 +54,12 @@ def _text_config(tokenizer: PreTrainedTokenizerFast, mrope: dict[str, Any]) -> d
 
 
 def build_processor(family: str, tokenizer: PreTrainedTokenizerFast) -> ProcessorMixin:
-    """The family's processor with the released models' pixel limits."""
+    """Returns the family's processor with the released models' pixel limits."""
     return _family(family).tiny_processor(tokenizer)
 
 
 def build_model(family: str, tokenizer: PreTrainedTokenizerFast, seed: int) -> PreTrainedModel:
-    """A randomly initialised fp32 model of the family's real class. ValueError for an unknown family."""
+    """Returns a randomly initialised fp32 model of the family's real class. Raises ValueError for an unknown family."""
     module = _family(family)
     config_class, model_class = module.model_classes(module.MODEL_TYPES[0])
     config = config_class(

@@ -13,9 +13,9 @@ SPECIAL_TOKENS = [
     "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>",
 ]  # fmt: skip
 
-# As in the released models every digit is a token, so answers have the same shape; here capital letters that begin no
-# word are, too, so that a label means the same wherever it stands. Other text is not split into words: whole phrases of
-# the recipe become one token, and prompts stay short enough for a laptop.
+# Every digit is a token, as in the released models, so that answers have the same shape. Here a capital letter that
+# begins no word is a token too, so that a label means the same wherever it stands. Other text is not split into words:
+# whole phrases of the recipe become one token, and prompts stay short enough for a laptop.
 _LABEL = r"\p{Lu}(?!\p{Ll})"
 _SPLIT = rf"\p{{N}}|\n|{_LABEL}|(?:(?!{_LABEL})[^\p{{N}}\n])+"
 
@@ -31,7 +31,7 @@ _CHAT_TEMPLATE = (
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int = 2048) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer with Qwen's special tokens, single digits and chat layout.
+    """Returns a byte-level BPE tokenizer with Qwen's special tokens, single digits and chat layout.
 
     `vocab_size` is an upper bound; the vocabulary holds all bytes, so any text can be encoded.
     """

@@ -1,4 +1,4 @@
-"""verl's dataset class for pretext rows; rows of any other data set in the same run go to verl's own code."""
+"""verl's dataset class for pretext rows. It leaves rows of any other data set in the same run to verl's own code."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from videossr_verl.video.verify import is_verified, verify_mode
 logger = logging.getLogger(__name__)
 
 _SHARED = SingleFlight()
-_IDS = "video_ids"  # of an item in a prompt, where `data.verify` asks for them
+_IDS = "video_ids"  # the key in an item of a prompt, if `data.verify` asks for ids
 _parity_checked: set[str] = set()
 
 
@@ -77,14 +77,16 @@ class PretextDataset(RLHFDataset):
         self._check_rows()
         self._warn_of_mixed_images()
         group_deadline(self.config)
-        frame_cache(self.config)  # a folder that cannot be used is told before the run, not by its workers
+        frame_cache(self.config)  # tells of a folder that cannot be used before the run, not in its workers
         self.dataframe = self.maybe_filter_out_long_prompts(rows)
         self._fingerprint = fingerprint(files_read, len(self.dataframe))
         self._check_parity()
         self._draws = self._open_draws()
 
     def __getitems__(self, items: list[int]) -> list[dict]:
-        """A batch of rows, as PyTorch's loader asks for it; drawn anew where `data.adaptive.levels` is set."""
+        """Returns a batch of rows, as PyTorch's loader asks for it. Draws them anew if `data.adaptive.levels` is
+        set.
+        """
         if self._draws is None:
             return [self[item] for item in items]
         counter = self._token_counter()
@@ -98,20 +100,20 @@ class PretextDataset(RLHFDataset):
         return [shown[place] for place in range(len(items))]
 
     def fingerprint(self) -> str:
-        """Identifies the rows that are trained on, as they were when they were read; kept in checkpoints."""
+        """Identifies the training rows as they were when they were read. Checkpoints keep it."""
         return self._fingerprint
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint of the data loader keeps of this data set."""
+        """Returns what the data loader's checkpoint keeps of this data set."""
         return {"draws": self._draws.state_dict() if self._draws else None}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on from a checkpoint; one that was made without drawing starts drawing anew."""
+        """Goes on from a checkpoint. If the checkpoint was made without drawing, starts drawing anew."""
         if self._draws and state["draws"] is not None:
             self._draws.load_state_dict(state["draws"])
 
     def _open_draws(self) -> AdaptiveDraws | None:
-        """Only for training: validation needs the same rows each time."""
+        """Makes the drawer of rows, only for training: validation needs the same rows each time."""
         adaptive = self.config.get("adaptive") or {}
         if not adaptive.get("levels") or _as_list(self.original_data_files) != _as_list(self.config.get("train_files")):
             return None
@@ -125,7 +127,7 @@ class PretextDataset(RLHFDataset):
         return AdaptiveDraws(adaptive, int(self.config.get("seed") or 0), data_root(self.config), rows)
 
     def _check_parity(self) -> None:
-        """Once in a run, and only where the config asks for it: the training rows, which verl reads first."""
+        """Checks parity once in a run, if the config asks for it, on the training rows, which verl reads first."""
         mode = self.config.get("parity", "off")
         file = next((f for f in self.data_files if str(f).endswith(".parquet")), None)
         if mode != "off" and file and self.processor is not None and not _parity_checked:
@@ -133,7 +135,9 @@ class PretextDataset(RLHFDataset):
             check_before_training(mode, self.processor.tokenizer.name_or_path, file, data_root(self.config))
 
     def _warn_of_mixed_images(self) -> None:
-        """verl calls the vision tower once for images and once for videos, so a rank without either calls it less."""
+        """Warns of rows with images beside rows without: verl calls the vision tower once for images and once for
+        videos, so a rank that lacks either calls it less often.
+        """
         if self.image_key not in self.dataframe.column_names:
             return
         kinds = Counter(
@@ -149,7 +153,7 @@ class PretextDataset(RLHFDataset):
             )
 
     def _ids_to_verify(self, mode: str) -> dict[str, str]:
-        """The ids of the pretext rows' videos that `mode` asks for, by path."""
+        """Returns the ids of the pretext rows' videos that `mode` asks for, by path."""
         if mode == "off":
             return {}
         rows = self.dataframe.select_columns(["data_source", self.video_key, "extra_info"])
@@ -161,7 +165,9 @@ class PretextDataset(RLHFDataset):
         return ids
 
     def _check_rows(self) -> None:
-        """What a row must not ask for, or a video deleted after the build, is told now, and not during the run."""
+        """Checks the rows now, rather than during the run: what a row must not ask for, and videos deleted after the
+        build.
+        """
         keys = self.prompt_key, self.video_key, self.image_key
         rows = self.dataframe.select_columns(["data_source", *keys, "reward_model", "extra_info"])
         shown = enumerate(tqdm(rows, "checking rows", len(rows), unit="row", delay=3))
@@ -181,9 +187,10 @@ class PretextDataset(RLHFDataset):
             logger.warning("%s, first '%s': their groups will be lost", found, printable(missing[0]))
 
     def maybe_filter_out_long_prompts(self, dataframe: MixedRows) -> MixedRows:
-        """Drops prompts over `max_prompt_length`, of any data set, or refuses with `filter_overlong_prompts=False`.
+        """Drops prompts over `max_prompt_length`, of any data set, or refuses them with
+        `filter_overlong_prompts=False`.
 
-        Of ours nothing is decoded for it; those of other data sets are made once, as rollouts make them.
+        Decodes nothing of our rows for this. Makes the prompts of other data sets once, as rollouts make them.
         """
         sources = dataframe["data_source"]
         lengths = np.zeros(len(dataframe), int)
@@ -203,7 +210,7 @@ class PretextDataset(RLHFDataset):
         return dataframe.select(np.flatnonzero(~too_long))
 
     def _build_messages(self, example: dict, key: str) -> list[dict]:
-        # verl opens an image's `bytes` where there is such a field, even if it holds nothing.
+        # verl opens an image's `bytes` if there is such a field, even if it holds nothing.
         images = [_without_nulls(image) for image in example.get(self.image_key) or []]
         messages = super()._build_messages({**example, self.image_key: images}, key)
         for item in _pretext_media(messages) if self._video_ids else ():
@@ -217,7 +224,7 @@ class PretextDataset(RLHFDataset):
         return PromptTokenCounter(self.processor, self.apply_chat_template_kwargs)
 
     def _prompt_lengths(self, rows: MixedRows) -> list[int]:
-        """Tokens of each pretext row's prompt: stored by the build, or counted."""
+        """Returns the tokens of each pretext row's prompt, as the build stored them, or else counted."""
         if len(rows) == 0:
             return []
         counter = self._token_counter()
@@ -233,7 +240,9 @@ class PretextDataset(RLHFDataset):
     async def process_multi_modal_info(
         cls, messages: list[dict], image_patch_size: int, config: DictConfig
     ) -> tuple[list | None, list | None, list | None]:
-        """As `_process_multi_modal_info`, in a thread; rollouts that ask for the same videos at once share them."""
+        """Works as `_process_multi_modal_info`, in a thread. Rollouts that ask for the same videos at once share
+        them.
+        """
         prepare = super().process_multi_modal_info
         specs = _pretext_media(messages)
         if not specs:
@@ -251,7 +260,8 @@ class PretextDataset(RLHFDataset):
     def _process_multi_modal_info(
         cls, messages: list[dict], image_patch_size: int, config: DictConfig
     ) -> tuple[list | None, list | None, list | None]:
-        """(images, videos, audios) of one prompt; a video is (uint8 frames T, C, H, W, metadata), an image is PIL's.
+        """Returns (images, videos, audios) of one prompt. A video is (uint8 frames (T, C, H, W), metadata), an image is
+        PIL's.
 
         verl calls this in the agent-loop workers, on whichever node they are, in a thread.
         """
@@ -269,7 +279,9 @@ class PretextDataset(RLHFDataset):
 
 
 def _as_bytes(frames: torch.Tensor) -> torch.Tensor:
-    """The same frames as uint8, as ours are: vLLM ends on a batch that has both, and floats are four times as large."""
+    """Returns the frames as uint8, as ours are: vLLM ends on a batch that has both types, and floats are four times as
+    large.
+    """
     small = frames.to(torch.uint8)
     return small if torch.equal(small.to(frames.dtype), frames) else frames
 
@@ -283,9 +295,9 @@ def _as_list(files: Any) -> list[str]:
 
 
 def data_root(config: Mapping[str, Any]) -> str:
-    """The folder of `data.data_root` on this machine: `$NAME` in it is this node's environment variable.
+    """Returns the folder of `data.data_root` on this machine. A `$NAME` in it is this node's environment variable.
 
-    BadInput, one sentence that says how to set it, where there is none.
+    Raises BadInput, one sentence that says how to set it, if there is none.
     """
     wanted = config.get("data_root")
     if not wanted:
@@ -298,7 +310,7 @@ def data_root(config: Mapping[str, Any]) -> str:
 
 
 def frame_cache(config: Mapping[str, Any]) -> FrameCache | None:
-    """The cache that `data.frame_cache` asks for, one per process; BadInput where it cannot be."""
+    """Returns the cache that `data.frame_cache` asks for, one per process. Raises BadInput where it cannot be."""
     wanted = config.get("frame_cache") or {}
     folder = wanted.get("folder")
     return _open_cache(str(folder), float(wanted["max_gb"])) if folder else None
@@ -315,22 +327,24 @@ def _open_cache(folder: str, max_gb: float) -> FrameCache:
 
 
 def _lender(item: dict) -> str | None:
-    """The video that an item's change borrows frames from, as a row stores it."""
+    """Returns the video that an item's change borrows frames from, as a row stores it."""
     source = None
-    with suppress(VideoRejected):  # whoever shows the row tells
+    with suppress(VideoRejected):  # whatever shows the row tells why
         source = VideoSpec.from_row(item).transform.get("source") if item["type"] == "video" else None
     return source.get("video") if isinstance(source, Mapping) else None
 
 
 def _pretext_media(messages: list[dict]) -> list[dict]:
-    """The pretext videos and images in a prompt, as stored in a row."""
+    """Returns the pretext videos and images in a prompt, as stored in a row."""
     items = [item for m in messages if isinstance(m.get("content"), list) for item in m["content"]]
-    mark = {"video": "transform", "image": "time"}  # what media of other data sets do not have
+    mark = {"video": "transform", "image": "time"}  # media of other data sets lack these keys
     return [item for item in items if item.get(mark.get(item.get("type"))) is not None]
 
 
 def _drop_nulls(messages: list[dict]) -> list[dict]:
-    """Concatenated data sets give each row the columns of all, as nulls that qwen-vl-utils would take as values."""
+    """Drops nulls from media: concatenated data sets give each row the columns of all, and qwen-vl-utils takes nulls
+    for values.
+    """
 
     return [
         {**m, "content": [_without_nulls(item) for item in m["content"]]} if isinstance(m.get("content"), list) else m

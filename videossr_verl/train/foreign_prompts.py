@@ -1,4 +1,4 @@
-"""How long the prompts of other data sets are: what their media cost is known only once they are read."""
+"""Measures the prompts of other data sets. What their media cost is known only once they are read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 def foreign_lengths(dataset: RLHFDataset, rows: MixedRows) -> list[int]:
-    """Tokens of each row's prompt, made as verl's rollouts make it; 0 where that fails.
+    """Returns the tokens of each row's prompt, made as verl's rollouts make it, or 0 if that fails.
 
     Decodes `data.filter_overlong_prompts_workers` rows at a time.
 
@@ -29,14 +29,14 @@ def foreign_lengths(dataset: RLHFDataset, rows: MixedRows) -> list[int]:
         BadInput: a row would end or hang the run; or more rows fail than `data.max_lost_share` allows. Fewer are told
             and stay.
     """
-    processing = Lock()  # a tokenizer is not for several threads; decoding is most of the time
+    processing = Lock()  # a tokenizer serves one thread only; most of the time goes into decoding
 
     def count(place: int) -> int | Exception:
         try:
             return _count(dataset, rows[place], processing)
         except _EndsRun as error:
             raise BadInput(f"{rows.place(place)} of another data set {error}; mend it or leave it out") from error
-        except Exception as error:  # media of any kind, read by any library
+        except Exception as error:  # any library may read media of any kind here
             return error
 
     with ThreadPoolExecutor(dataset.num_workers or 1) as pool:
@@ -55,11 +55,11 @@ def foreign_lengths(dataset: RLHFDataset, rows: MixedRows) -> list[int]:
 
 
 class _EndsRun(ValueError):
-    """What this row is would not cost its own group only."""
+    """The error for a row that would cost more than its own group."""
 
 
 def _messages(dataset: RLHFDataset, row: AnyRow) -> list[dict[str, Any]]:
-    """The row's messages as verl's loader makes them, in the trainer's process, where an error ends the run."""
+    """Makes the row's messages as verl's loader does, but in the trainer's process, where an error ends the run."""
     if not isinstance(row.get("extra_info") or {}, dict):
         raise _EndsRun("has an extra_info that is no object")
     try:
@@ -70,7 +70,9 @@ def _messages(dataset: RLHFDataset, row: AnyRow) -> list[dict[str, Any]]:
 
 
 def _check_tokens(processor: Any, text: str, media: dict[str, Any]) -> None:
-    """A token of media that stands in a text has no media: vLLM's answer, or the trainer, would wait for them."""
+    """Refuses a token of media that stands in a text. It has no media, and vLLM's answer, or the trainer, would wait
+    for them.
+    """
     for kind, given in media.items():
         token = getattr(processor, f"{kind}_token", None)
         if isinstance(token, str) and (found := text.count(token)) != len(given or ()):

@@ -1,4 +1,6 @@
-"""The parity check that a training run makes by itself, in a process of its own: vLLM must not be loaded in verl's."""
+"""The parity check that a training run makes by itself. It runs in a process of its own, since vLLM must not be loaded
+in verl's.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ TIMEOUT = 300.0  # seconds; it takes some ten
 def check_before_training(mode: str, model: str, data: str, data_root: str) -> None:
     """Runs `videossr parity` on the first sample of each task.
 
-    A check that cannot be made here (the driver's node may lack what vLLM needs) is told and stops nothing.
+    If the check cannot be made here (the driver's node may lack what vLLM needs), says so and stops nothing.
 
     Args:
         mode: `data.parity`: stop (the run, where the two sides differ), warn, or off.

@@ -26,10 +26,10 @@ def compute_score(
     extra_info: Mapping[str, Any] | None = None,
     **kwargs: Any,
 ) -> dict[str, Any]:
-    """As `reward_fns.compute_score`; a row with the number of its draw in `extra_info.draw` is reported."""
+    """Works as `reward_fns.compute_score`, and reports a row that has the number of its draw in `extra_info.draw`."""
     result = reward_fns.compute_score(data_source, solution_str, ground_truth, extra_info, **kwargs)
     draw = (extra_info or {}).get("draw")
-    if draw is not None and data_source.startswith(DATA_SOURCE_PREFIX):  # the field may mean anything in other rows
+    if draw is not None and data_source.startswith(DATA_SOURCE_PREFIX):  # in other rows the field may mean anything
         from videossr_verl.cluster.mailbox import post
 
         post(MAILBOX, Report(int(draw), result["score"], result["chance"]))

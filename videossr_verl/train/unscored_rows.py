@@ -1,4 +1,4 @@
-"""Rows of other data sets that the run's reward cannot score are refused before anything starts."""
+"""Refuses rows of other data sets that the run's reward cannot score, before anything starts."""
 
 from __future__ import annotations
 
@@ -37,9 +37,10 @@ def wrap_init_dataloader(stock: Callable[..., None]) -> Callable[..., None]:
 
 
 def check_sources(rows: MixedRows, config: DictConfig) -> None:
-    """BadInput for data sources of other data sets that nobody scores; one's own reward function is not asked.
+    """Raises BadInput for other data sets' sources that nobody scores. Does not ask a reward function of the user's
+    own.
 
-    An empty answer to the first row of each tells, so that what its reward needs and does not find is told as well.
+    Scores an empty answer to the first row of each source. So it also tells if a reward does not find what it needs.
     """
     score = _scorer(config)
     if score is None:
@@ -55,13 +56,13 @@ def check_sources(rows: MixedRows, config: DictConfig) -> None:
 
 
 def _is_scored(score: Callable[..., Any], source: Any, rows: MixedRows, first: int) -> bool:
-    """Whether `score` knows the source; BadInput if it fails on the source's first row."""
+    """Returns whether `score` knows the source. Raises BadInput if it fails on the source's first row."""
     if not isinstance(source, str):
         return False
     row = rows[first]
     try:
         score(source, "", (row["reward_model"] or {}).get("ground_truth"), row["extra_info"])
-    except NotImplementedError:  # verl's word for a source that it does not know
+    except NotImplementedError:  # verl raises it for a source that it does not know
         return False
     except Exception as error:
         message = f"the reward of data_source {source!r} fails on {rows.place(first)}: {cause(error)}"
@@ -70,7 +71,7 @@ def _is_scored(score: Callable[..., Any], source: Any, rows: MixedRows, first: i
 
 
 def _scorer(config: DictConfig) -> Callable[..., Any] | None:
-    """The run's reward function if it is ours or verl's, None if it is the user's own."""
+    """Returns the run's reward function if it is ours or verl's, or None if it is the user's own."""
     given = get_custom_reward_fn(config)
     if given is None:
         return None if config.reward.reward_model.enable else default_compute_score

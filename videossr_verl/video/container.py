@@ -1,4 +1,4 @@
-"""Opens a video file, within limits, at the stream that is the film; nothing is decoded here."""
+"""Opens a video file, within limits, at the stream that is the film. Decodes nothing."""
 
 from __future__ import annotations
 
@@ -25,34 +25,38 @@ from videossr_verl.video.mp4_tables import check_tables, looks_like_mp4
 from videossr_verl.video.rejected import RejectReason, VideoRejected, reading
 from videossr_verl.video.source_file import SourceFile, opening
 
-# Everything that people keep videos in. Not on the list, on purpose: playlists (they open other files), image
-# sequences, text, which FFmpeg would show as a terminal picture, and MXF, whose index may claim any length. MP4 and
-# MOV are added for files whose tables can be checked first.
+# Everything that people keep videos in. These are left out on purpose: playlists (they open other files), image
+# sequences, text (FFmpeg would show it as a terminal's picture), and MXF (its index may claim any length). MP4 and MOV
+# are added for files whose tables can be checked first.
 CONTAINERS = "matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,gif,nut,ivf,rm,dv"
-MAX_BYTES = 100_000_000_000  # of one file: to tell its content, all of it is read
-MAX_SIDE = 16384  # of one picture: a strip of one line costs the scaler as much as a large picture
-MAX_SECONDS = 600.0  # for reading or decoding one file once; the build gives up after as many
+MAX_BYTES = 100_000_000_000  # the most of one file, because all of it is read to identify its content
+MAX_SIDE = (
+    16384  # the longest side of a picture: the scaler pays as much for a strip of one line as for a large picture
+)
+MAX_SECONDS = 600.0  # the time to read or decode one file once; the build gives up after as long
 
 STILLS = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 LIMITS = {"max_pixels": str(MAX_PIXELS)}
 PYAV = tuple(map(int, av.__version__.split(".")[:2]))
-# Opening decodes a picture where the header does not tell all. PyAV before 17.1 crashes on options where streams are
-# found late (FLV); there MAX_BLOCK alone limits that picture.
+# If the header does not tell all, opening a file decodes a picture. PyAV before 17.1 crashes on options if streams are
+# found late (FLV), so there only MAX_BLOCK limits that picture.
 OPENING: dict[str, Any] = {"options": LIMITS} if PYAV >= (17, 1) else {}
-if PYAV < (19, 0):  # from then on it replaces what is no text by itself, and does not know the option
+if PYAV < (19, 0):  # from 19 on it replaces what is no text by itself, and does not know the option
     OPENING["metadata_errors"] = "replace"
 
-av.logging.set_level(None)  # damaged files are reported once, as VideoRejected, not by FFmpeg's own lines
+av.logging.set_level(None)  # VideoRejected reports a damaged file once, so FFmpeg's own lines are not needed
 # PyAV does not offer this function of FFmpeg; its module is linked with the FFmpeg that it uses.
 ctypes.CDLL(av._core.__file__).av_max_alloc(ctypes.c_size_t(MAX_BLOCK))
 
 
 def check_file(path: str) -> os.stat_result:
-    """The file's status; VideoRejected when there is no readable file with content at `path`, or MachineError."""
+    """Returns the file's status. Raises VideoRejected if there is no readable file with content at `path`, or
+    MachineError.
+    """
     with opening(path):
         status = os.stat(path)
         regular = stat.S_ISREG(status.st_mode)
-        if regular:  # opening a pipe or a device could wait for ever
+        if regular:  # to open a pipe or a device could take for ever
             open(path, "rb").close()
     if not regular:
         raise VideoRejected(RejectReason.NOT_A_FILE, f"{path} is not a regular file")
@@ -66,11 +70,12 @@ def check_file(path: str) -> os.stat_result:
 
 @contextmanager
 def open_container(path: str) -> Iterator[InputContainer]:
-    """The file, opened without decoding more than its header needs.
+    """Yields the file, opened without decoding more than its header needs.
 
     Raises:
         VideoRejected: unreadable file, not a video, or tables of too many entries.
-        MachineError: it could not be read, or changed meanwhile; after the body, too, which may have seen only a part.
+        MachineError: it could not be read, or changed meanwhile. This may come after the body, which has then seen only
+            a part.
     """
     check_file(path)
     formats = CONTAINERS
@@ -88,7 +93,7 @@ def open_container(path: str) -> Iterator[InputContainer]:
 
 @contextmanager
 def open_video(path: str, number: int | None = None) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The container and one of its streams, set up for one-thread decoding.
+    """Yields the container and one of its streams, set up for one-thread decoding.
 
     Args:
         number: of the stream in the file; None for the film, see `_find_film`.
@@ -107,7 +112,7 @@ def open_video(path: str, number: int | None = None) -> Iterator[tuple[InputCont
 
 
 def _find_film(path: str, container: InputContainer) -> VideoStream:
-    """The stream that players show, where there are also covers, previews, or other programmes.
+    """Returns the stream that players show, if there are also covers, previews, or other programmes.
 
     It has more than one picture, is marked as default, and has the largest pictures, in this order. A file with
     several streams is read once more, to count their pictures.
@@ -129,7 +134,7 @@ def _find_film(path: str, container: InputContainer) -> VideoStream:
 
 
 def check_pixels(path: str, width: int, height: int) -> None:
-    """VideoRejected(too_large) for pictures of more than MAX_PIXELS, or with a side above MAX_SIDE."""
+    """Raises VideoRejected(too_large) for pictures of more than MAX_PIXELS, or with a side above MAX_SIDE."""
     if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
         raise VideoRejected(
             RejectReason.TOO_LARGE,
@@ -138,10 +143,11 @@ def check_pixels(path: str, width: int, height: int) -> None:
 
 
 def media_packets(container: InputContainer, streams: VideoStream | list[VideoStream]) -> Iterator[av.Packet]:
-    """The streams' packets with content, in decoding order, up to the first error of the demuxer (a damaged tail).
+    """Yields the streams' packets with content, in decoding order, up to the first error of the demuxer (a damaged
+    tail).
 
     Raises:
-        VideoRejected: timeout, MAX_SECONDS after the first one was asked for, what the caller did with them included.
+        VideoRejected: timeout, MAX_SECONDS after the first packet was asked for, the caller's own time included.
         MachineError: for want of memory.
     """
     packets = container.demux(streams)
@@ -163,7 +169,9 @@ def media_packets(container: InputContainer, streams: VideoStream | list[VideoSt
 
 
 def decode_packet(stream: VideoStream, packet: av.Packet | None) -> list[av.VideoFrame] | None:
-    """What comes out of the decoder; None where the packet is damaged. MachineError for want of memory."""
+    """Returns what comes out of the decoder, or None if the packet is damaged. Raises MachineError for want of
+    memory.
+    """
     try:
         return stream.decode(packet)
     except FFmpegError as error:
@@ -172,6 +180,6 @@ def decode_packet(stream: VideoStream, packet: av.Packet | None) -> list[av.Vide
 
 
 def check_memory(error: FFmpegError) -> None:
-    """MachineError where FFmpeg found no memory although the file does not ask for more than any may."""
+    """Raises MachineError if FFmpeg found no memory although the file does not ask for more than any file may."""
     if isinstance(error, MemoryError) and not memory_is_left():
         raise MachineError("FFmpeg finds no memory on this machine; no video is judged") from error

@@ -1,12 +1,12 @@
-"""The pixels of chosen frames, at the training size; never more than one full-size picture is kept.
+"""The pixels of chosen frames, at the training size. At most one full-size picture is kept.
 
 Two decoders choose the same frames (nearest presentation time in the file's own list, see frame_index.py):
     pyav    the default: exact, fastest in benchmarks/README.md, its wheels bring FFmpeg along
-    decord  optional (`pip install decord`); unmaintained since 2021; MP4, MOV, Matroska, WebM only, none whose times
-            start again, and it cannot skip, so it decodes all frames up to the last one asked for; it does not tell
-            damage, so what pyav finds damaged is missing here too
+    decord  optional (`pip install decord`), unmaintained since 2021. It reads MP4, MOV, Matroska and WebM only, and no
+            file whose times start again. It cannot skip, so it decodes all frames up to the last one asked for. It
+            does not tell of damage, so frames that pyav finds damaged are missing here too.
 They resize with different code, so pixels differ slightly. A data set is built with one of them (`videossr build
---decoder`), its rows tell which, and whoever shows them uses that one.
+--decoder`). Its rows tell which one, and everything that shows them uses it.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ SKIPS_UNREFERENCED = ("h264", "hevc")
 # swscale: exact rounding, the same on every CPU, and colour resized with the same care as brightness
 # (SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP; not all have names in PyAV 17).
 EXACT_SCALING = 0x40000 | 0x80000 | 0x2000 | 0x4000
-# Callers decode videos side by side. PyAV before 17, which lmms-eval asks for, scales on one thread and has no choice.
+# One thread, because callers decode videos side by side. PyAV before 17, which lmms-eval asks for, has no such choice.
 ONE_THREAD = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
 
 
 def decode(
     path: str | os.PathLike[str], times: Sequence[float], size: tuple[int, int], decoder: str = DEFAULT_DECODER
 ) -> np.ndarray:
-    """The frames of a video nearest to `times`, upright and resized.
+    """Returns the frames of a video nearest to `times`, upright and resized.
 
     Args:
         path: the video file.
@@ -81,7 +81,9 @@ def decode_possible(
     size: tuple[int, int],
     decoder: str = DEFAULT_DECODER,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """As `decode`, but a frame that cannot be decoded is no error: also returns bool (T,), which ones are missing."""
+    """Works as `decode`, but a frame that cannot be decoded is no error. Also returns bool (T,): which frames are
+    missing.
+    """
     path = os.fspath(path)
     if decoder not in DECODERS:
         raise ValueError(f"unknown decoder '{decoder}'; known ones: {', '.join(DECODERS)}")
@@ -109,10 +111,10 @@ Pictures = Iterator[tuple[int, np.ndarray | None]]
 
 
 def _pyav(path: str, index: FrameIndex, wanted: list[int], size: tuple[int, int]) -> Pictures:
-    """The pictures of those of `wanted` that can be decoded, and that no damage reaches.
+    """Yields the pictures of those `wanted` frames that can be decoded, and that no damage reaches.
 
-    First decodes only what the wanted frames need. Where that meets any damage, or does not give all of them (a key
-    frame from which one cannot start), it counts for nothing, and the file is decoded from its start.
+    First decodes only what the wanted frames need. If this meets any damage, or does not give all frames (because of a
+    key frame from which one cannot start), drops the result and decodes the file from its start.
     """
     reformatter = VideoReformatter()
 
@@ -140,8 +142,8 @@ class Range(NamedTuple):
 
     Attributes:
         first: where decoding starts.
-        key: from where on it must give no error. Streams of H.264 with open groups of pictures do so between `first`
-            and `key`, since they tell the decoder to forget frames that it never had.
+        key: from here on decoding must give no error. Between `first` and `key`, H.264 streams with open groups of
+            pictures give errors, since they tell the decoder to forget frames that it never had.
         last: the last one.
     """
 
@@ -151,14 +153,14 @@ class Range(NamedTuple):
 
 
 def _ranges(index: FrameIndex, wanted: list[int]) -> list[Range]:
-    """The packets that the wanted frames need: from key frame to frame."""
+    """Returns the packets that the wanted frames need, from key frame to frame."""
     keys = np.flatnonzero(index.key & (index.pts != NO_TIME))
     lead_in = 1 if index.codec == "h264" and _has_open_groups(index) else 0
     ranges: list[Range] = []
     for packet in sorted(index.packet[wanted].tolist()):
         k = int(np.searchsorted(keys, packet, side="right")) - 1
         if k >= 0 and index.pts[packet] < index.pts[keys[k]]:
-            k -= 1  # shown before its key frame, so it may also refer to the frames before that
+            k -= 1  # it is shown before its key frame, so it may also refer to earlier frames
         key = int(keys[k]) if k >= 0 else 0
         first = int(keys[k - lead_in]) if k >= lead_in else 0
         if ranges and first <= ranges[-1].last + 1:
@@ -169,7 +171,7 @@ def _ranges(index: FrameIndex, wanted: list[int]) -> list[Range]:
 
 
 def _has_open_groups(index: FrameIndex) -> bool:
-    """Whether frames are shown before the key frame after which they are stored."""
+    """Returns whether frames are shown before the key frame after which they are stored."""
     timed = index.pts != NO_TIME
     latest_key = np.maximum.accumulate(np.where(index.key & timed, index.pts, NO_TIME))
     return bool((timed & ~index.key & (index.pts < latest_key)).any())
@@ -183,7 +185,7 @@ def _open_decoder(path: str, index: FrameIndex) -> Iterator[tuple[InputContainer
 
 
 def _decode_in_order(path: str, index: FrameIndex, missing: set[int]) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Yields (number, frame) for frames in `missing`, which is used up, where the k-th picture is frame k.
+    """Yields (number, frame) for frames in `missing`, which it uses up, if the k-th picture is frame k.
 
     It ends at the first damage: nobody knows whether the next frame's number is off by one then.
     """
@@ -210,7 +212,7 @@ def _decode_ranges(
     soundness: Soundness,
     skip: bool,
 ) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Yields (number, frame) for the sound ones of `missing`, which is used up.
+    """Yields (number, frame) for the sound frames of `missing`, which it uses up.
 
     Frames are recognised by the packet that they come from, whose place in the file stands in for its time: times may
     start again, or stand on two packets.
@@ -245,7 +247,7 @@ def _decode_ranges(
 def _feed(
     packets: Iterator[tuple[int, av.Packet]], ranges: list[Range]
 ) -> Iterator[tuple[Range, int, av.Packet | None]]:
-    """The packets of the ranges, each with its range and its position.
+    """Yields the packets of the ranges, each with its range and its position.
 
     After each range there is a None, to make the decoder give all that it holds back.
     """
@@ -267,7 +269,9 @@ def _feed(
 def _numbered_packets(
     container: InputContainer, stream: VideoStream, index: FrameIndex, first: int
 ) -> Iterator[tuple[int, av.Packet]]:
-    """(position in decoding order, packet), from `first` or an earlier one on; nothing if seeking fails."""
+    """Yields (position in decoding order, packet), from `first` or an earlier one on. Yields nothing if seeking
+    fails.
+    """
     packets = media_packets(container, stream)
     position = 0
     if first > 0 and index.seekable:
@@ -287,7 +291,9 @@ def _numbered_packets(
 
 
 def _upright(frame: av.VideoFrame, size: tuple[int, int], reformatter: VideoReformatter) -> np.ndarray:
-    """uint8 (H, W, 3): resized (each source pixel counts when shrinking), converted to RGB, turned."""
+    """Returns uint8 (H, W, 3): resized (when shrinking, each source pixel counts), converted to RGB, and turned
+    upright.
+    """
     turns = quarter_turns(frame)
     height, width = size if turns % 2 == 0 else size[::-1]
     shrinks = frame.height >= height and frame.width >= width
@@ -298,7 +304,7 @@ def _upright(frame: av.VideoFrame, size: tuple[int, int], reformatter: VideoRefo
 
 
 def _decord(path: str, index: FrameIndex, wanted: list[int], size: tuple[int, int]) -> Pictures:
-    """As `_pyav`, read by decord. Its frames are found by their times, never by number / average rate."""
+    """Works as `_pyav`, but reads with decord. Finds frames by their times, never by number / average rate."""
     try:
         import cv2
         import decord
@@ -345,13 +351,13 @@ def _decord(path: str, index: FrameIndex, wanted: list[int], size: tuple[int, in
 
 
 def _sound(path: str, index: FrameIndex, wanted: list[int]) -> list[int]:
-    """Those that no damage reaches: decord shows whatever comes out."""
+    """Returns the frames that no damage reaches, because decord shows whatever comes out."""
     pictures = dict(_pyav(path, index, wanted, (16, 16)))
     return [number for number in wanted if pictures.get(number) is not None]
 
 
 def _content(path: str) -> io.BytesIO:
-    """The whole file: decord does not tell an error of its own reading from the end of the video."""
+    """Returns the content of the whole file, because decord does not tell a read error from the end of the video."""
     if os.path.getsize(path) > DECORD_MAX_BYTES:
         message = f"{path} has more than {DECORD_MAX_BYTES / 1e9:g} GB, which decord would hold in memory"
         raise VideoRejected(RejectReason.TOO_LARGE, f"{message}; use the decoder 'pyav'")

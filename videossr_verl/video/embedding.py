@@ -1,8 +1,8 @@
-"""How alike do two frames look? Frames -> unit vectors; the scalar product of two is their similarity, at most 1.
+"""How alike two frames look. Frames become unit vectors; the scalar product of two is their similarity, at most 1.
 
     built_in        needs no weights: the outlines (scikit-image's HOG, 64 x 64 grey, cells of 8 x 8) and the layout of
-                    colours (8 x 8 means in CIELAB), half of the similarity each. Both have room for "nothing here", or
-                    the noise of two black frames would be all that is compared. About a millisecond a frame.
+                    colours (8 x 8 means in CIELAB) give half of the similarity each. Both have room for "nothing here";
+                    without it only the noise of two black frames would be compared. About a millisecond a frame.
     a CLIP model    any checkpoint folder or hub name that transformers' `CLIPModel` loads, e.g.
                     openai/clip-vit-base-patch32: its image encoder, which MVP (arXiv 2601.03781) uses. On a GPU where
                     there is one.
@@ -25,38 +25,42 @@ from videossr_verl.errors import BadInput
 from videossr_verl.video.missing_platform import check_torchvision
 
 BUILT_IN = "built_in"
-# Frames at most this alike are two different ones. built_in: measured, examples/deduplication. CLIP: our guess, since
-# MVP does not tell its own, and it has not been measured.
+# Two frames are different if they are at most this alike. The value of built_in is measured (examples/deduplication).
+# CLIP's is our guess: MVP does not publish one, and it has not been measured.
 KAPPA, KAPPA_CLIP = 0.95, 0.9
 
 _DECIMALS = 4
 _CLIP_BATCH = 64
-# Of built_in. HOG makes the faintest outline as strong as any other. Where the grey levels of a block (16 x 16 of 64 x
-# 64 pixels) spread by less than _FAINT, as noise and compression do, it counts less and "no outline" more. _PALE
+# For built_in. HOG makes the faintest outline as strong as any other. If the grey levels of a block (16 x 16 of 64 x 64
+# pixels) spread by less than _FAINT, as noise and compression do, its outline counts less, and "no outline" more. _PALE
 # (CIELAB) does the same for colours near the middle grey.
 _FAINT, _PALE = 2.0, 10.0
-_BUILT_IN_REVISION = "2"  # other vectors of the same name must not be found in a cache
+_BUILT_IN_REVISION = "2"  # a cache must not return other vectors of the same name
 
 
 def default_kappa(name: str) -> float:
-    """The similarity up to which two frames count as different, for the embedding `name`."""
+    """Returns the similarity up to which two frames count as different, for the embedding `name`."""
     return KAPPA if name == BUILT_IN else KAPPA_CLIP
 
 
 def embed(frames: np.ndarray, name: str = BUILT_IN) -> np.ndarray:
-    """(T, D) float32 unit vectors of frames (T, H, W, 3) uint8. BadInput: there is no such CLIP model."""
+    """Returns (T, D) float32 unit vectors of frames (T, H, W, 3) uint8. Raises BadInput if there is no such CLIP
+    model.
+    """
     return np.stack([_built_in(frame) for frame in frames]) if name == BUILT_IN else _clip(frames, name)
 
 
 def similarity(embeddings: np.ndarray) -> np.ndarray:
-    """(T, T) float64 scalar products, to 4 decimals."""
+    """Returns (T, T) float64 scalar products, to 4 decimals."""
     vectors = embeddings.astype(np.float64)
     # Not `@`: its last bits depend on the number of threads.
     return np.round(np.einsum("id,jd->ij", vectors, vectors), _DECIMALS)
 
 
 def describe_embedding(name: str) -> dict[str, str]:
-    """What decides about the vectors: the name, and the library's version or the weights. BadInput as `embed`."""
+    """Returns what the vectors depend on: the name, and the library's version or the weights. Raises BadInput as
+    `embed` does.
+    """
     if name == BUILT_IN:
         return {"name": name, "revision": _BUILT_IN_REVISION, "scikit-image": version("scikit-image")}
     digest = blake2b(digest_size=8)
@@ -75,7 +79,9 @@ def _built_in(frame: np.ndarray) -> np.ndarray:
 
 
 def _outlines(gray: np.ndarray) -> np.ndarray:
-    """(7, 7, 37) of grey levels (64, 64): HOG of each block, weighted, and how little outline there is in it."""
+    """Returns (7, 7, 37) for grey levels (64, 64): the weighted HOG of each block, and how little outline there is in
+    it.
+    """
     from skimage.feature import hog
 
     blocks = np.lib.stride_tricks.sliding_window_view(gray.astype(np.float64), (16, 16))[::8, ::8]
@@ -102,7 +108,7 @@ def _clip(frames: np.ndarray, name: str) -> np.ndarray:
 
 @functools.cache
 def _load_clip(name: str) -> tuple[Any, Any]:
-    """(model, image processor), once per process."""
+    """Returns (model, image processor), once per process."""
     check_torchvision()
     import torch
     from transformers import AutoImageProcessor, CLIPModel

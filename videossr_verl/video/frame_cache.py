@@ -37,16 +37,16 @@ from videossr_verl.video.probe import content_id
 logger = logging.getLogger(__name__)
 
 SUFFIX = ".frames"
-# The folder is weighed after each of these shares of its limit that a process has written; so P processes
-# together may be over it by P of them.
+# A process weighs the folder each time it has written this share of the limit. So P processes together may exceed the
+# limit by P such shares.
 WEIGH_EVERY = 1 / 64
 TOLD_EVERY = 1000  # requests
 ID_DIGITS = 16  # of a content id
-ABANDONED = 3600.0  # seconds after which a half-written file belongs to nobody
+ABANDONED = 3600.0  # a half-written file belongs to nobody after so many seconds
 
 
 class FrameCache:
-    """Frames of videos in a folder of at most about `max_bytes`; the ones not asked for longest go first.
+    """A cache of frames in a folder of at most about `max_bytes`. Frames that nobody asked for the longest go first.
 
     Attributes:
         counts: how often this process found what it asked for (`hit`), decoded (`miss`), and met a file with
@@ -57,7 +57,7 @@ class FrameCache:
         self._folder, self._max_bytes = Path(folder), max_bytes
         make_writable(self._folder)
         self._lock = threading.Lock()
-        self._unweighed = float("inf")  # a first file may be one too many
+        self._unweighed = float("inf")  # unknown yet, and even a first file may be one too many
         self.counts: Counter[str] = Counter(hit=0, miss=0, damaged=0, unwritable=0)
 
     def frames(
@@ -67,7 +67,7 @@ class FrameCache:
         size: tuple[int, int],
         decoder: str = DEFAULT_DECODER,
     ) -> np.ndarray:
-        """As `decode`, with the same errors; a cache that cannot be written to is only slow."""
+        """Works as `decode`, with the same errors. If the cache cannot be written to, it is only slow."""
         name = self._name(Path(path), times, size, decoder)
         frames = self._read(name, (len(times), *size, 3))
         self._count("miss" if frames is None else "hit")
@@ -90,7 +90,9 @@ class FrameCache:
         return self._folder / digest[:2] / (digest + SUFFIX)
 
     def content_id(self, path: str | os.PathLike[str]) -> str:
-        """The video's content id; reading all of it again is saved where the file's own data says it is the same."""
+        """Returns the video's content id. Reads the whole file only if the file's own data do not show that it is
+        unchanged.
+        """
         status = check_file(os.fspath(path))
         state = [os.path.realpath(path), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         note = self._folder / "ids" / blake2b(json.dumps(state).encode(), digest_size=16).hexdigest()
@@ -106,7 +108,7 @@ class FrameCache:
         expected = math.prod(shape)
         try:
             with open(name, "rb") as file:
-                data = file.read(expected + 5)  # one too many tells a longer file, whatever its length
+                data = file.read(expected + 5)  # one byte more than expected shows that a file is longer
         except OSError:
             return None
         pixels, checksum = memoryview(data)[:-4], data[-4:]
@@ -115,7 +117,7 @@ class FrameCache:
             logger.warning("frame cache: %s is damaged and is made again", name)
             return None
         with suppress(OSError):
-            os.utime(name)  # used now: among the last to go
+            os.utime(name)  # it was used now, so it goes among the last
         return np.frombuffer(pixels, np.uint8).reshape(shape)
 
     def _write(self, name: Path, frames: np.ndarray) -> None:
@@ -130,7 +132,7 @@ class FrameCache:
         self._shrink()
 
     def _store(self, name: Path, *parts: bytes | memoryview) -> bool:
-        """Whether the parts could be written, all or nothing."""
+        """Writes the parts, all or none, and returns whether that was possible."""
         try:
             name.parent.mkdir(exist_ok=True)
             with whole_file(name, flush=False) as partial, open(partial, "wb") as file:
@@ -166,5 +168,5 @@ class FrameCache:
     def _alone(self) -> Iterator[None]:
         """Waits until no other process shrinks the folder: it may have looked before this one's files were there."""
         with (self._folder / "lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # the kernel forgets a dead process's
+            fcntl.flock(file, fcntl.LOCK_EX)  # the kernel drops the lock of a dead process
             yield

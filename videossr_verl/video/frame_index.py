@@ -1,4 +1,4 @@
-"""All frames of a video, listed by demuxing alone; nothing is decoded here."""
+"""Lists all frames of a video by demuxing alone. Decodes nothing."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from videossr_verl.video.container import check_file, media_packets, open_video
 from videossr_verl.video.rejected import RejectReason, VideoRejected, reading
 from videossr_verl.video.timelines import NO_TIME, find_timelines, join_timelines
 
-MAX_FRAMES = 2_000_000  # of one file: 18 hours at 30 frames/s
-MAX_DURATION = 1e7  # seconds, 115 days: what is longer has damaged time stamps
-FRAMES_KEPT = 8_000_000  # in the lists of frames that are remembered, 42 bytes each
-# Seconds without a picture after which an MPEG stream is another recording, as the program ffmpeg has it: there clocks
-# begin at any number. Elsewhere a long pause is meant.
+MAX_FRAMES = 2_000_000  # the most in one file: 18 hours at 30 frames/s
+MAX_DURATION = 1e7  # seconds, 115 days: a longer file has damaged time stamps
+FRAMES_KEPT = 8_000_000  # the most frames in all remembered lists, 42 bytes each
+# After so many seconds without a picture an MPEG stream is taken for another recording, as the program ffmpeg does,
+# because its clocks begin at any number. In other containers a long pause is meant.
 MAX_PAUSE = {"mpegts": 10.0, "mpeg": 10.0}
 INDEXED = ("mov", "matroska")  # containers with an index to seek by
 
@@ -31,7 +31,7 @@ INDEXED = ("mov", "matroska")  # containers with an index to seek by
 class FrameIndex:
     """All N frames and P packets of a video stream.
 
-    Where the file's times start again (recordings joined, clocks set back), its parts follow each other as they are
+    If the file's times start again (recordings joined, clocks set back), its parts follow each other as they are
     stored, each right after the one before.
 
     Attributes:
@@ -74,7 +74,7 @@ class FrameIndex:
         return float(self.times[-1] + self.last_duration)
 
     def nearest(self, times: np.ndarray) -> np.ndarray:
-        """The numbers (T,) of the frames nearest to `times` (seconds since the first frame)."""
+        """Returns the numbers (T,) of the frames nearest to `times` (seconds since the first frame)."""
         after = np.searchsorted(self.times, times).clip(1, max(len(self.times) - 1, 1))
         after = np.minimum(after, len(self.times) - 1)
         before = np.maximum(after - 1, 0)
@@ -154,7 +154,7 @@ def read_index(path: str) -> FrameIndex:
 
 
 def _without_seams(torn: np.ndarray, starts: list[int]) -> np.ndarray:
-    """`torn` without the last two packets of each part: a break there only says that recordings were joined."""
+    """Returns `torn` without the last two packets of each part. A break there only says that recordings were joined."""
     torn = torn.copy()
     for start in starts[1:]:
         torn[max(0, start - 2) : start] = False
@@ -162,7 +162,9 @@ def _without_seams(torn: np.ndarray, starts: list[int]) -> np.ndarray:
 
 
 def _first_of_each(times: np.ndarray, shown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct times in order, and the first packet of each: of two packets for one time the first is shown."""
+    """Returns the distinct times in order, and the first packet of each. Of two packets for one time the first is
+    shown.
+    """
     timed = np.flatnonzero(shown & (times != NO_TIME))
     ticks, first = np.unique(times[timed], return_index=True)
     return ticks, timed[first]
@@ -210,6 +212,6 @@ _indexes = _IndexCache()
 
 
 def frame_index(path: str) -> FrameIndex:
-    """`read_index`, remembered while the file does not change."""
+    """Works as `read_index`, and remembers the result while the file does not change."""
     status = check_file(path)
     return _indexes.get(os.path.abspath(path), status.st_size, status.st_mtime_ns)

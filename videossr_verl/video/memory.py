@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-MAX_PIXELS = 8192 * 4320  # of one picture; FFmpeg refuses larger ones before it allocates them
-# Bytes of any one block of FFmpeg's memory: the 4 bytes of a pixel at most, and a part more. A file may claim tables
-# and pictures of any size, and is only found out when they have been made.
+MAX_PIXELS = 8192 * 4320  # the most in one picture; FFmpeg refuses larger ones before it allocates them
+# The most bytes of one block of FFmpeg's memory: 4 bytes for each pixel of the largest picture, and a part more. A file
+# may claim tables and pictures of any size, and FFmpeg notices only when it has made them.
 MAX_BLOCK = 9 * MAX_PIXELS // 2
-SPARE = 2 * MAX_BLOCK  # the block that was asked for, and what was freed and taken since
+SPARE = 2 * MAX_BLOCK  # room for the block that was asked for, and for what was freed and taken since
 
 
 def memory_is_left() -> bool:
-    """Whether SPARE bytes are free: then a decoder that found no memory had asked for more than MAX_BLOCK."""
+    """Returns whether SPARE bytes are free. If so, a decoder that found no memory had asked for more than MAX_BLOCK."""
     try:
-        return len(bytes(SPARE)) == SPARE  # zeros that nobody touches take no memory
+        return len(bytes(SPARE)) == SPARE  # zeros take no memory until somebody touches them
     except MemoryError:
         return False

@@ -1,4 +1,4 @@
-"""What processors and vLLM are told about the time of a video's frames."""
+"""What processors and vLLM learn about the time of a video's frames."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Metadata(TypedDict):
 
 
 def video_metadata(clock: Sequence[float]) -> Metadata:
-    """Metadata of T frames shown at `clock` (seconds, increasing, T >= 2).
+    """Returns the metadata of T frames shown at `clock` (seconds, increasing, T >= 2).
 
     `total_num_frames` makes the processors' "sampled fps",
     T / (total / fps), the mean frame rate: Qwen2.5-VL derives its time axis from it.

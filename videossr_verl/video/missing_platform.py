@@ -6,7 +6,7 @@ from videossr_verl.errors import BadInput
 
 
 def check_torchvision() -> None:
-    """BadInput where torchvision, which every processor of videos needs, does not load beside this torch."""
+    """Raises BadInput if torchvision, which every video processor needs, does not load beside this torch."""
     try:
         import torchvision  # noqa: F401
     except (ImportError, RuntimeError) as error:  # "operator torchvision::nms does not exist"

@@ -1,7 +1,7 @@
-"""How much memory the tables of an MP4 or MOV file claim, found without making them.
+"""Finds how much memory the tables of an MP4 or MOV file claim, without making them.
 
 A file of a kilobyte may say "a billion frames of one byte each", and FFmpeg lists them all before anyone can ask how
-many there are. So the numbers are read here first, wherever in the header they stand.
+many there are. So this module reads the numbers first, wherever in the header they stand.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from videossr_verl.video.source_file import SourceFile
 # What such a file may begin with. Others are not opened as MP4.
 FIRST_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"junk", b"pict", b"pnot", b"uuid", b"prfl")
 FIRST_BOXES += (b"styp", b"moof", b"sidx")  # fragments
-MAX_BOXES = 1_000_000  # at the top: 18 hours in fragments of a second are 130,000
-MAX_HEADER = 256_000_000  # bytes of all boxes but the media's own; 2,000,000 frames need 50,000,000
-MAX_ENTRIES = 16_000_000  # of all tracks together: 18 hours of video and sound have 5,000,000
-ENTRY_BYTES = 24  # FFmpeg's, for each frame
+MAX_BOXES = 1_000_000  # the most at the top level: 18 hours in fragments of a second are 130,000
+MAX_HEADER = 256_000_000  # the most bytes of all boxes but the media's own; 2,000,000 frames need 50,000,000
+MAX_ENTRIES = 16_000_000  # the most in all tracks together: 18 hours of video and sound have 5,000,000
+ENTRY_BYTES = 24  # what FFmpeg takes for each frame
 
 # Number of samples, of edits (each may show all samples once more), of samples in a fragment; a compressed header.
 _TABLES = re.compile(rb"trak|stsz|stz2|elst|trun|cmov")
@@ -27,13 +27,13 @@ _HAS_SIZES = 0x200  # flag of a fragment that spends at least four bytes on each
 
 
 def looks_like_mp4(path: str) -> bool:
-    """Whether the file begins as MP4 and MOV files do; MachineError if it cannot be read."""
+    """Returns whether the file begins as MP4 and MOV files do. Raises MachineError if it cannot be read."""
     with SourceFile(path) as file:
         return file.read(8)[4:] in FIRST_BOXES
 
 
 def check_tables(path: str, max_block: int) -> None:
-    """Refuses a file whose tables would need more memory than any real one's.
+    """Refuses a file whose tables would need more memory than any real file's.
 
     Args:
         max_block: bytes of the largest block that FFmpeg may allocate, so of one track's table.
@@ -51,7 +51,7 @@ def check_tables(path: str, max_block: int) -> None:
 
 
 def _headers(file: SourceFile, path: str) -> Iterator[bytes]:
-    """The contents of the boxes at the top, but for the media's own."""
+    """Yields the contents of the boxes at the top, except the media's own."""
     end, at, read = file.size, 0, 0
     for _ in range(MAX_BOXES):
         file.seek(at)
@@ -63,7 +63,7 @@ def _headers(file: SourceFile, path: str) -> Iterator[bytes]:
         if size < 8 or at >= end:
             return
         size = min(size, end - at)
-        if kind not in (b"mdat", b"\0\0\0\0"):  # the latter: zeros up to the file's end
+        if kind not in (b"mdat", b"\0\0\0\0"):  # the second means zeros up to the file's end
             read += size
             if read > MAX_HEADER:
                 raise _too_large(path, f"has a header of more than {MAX_HEADER} bytes")
@@ -74,7 +74,9 @@ def _headers(file: SourceFile, path: str) -> Iterator[bytes]:
 
 
 def _tracks(headers: Iterator[bytes], path: str) -> Iterator[tuple[int, int]]:
-    """For each track how many samples it claims, and how often edits may show them; fragments count one by one."""
+    """Yields for each track how many samples it claims, and how often edits may show them. Fragments count one by
+    one.
+    """
     for header in headers:
         samples, edits = 0, 1
         for found in _TABLES.finditer(header):

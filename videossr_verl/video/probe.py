@@ -1,4 +1,4 @@
-"""What a video file holds, found by demuxing it and decoding its first frame."""
+"""What a video file holds. It is found by demuxing the file and decoding its first frame."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from videossr_verl.video.source_file import read_all
 
 __all__ = ["RejectReason", "VideoInfo", "VideoRejected", "content_id", "probe", "quarter_turns"]
 
-FIRST_FRAME_PACKETS = 300  # a stream cut in the middle may need this many until a picture comes out
+FIRST_FRAME_PACKETS = 300  # a stream that was cut in the middle may give no picture before
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
 
 
 def content_id(path: str | os.PathLike[str]) -> str:
-    """16 hex digits of BLAKE2b over the file's bytes; rows keep that of their video as `extra_info.video_id`.
+    """Returns 16 hex digits of BLAKE2b over the file's bytes; rows keep that of their video as `extra_info.video_id`.
 
     Raises:
         VideoRejected: there is no such file, or none that can be read (see `check_file`).
@@ -86,18 +86,20 @@ def content_id(path: str | os.PathLike[str]) -> str:
 
 
 def quarter_turns(frame: av.VideoFrame) -> int:
-    """How many times 90 degrees counterclockwise (0 to 3) the frame must be turned to be upright."""
+    """Returns how many times (0 to 3) the frame must be turned by 90 degrees counterclockwise to be upright."""
     return round(frame.rotation / 90) % 4
 
 
 def first_frame(path: str, stream: int) -> av.VideoFrame:
-    """The stream's first picture that can be decoded; VideoRejected(undecodable) when there is none near the start."""
+    """Returns the stream's first picture that can be decoded. Raises VideoRejected(undecodable) if none is near the
+    start.
+    """
     undecodable = f"{path}: its first {FIRST_FRAME_PACKETS} packets hold no picture that can be decoded"
     with open_video(path, stream) as (container, film), reading(RejectReason.UNDECODABLE, undecodable):
         for number, packet in enumerate(media_packets(container, film)):
             if number == FIRST_FRAME_PACKETS:
                 break
-            if frames := decode_packet(film, packet):  # a damaged one gives none: the next ones may be good
+            if frames := decode_packet(film, packet):  # a damaged packet gives none, but the next ones may be good
                 return frames[0]
         if frames := decode_packet(film, None):
             return frames[0]

@@ -1,4 +1,6 @@
-"""A probe as JSON data, as it travels between processes and is stored, or why a video cannot be used."""
+"""A probe as JSON data, in which it travels between processes and is stored, or the reason why a video cannot be
+used.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +11,13 @@ from videossr_verl.errors import MachineError
 from videossr_verl.video.memory import memory_is_left
 from videossr_verl.video.probe import RejectReason, VideoInfo, VideoRejected, probe
 
-# What the build asks of each file before any worker opens it.
+# The build itself looks for these reasons, before any worker opens the file.
 _OF_STATE = (RejectReason.MISSING, RejectReason.UNREADABLE, RejectReason.NOT_A_FILE, RejectReason.EMPTY_FILE)
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a job has no result: a reason of rejected.jsonl, "decoder_crashed", "timeout" or "internal_error"."""
+    """The reason why a job has no result: one of rejected.jsonl, "decoder_crashed", "timeout" or "internal_error"."""
 
     reason: str
     detail: str
@@ -35,7 +37,7 @@ class ProbeRecord(TypedDict):
 
 
 def probe_one(path: str, video: str) -> ProbeRecord | Failure:
-    """Runs in a worker: what the file is, or why it cannot be used."""
+    """Runs in a worker. Returns what the file is, or why it cannot be used."""
     try:
         info = probe(path)
     except VideoRejected as error:
@@ -53,7 +55,7 @@ def probe_one(path: str, video: str) -> ProbeRecord | Failure:
 
 
 def load_info(record: ProbeRecord, path: str) -> VideoInfo:
-    """The VideoInfo of the file at `path`, from what `probe_one` gave."""
+    """Returns the VideoInfo of the file at `path`, from what `probe_one` gave."""
     return VideoInfo(
         path=path,
         content_id=record["content_id"],
@@ -68,10 +70,10 @@ def load_info(record: ProbeRecord, path: str) -> VideoInfo:
 
 
 def failure_of(error: VideoRejected, path: str, video: str) -> Failure:
-    """The rejection with the video's name instead of where it lies on this machine.
+    """Returns the rejection with the video's name in place of its path on this machine.
 
-    MachineError where the file could be opened when the build began, and now cannot; and where memory is short, which
-    decoders take for damage.
+    Raises MachineError if the file could be opened when the build began, and cannot be opened now; also if memory is
+    short, which decoders take for damage.
     """
     detail = error.detail.replace(path, video)
     if not memory_is_left():

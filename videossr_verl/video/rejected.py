@@ -1,4 +1,4 @@
-"""Why a video is not used: a fixed set of reasons, so that reports can count them."""
+"""The reasons why a video is not used. They are a fixed set, so that reports can count them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class RejectReason(StrEnum):
 
 
 class VideoRejected(ValueError):
-    """This video cannot be used.
+    """The error for a video that cannot be used.
 
     Attributes:
         reason: one of the fixed set.
@@ -46,22 +46,24 @@ class VideoRejected(ValueError):
     """
 
     def __init__(self, reason: RejectReason, detail: str) -> None:
-        super().__init__(reason, detail)  # both as args, so that it survives pickling between workers
+        super().__init__(reason, detail)  # both are args, so that the error survives pickling between workers
         self.reason = reason
         self.detail = detail
 
     def __str__(self) -> str:
-        """One printable line of bounded length: names of files may hold anything, even a terminal's commands."""
+        """Returns one printable line of bounded length. Names of files may hold anything, even a terminal's
+        commands.
+        """
         return f"{printable(shortened(self.detail, LONGEST))} [{self.reason.value}]"
 
 
 class DecoderError(BadInput):
-    """The media library does not have the interface that this package calls: no video is at fault."""
+    """The error for a media library without the interface that this package calls. No video is at fault."""
 
 
 @contextmanager
 def rejecting(reason: RejectReason, detail: str) -> Iterator[None]:
-    """Turns any error of the body into VideoRejected; for what is done with a row's own data.
+    """Turns any error of the body into VideoRejected. Use it around work on a row's own data.
 
     Raises:
         MachineError: for errors of the operating system (those of FFmpeg with the same names tell of the file), and
@@ -80,7 +82,7 @@ def rejecting(reason: RejectReason, detail: str) -> Iterator[None]:
 
 @contextmanager
 def reading(reason: RejectReason, detail: str) -> Iterator[None]:
-    """As `rejecting`, around a media library, which raises many types on damaged files.
+    """Works as `rejecting`, around a media library, which raises many types of error on damaged files.
 
     Raises:
         DecoderError: for errors that no content of a file causes.

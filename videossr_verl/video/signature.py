@@ -1,4 +1,4 @@
-"""What a video looks like, in 16 bytes for each eighth of a second: the same for copies in other bytes.
+"""What a video looks like, in 16 bytes for each eighth of a second. Copies in other bytes look the same.
 
 Each picture gives 128 bits, half of them the signs of its lowest frequencies (pHash), half those of brightness steps
 from left to right (dHash), both by the library ImageHash. They hardly change where a video is encoded anew, rescaled,
@@ -18,16 +18,18 @@ from videossr_verl.video.decode import decode_possible
 from videossr_verl.video.frame_index import frame_index
 
 STEP = 0.125  # seconds; a copy that was cut anywhere has pictures at most half of that from ours
-MAX_PICTURES = 1024  # of one video: above 128 seconds every second one is taken, above 256 every fourth, and so on
-MIN_CONTRAST = 5.0  # standard deviation of brightness, of 255: below it noise decides about the bits
-WORDS = 2  # of 64 bits: pHash, dHash
+MAX_PICTURES = (
+    1024  # the most of one video: above 128 seconds every second one is taken, above 256 every fourth, and so on
+)
+MIN_CONTRAST = 5.0  # standard deviation of brightness, of 255; below it noise decides the bits
+WORDS = 2  # each of 64 bits: pHash, dHash
 
 _SIZE = (64, 64)
 
 
 @dataclass(frozen=True, eq=False)
 class Signature:
-    """The N pictures of a video that say something.
+    """The N pictures of a video that have contrast.
 
     Attributes:
         places: int32 (N,), when each is shown: multiples of STEP seconds since the first frame, increasing.
@@ -44,7 +46,7 @@ def signature_kind() -> str:
 
 
 def sign(path: str | os.PathLike[str]) -> Signature:
-    """The signature of a video file; frames that cannot be decoded are left out.
+    """Returns the signature of a video file. Leaves out frames that cannot be decoded.
 
     Raises:
         VideoRejected: any reason of `frame_index`, or timeout.
@@ -59,7 +61,7 @@ def sign(path: str | os.PathLike[str]) -> Signature:
 
 
 def _places(last: float) -> np.ndarray:
-    """int32, from 0 to the last frame, whose time is `last` seconds."""
+    """Returns int32 places, from 0 to the last frame, whose time is `last` seconds."""
     most = int(last / STEP + 1e-6)
     stride = 1
     while most // stride >= MAX_PICTURES:

@@ -10,7 +10,7 @@ MAX_RATIO = 200  # qwen_vl_utils' limit of long side / short side
 
 
 def target_size(height: int, width: int, min_pixels: int, max_pixels: int, factor: int) -> tuple[int, int]:
-    """(H, W) after the resize, the same as qwen_vl_utils' `smart_resize`.
+    """Returns (H, W) after the resize, the same as qwen_vl_utils' `smart_resize`.
 
     Args:
         height, width: source size as shown, pixels.

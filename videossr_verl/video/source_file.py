@@ -1,4 +1,4 @@
-"""A video file as the decoders read it: what the machine fails to read is never taken for the file's own content.
+"""A video file as the decoders read it: what the machine fails to read is never taken for the file's content.
 
 FFmpeg's demuxers take most read errors for the end of the file, so that a video would be shown without its rest, or be
 called damaged. All reading goes through `SourceFile` instead, which remembers the error and raises it afterwards.
@@ -18,13 +18,14 @@ from typing import Self
 from videossr_verl.errors import MachineError
 from videossr_verl.video.rejected import RejectReason, VideoRejected
 
-# What a file's name, kind and permissions cause; they stay as they are until somebody changes them.
+# Errors that a file's name, kind or permissions cause. They stay until somebody changes these.
 OWN_ERRORS = {errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG}
 MISSING = {errno.ENOENT, errno.ENOTDIR}
 
 
 class SourceFile:
-    """The file at `path`, for `av.open`. After an error it gives nothing more, and leaving the `with` block raises it.
+    """The file at `path`, for `av.open`. After an error it gives nothing more, and the end of the `with` block raises
+    the error.
 
     Args:
         seconds: after which reading is given up.
@@ -47,7 +48,7 @@ class SourceFile:
         return status.st_size, status.st_mtime_ns
 
     def read(self, count: int) -> bytes:
-        """Up to `count` bytes; none at the end, and after an error."""
+        """Returns up to `count` bytes, and none at the end or after an error."""
         if self._failure is not None:
             return b""
         try:
@@ -62,7 +63,7 @@ class SourceFile:
         return b"" if self._failure is not None else data
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """The new place, or -1 where a damaged file names none that exists."""
+        """Moves there and returns the new place, or -1 if a damaged file names none that exists."""
         try:
             return self._file.seek(offset, whence)
         except OSError as error:
@@ -76,7 +77,7 @@ class SourceFile:
         return self._state[0]
 
     def tell(self) -> int:
-        """The place of the next byte."""
+        """Returns the place of the next byte."""
         return self._file.tell()
 
     def __enter__(self) -> Self:
@@ -93,7 +94,9 @@ class SourceFile:
 
 
 def read_all(path: str, block: int = 1 << 20) -> Iterator[bytes]:
-    """The file's content in blocks; MachineError where it cannot be read to its end, or changes meanwhile."""
+    """Yields the file's content in blocks. Raises MachineError if it cannot be read to its end, or changes
+    meanwhile.
+    """
     with SourceFile(path) as file:
         while chunk := file.read(block):
             yield chunk
@@ -121,7 +124,7 @@ def opening(path: str) -> Iterator[None]:
 
 
 def machine_error(path: str, error: BaseException) -> MachineError:
-    """The MachineError for an error of the operating system at `path`."""
+    """Returns the MachineError for an error of the operating system at `path`."""
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return MachineError(f"{path} cannot be read now: {reason}; the video is not judged")
 

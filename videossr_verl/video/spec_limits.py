@@ -1,5 +1,5 @@
-"""What a row of a data set may ask for. Rows may come from anywhere, so each is read through these checks first:
-a few bytes must not make training, which renders rows in its own processes, take all memory or time.
+"""Limits of what a row of a data set may ask for. Rows may come from anywhere, so each is read through these checks
+first: a few bytes must not make training, which renders rows in its own processes, take all memory or time.
 
 All raise VideoRejected(bad_row), which names the row's video.
 """
@@ -18,9 +18,9 @@ from videossr_verl.video.decode import DECODERS, DEFAULT_DECODER
 from videossr_verl.video.frame_index import MAX_DURATION
 from videossr_verl.video.rejected import RejectReason, VideoRejected
 
-MAX_NAME = 4096  # bytes of a video's path, as on Linux
-MAX_TIMES = 4096  # frames of one video in a prompt
-MAX_PROMPT_PIXELS = 2**27  # of all frames of a prompt after the resize: 512 of 512 x 512, some 65,000 tokens
+MAX_NAME = 4096  # the most bytes of a video's path, as on Linux
+MAX_TIMES = 4096  # the most frames of one video in a prompt
+MAX_PROMPT_PIXELS = 2**27  # the most in all frames of a prompt after the resize: 512 of 512 x 512, some 65,000 tokens
 
 
 def is_whole_number(value: object) -> TypeGuard[int]:
@@ -33,7 +33,7 @@ def _is_number(value: object) -> TypeGuard[float]:
 
 
 def read_name(row: Mapping[str, Any], key: str = "video") -> str:
-    """The path of a file below the data root; whether it is there is not looked at."""
+    """Returns the path of a file below the data root. Does not look whether the file exists."""
     name = row.get(key)
     if not isinstance(name, str) or not name:
         raise _bad_row("?", f"names its file by {name!r}, which is no path")
@@ -45,7 +45,7 @@ def read_name(row: Mapping[str, Any], key: str = "video") -> str:
 
 
 def read_times(row: Mapping[str, Any], key: str, video: str) -> tuple[float, ...]:
-    """T seconds, finite, from 0 to MAX_DURATION."""
+    """Returns T seconds, finite, from 0 to MAX_DURATION."""
     times = row.get(key)
     if not isinstance(times, Sequence) or isinstance(times, str) or not 1 <= len(times) <= MAX_TIMES:
         count = len(times) if isinstance(times, Sequence) else "none"
@@ -57,7 +57,7 @@ def read_times(row: Mapping[str, Any], key: str, video: str) -> tuple[float, ...
 
 
 def read_decoder(row: Mapping[str, Any], video: str) -> str:
-    """What the build decoded with."""
+    """Returns the decoder that the build used."""
     decoder = row.get("decoder") or DEFAULT_DECODER
     if not isinstance(decoder, str) or decoder not in DECODERS:
         raise _bad_row(video, f"names the decoder {decoder!r}; known ones: {', '.join(DECODERS)}")
@@ -65,7 +65,7 @@ def read_decoder(row: Mapping[str, Any], video: str) -> str:
 
 
 def read_sizes(row: Mapping[str, Any], video: str) -> dict[str, int]:
-    """width, height, min_pixels, max_pixels."""
+    """Returns width, height, min_pixels, max_pixels."""
     sizes: dict[str, int] = {}
     for name in ("width", "height", "min_pixels", "max_pixels"):
         value = row.get(name)
@@ -81,7 +81,7 @@ def read_sizes(row: Mapping[str, Any], video: str) -> dict[str, int]:
 
 
 def read_transform(row: Mapping[str, Any], video: str) -> dict[str, Any]:
-    """The change as JSON data; path, times and size of a "source" in it are checked, the rest by the task."""
+    """Returns the change as JSON data. Checks path, times and size of a "source" in it; the task checks the rest."""
     try:
         transform = read_object(row.get("transform"))
     except ValueError as error:
@@ -95,13 +95,13 @@ def read_transform(row: Mapping[str, Any], video: str) -> dict[str, Any]:
 
 
 def check_clock(video: str, times: Sequence[float], clock: Sequence[float]) -> None:
-    """As many values as times, two at least, and none earlier than the one before."""
+    """Checks that the clock has as many values as times, two at least, and that none is earlier than the one before."""
     if len(clock) != len(times) or len(times) < 2 or any(b < a for a, b in pairwise(clock)):
         raise _bad_row(video, f"has a clock of {len(clock)} values for {len(times)} times, or one that runs backwards")
 
 
 def check_prompt_pixels(video: str, shown: Sequence[tuple[int, int, int]]) -> None:
-    """(T, H, W) of each video of a prompt, images as T = 1: one picture and all of them together are limited."""
+    """Limits one picture and all pictures together. Takes (T, H, W) of each video of a prompt, and images as T = 1."""
     pixels = sum(math.prod(shape) for shape in shown)
     if pixels > MAX_PROMPT_PIXELS or any(h * w > MAX_PIXELS for _, h, w in shown):
         message = f"asks for {pixels} pixels, or more than {MAX_PIXELS} in one picture"

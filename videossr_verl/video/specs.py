@@ -69,7 +69,7 @@ class VideoSpec:
     decoder: str = DEFAULT_DECODER
 
     def to_row(self) -> VideoItem:
-        """The entry of a parquet row's `videos` list."""
+        """Returns the entry of a parquet row's `videos` list."""
         return {
             "video": self.video,
             "times": [round(t, 6) for t in self.times],
@@ -85,7 +85,7 @@ class VideoSpec:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> VideoSpec:
-        """The inverse of `to_row`; other keys of `row` are ignored.
+        """Makes a spec from what `to_row` gives, and ignores other keys of `row`.
 
         Raises:
             VideoRejected: bad_row, a value is missing, of another type, or beyond `spec_limits`.
@@ -123,7 +123,7 @@ class ImageSpec:
     decoder: str = DEFAULT_DECODER
 
     def to_row(self) -> ImageItem:
-        """The entry of a parquet row's `images` list."""
+        """Returns the entry of a parquet row's `images` list."""
         return {
             "image": self.video,
             "time": round(self.time, 6),
@@ -136,7 +136,7 @@ class ImageSpec:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> ImageSpec:
-        """The inverse of `to_row`, as `VideoSpec.from_row`."""
+        """Makes a spec from what `to_row` gives, as `VideoSpec.from_row` does."""
         video = spec_limits.read_name(row, "image")
         (time,) = spec_limits.read_times({"time": [row.get("time")]}, "time", video)
         decoder = spec_limits.read_decoder(row, video)

@@ -1,7 +1,8 @@
-"""Which files of a folder are taken for videos: by their names, for every command alike.
+"""The names of files that are taken for videos in a folder, for every command alike.
 
-Everything that `container.CONTAINERS` opens, as recorders, players and data sets name it. A file with another name is
-still read where it is given by name. What is not a video after all is rejected when it is opened, with the reason.
+The list has everything that `container.CONTAINERS` opens, as recorders, players and data sets name it. A file with
+another name is still read if it is given by name. A file that is no video after all is rejected when it is opened, with
+the reason.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ VIDEO_SUFFIXES = frozenset().union(*_BY_CONTAINER.values())
 
 
 def has_video_suffix(name: str) -> bool:
-    """Whether a file with this name is taken for a video."""
+    """Returns whether a file with this name is taken for a video."""
     return suffix(name) in VIDEO_SUFFIXES
 
 
 def suffix(name: str) -> str:
-    """The lower-case suffix with its dot, or an empty text."""
+    """Returns the lower-case suffix with its dot, or an empty text."""
     return os.path.splitext(name)[1].lower()

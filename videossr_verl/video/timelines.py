@@ -10,17 +10,17 @@ import heapq
 import numpy as np
 
 NO_TIME = -(2**63)
-# Pictures that a decoder may hold back to show them later, in any codec: what belongs before more than these cannot be
-# of the same recording.
+# The most pictures that a decoder of any codec holds back to show them later. A picture that belongs before more than
+# these cannot be from the same recording.
 MAX_REORDERED = 16
 
 
 def find_timelines(times: np.ndarray, shown: np.ndarray, key: np.ndarray, longest_pause: float) -> list[int]:
-    """Where another clock begins: positions in decoding order, 0 first.
+    """Returns where another clock begins: positions in decoding order, 0 first.
 
-    That is at a key frame that would be shown before something older, at any frame that would be shown before more
-    than MAX_REORDERED older ones, and after a pause longer than any real one. A clock set back by fewer frames, within
-    a group of pictures, cannot be told from reordering.
+    Another clock begins in three places: at a key frame that would be shown before something older, at any frame that
+    would be shown before more than MAX_REORDERED older ones, and after a pause longer than any real one. If a clock is
+    set back by fewer frames, within a group of pictures, this cannot be told from reordering.
 
     Args:
         times: int64 (P,), presentation times in decoding order; NO_TIME where there is none.
@@ -42,7 +42,7 @@ def find_timelines(times: np.ndarray, shown: np.ndarray, key: np.ndarray, longes
 
 
 def join_timelines(times: np.ndarray, shown: np.ndarray, durations: np.ndarray, starts: list[int]) -> np.ndarray:
-    """Presentation times (P,) on one axis, from `find_timelines`: each part starts where the one before ends.
+    """Returns presentation times (P,) on one axis, from `find_timelines`: each part starts where the one before ends.
 
     Args:
         times, shown: as there.

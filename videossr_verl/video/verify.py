@@ -1,7 +1,7 @@
-"""data.verify: is a video in training the one that its rows were drawn from?
+"""`data.verify`: checks that a video in training is the one that its rows were drawn from.
 
-A row names its video by path. Where another file stands there now, its frames are shown under the old label; size and
-times do not tell. So the content id that the build wrote into the row is compared with the file's own.
+A row names its video by path. If another file has that path now, its frames would be shown under the old label, and
+neither size nor times would tell. So the content id that the build wrote into the row is compared with the file's own.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from videossr_verl.video.rejected import RejectReason, VideoRejected
 
 SAMPLED = "0"  # first digit of the ids that "sampled" looks at: a sixteenth of them
 MODES = ("off", "sampled", "content")
-REMEMBERED = 100_000  # files in a process
+REMEMBERED = 100_000  # the most files that a process remembers
 
 
 def verify_mode(data: Mapping[str, Any]) -> str:
-    """`data.verify`; BadInput for what it cannot be."""
+    """Returns `data.verify`. Raises BadInput if it is none of MODES."""
     mode = data.get("verify", "off")
-    mode = "off" if mode is False else mode  # as YAML reads it without quotes
+    mode = "off" if mode is False else mode  # YAML reads off without quotes as False
     if mode not in MODES:
         raise BadInput(f"data.verify is {mode!r}, must be one of {', '.join(MODES)}")
     return mode
 
 
 def is_verified(mode: str, video_id: str) -> bool:
-    """Whether the mode asks for a video with this id to be read."""
+    """Returns whether the mode asks for a video with this id to be read."""
     return mode == "content" or (mode == "sampled" and video_id.startswith(SAMPLED))
 
 
 def check_content(path: str, video: str, video_id: str, cache: FrameCache | None) -> None:
-    """VideoRejected(replaced) if the content id of the file at `path` is another; it is read once, while it stays
+    """Raises VideoRejected(replaced) if the file at `path` has another content id. Reads it once, while it stays
     unchanged.
 
     Args:

@@ -1,4 +1,5 @@
-"""Python imports this at the start of each process of a run: a SIGKILL at a chosen place, once, in the second step.
+"""Sends a SIGKILL at a chosen place, once, in the second step. Python imports this at the start of each process of a
+run.
 
 KILL_AT, one of PLACES:
     rollout     the command's own process, while answers are on their way

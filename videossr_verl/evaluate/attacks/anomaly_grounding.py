@@ -11,7 +11,7 @@ from videossr_verl.evaluate.attacks.pictures import small
 from videossr_verl.evaluate.attacks.shown import Shown
 from videossr_verl.tasks.frames.perturbations import PERTURBATIONS
 
-# What mends a segment as well as it spoilt it.
+# Each of these changes undoes itself when it is made a second time.
 _UNDO: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "mirror": lambda pictures: pictures[:, :, ::-1],
     "rotate_180": lambda pictures: pictures[:, ::-1, ::-1],
@@ -21,20 +21,22 @@ _UNDO: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def blind(shown: Shown) -> str:
-    """The interval that earns most in the paper's setting."""
+    """Answers the interval that earns most in the paper's setting."""
     frames = len(shown.videos[0])
     return _answer(shown, round(10 * frames / 48), round(38 * frames / 48))
 
 
 def largest_jumps(shown: Shown) -> str:
-    """The segment between two large changes from frame to frame, whatever the question says."""
+    """Answers the segment between two large changes from frame to frame, whatever the question says."""
     jumps = _jumps(small(shown.videos[0]))
     steady = np.array([np.median(np.delete(jumps[max(0, i - 2) : i + 3], min(i, 2))) for i in range(len(jumps))])
     return _best_borders(shown, jumps - steady, jumps - steady)
 
 
 def undone(shown: Shown) -> str:
-    """The segment where the named change is measured: by undoing it at its borders, else by its trace in each frame."""
+    """Answers the segment where the named change is measured: by undoing it at its borders, else by its trace in each
+    frame.
+    """
     name = next(n for n, p in PERTURBATIONS.items() if p.description in shown.question)
     frames = shown.videos[0]
     if name in _UNDO:
@@ -61,7 +63,7 @@ def _sharpness(frames: np.ndarray) -> np.ndarray:
 
 
 def _black_border(frames: np.ndarray) -> np.ndarray:
-    """Share of a narrow border, on the side where it is third largest, that is black."""
+    """Returns how much of a narrow border is black, on the side with the third most black."""
     black = frames.max(axis=-1) <= 2
     sides = (black[:, :2], black[:, -2:], black[:, :, :2], black[:, :, -2:])
     return np.sort([side.mean(axis=(1, 2)) for side in sides], axis=0)[1]
@@ -80,12 +82,12 @@ _TRACES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def _jumps(pictures: np.ndarray) -> np.ndarray:
-    """(T + 1,): how picture i differs from the one before; 0 at both ends."""
+    """Returns (T + 1,): how much picture i differs from the one before, and 0 at both ends."""
     return np.pad(np.abs(np.diff(pictures, axis=0)).mean(axis=(1, 2, 3)), 1)
 
 
 def _segments(frames: int) -> list[tuple[int, int]]:
-    """Borders that lie on pairs of frames, an eighth to a half of the clip apart."""
+    """Returns the borders that lie on pairs of frames and are an eighth to a half of the clip apart."""
     lengths = [n for n in range(2, frames // 2 + 1, 2) if n >= frames / 8]
     return [(start, start + n) for n in lengths for start in range(0, frames - n + 1, 2)]
 
@@ -96,7 +98,7 @@ def _best_borders(shown: Shown, start: np.ndarray, stop: np.ndarray) -> str:
 
 
 def _largest_excess(shown: Shown, trace: np.ndarray) -> str:
-    """The segment whose mean lies the farthest above that of the rest, in standard errors."""
+    """Returns the segment whose mean lies farthest above that of the rest, in standard errors."""
     sums = np.pad(np.cumsum(trace), (1, 0))
 
     def excess(segment: tuple[int, int]) -> float:

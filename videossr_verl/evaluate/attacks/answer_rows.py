@@ -1,4 +1,4 @@
-"""The answers of all rules to a data set's questions, rendered as a model is shown them."""
+"""Answers a data set's questions by all rules. The questions are rendered as a model is shown them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from videossr_verl.printable import tell
 from videossr_verl.rows.schema import Row
 
 _AT_ONCE = 4  # rows a worker takes
-_WORTH = 64  # rows: fewer are done before another process has started
+_WORTH = 64  # with fewer rows, one process is done before another has started
 
 Answers = dict[str, dict[int, str]]
 Rule = Callable[[Shown], str]
 
 
 def answer_rows(rows: Sequence[Row], data_root: str | Path, workers: int) -> Answers:
-    """Rule -> row's index -> answer. Rows whose video cannot be shown, or whose task has no rules, have none.
+    """Returns rule -> row's index -> answer. Leaves out rows whose video cannot be shown, or whose task has no rules.
 
     Raises:
         BadInput: no row's task has rules.
@@ -42,7 +42,7 @@ def answer_rows(rows: Sequence[Row], data_root: str | Path, workers: int) -> Ans
         work = partial(_answer_part, data_root=str(data_root))
         run = map(work, parts)
         if workers > 1 and len(rows) > _WORTH:
-            # A fork of a process with threads may hang; OpenCV's own threads would only be in each other's way.
+            # A fork of a process with threads may hang. OpenCV's own threads would only slow each other down.
             how = {"mp_context": get_context("spawn"), "initializer": cv2.setNumThreads, "initargs": (1,)}
             run = stack.enter_context(ProcessPoolExecutor(workers, **how)).map(work, parts)
         for part, answers in zip(parts, run, strict=True):
@@ -53,7 +53,9 @@ def answer_rows(rows: Sequence[Row], data_root: str | Path, workers: int) -> Ans
 
 
 def rules_of(task: str) -> Mapping[str, Rule] | None:
-    """A task's rules by name; None where no package has any. RegistryError for a module that is none."""
+    """Returns a task's rules by name, or None if no package has any. Raises RegistryError for a module without
+    rules.
+    """
     if task not in entries(ATTACKS):
         return None
     module = load(ATTACKS, task)
@@ -62,7 +64,7 @@ def rules_of(task: str) -> Mapping[str, Rule] | None:
 
 
 def _with_rules(rows: Sequence[Row]) -> Sequence[Row]:
-    """Those whose task has rules; the others are told."""
+    """Returns the rows whose task has rules, and tells of the others."""
     without = sorted(task for task in {row["extra_info"]["task"] for row in rows} if rules_of(task) is None)
     if not without:
         return rows
@@ -75,7 +77,7 @@ def _with_rules(rows: Sequence[Row]) -> Sequence[Row]:
 
 
 def _answer_part(rows: Sequence[Row], data_root: str) -> list[tuple[int, str, str]]:
-    """Runs in a worker: (index, rule, answer) of each row and rule."""
+    """Runs in a worker. Returns (index, rule, answer) of each row and rule."""
     return [answer for row, shown in _shown(rows, data_root) for answer in _answers(row, shown)]
 
 
@@ -91,7 +93,7 @@ def _shown(rows: Sequence[Row], data_root: str) -> Iterator[tuple[Row, Shown]]:
 
 
 def as_shown(question: Question) -> Shown:
-    """What a model sees and reads of a question."""
+    """Returns what a model sees and reads of a question."""
     return Shown(
         question=question.messages[-1]["content"],
         videos=tuple(frames.permute(0, 2, 3, 1).numpy() for frames, _ in question.videos),

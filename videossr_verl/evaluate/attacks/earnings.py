@@ -1,4 +1,4 @@
-"""What each rule earns beside chance, by subset: a table and JSON data."""
+"""Tells what each rule earns beside chance, by subset, as a table and JSON data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ Earnings = dict[str, dict[str, SubsetScore]]
 
 
 def earnings(rows: Sequence[Row], answers: Answers) -> Earnings:
-    """Subset -> rule -> its score by the training's rewards, the best first; of the questions that it answers."""
+    """Returns subset -> rule -> score by the training's rewards, the best first, over the questions that the rule
+    answers.
+    """
     found: Earnings = {}
     for rule, texts in answers.items():
         for score in score_rows([row for row in rows if row["extra_info"]["index"] in texts], texts):
@@ -27,7 +29,7 @@ def earnings(rows: Sequence[Row], answers: Answers) -> Earnings:
 
 
 def as_text(found: Earnings) -> str:
-    """A table; the best rule of a subset leads it, with its lead over chance."""
+    """Returns a table in which the best rule of a subset comes first, with its lead over chance."""
     lines = [f"{'subset':<40}{'rule':<36}{'questions':>10}{'reward':>8}{'exact':>7}{'chance':>8}{'lead':>8}"]
     for subset, rules in found.items():
         for place, (rule, score) in enumerate(rules.items()):
@@ -38,6 +40,6 @@ def as_text(found: Earnings) -> str:
 
 
 def write_earnings(found: Earnings, out: str | Path) -> None:
-    """JSON data into the file `out`."""
+    """Writes JSON data into the file `out`."""
     data = {subset: {rule: asdict(score) for rule, score in rules.items()} for subset, rules in found.items()}
     write_whole(Path(out), json.dumps(data, indent=2) + "\n")

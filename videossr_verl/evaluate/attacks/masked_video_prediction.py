@@ -14,7 +14,7 @@ from videossr_verl.evaluate.attacks.pictures import colours, differences, misfit
 from videossr_verl.evaluate.attacks.shown import Shown
 
 _Pictures = Sequence[np.ndarray] | np.ndarray
-_SCALES = (0.4, 0.5, 0.6, 1.0)  # of a candidate against a frame: the share that it may show, or all of it
+_SCALES = (0.4, 0.5, 0.6, 1.0)  # how much of a frame a candidate may show: these shares, or all of it
 
 
 @dataclass(frozen=True)
@@ -36,18 +36,18 @@ class _Puzzle:
 
 
 def blind(shown: Shown) -> str:
-    """The first labels."""
+    """Answers the first labels."""
     return _answer(range(_count(shown)))
 
 
 def candidates_alone(shown: Shown) -> str:
-    """The cheapest path through K candidates."""
+    """Answers the cheapest path through K candidates."""
     puzzle = _pixels(shown)
     return _answer(cheapest_path(puzzle.pool, puzzle.count))
 
 
 def tightest_group(shown: Shown) -> str:
-    """The candidate whose K - 1 nearest are nearest, and these, by the cheapest path."""
+    """Answers the candidate whose K - 1 nearest are nearest, and these, by the cheapest path."""
     puzzle = _pixels(shown)
     nearest = np.sort(puzzle.pool, axis=1)[:, : puzzle.count]
     middle = int(np.argmin(nearest.sum(axis=1)))
@@ -55,57 +55,59 @@ def tightest_group(shown: Shown) -> str:
 
 
 def most_distinct(shown: Shown) -> str:
-    """The candidates that are least like the others."""
+    """Answers the candidates that are least like the others."""
     puzzle = _pixels(shown)
     return _path(puzzle, np.argsort(-puzzle.pool.sum(axis=1), kind="stable")[: puzzle.count])
 
 
 def chain_with_context(shown: Shown) -> str:
-    """The cheapest path from the frame before the gap through K candidates to the frame after it."""
+    """Answers the cheapest path from the frame before the gap through K candidates to the frame after it."""
     return _chain(_pixels(shown))
 
 
 def chain_without_light(shown: Shown) -> str:
-    """The same for grey pictures of equal brightness and contrast."""
+    """Answers the same, measured on grey pictures of equal brightness and contrast."""
     return _chain(_puzzle(shown, lambda frames: without_light(small(frames))))
 
 
 def chain_of_colours(shown: Shown) -> str:
-    """The same by colour histograms."""
+    """Answers the same, measured by colour histograms."""
     return _chain(_puzzle(shown, lambda frames: np.stack([colours(frame[None]) for frame in frames])))
 
 
 def chain_of_best_fits(shown: Shown) -> str:
-    """The same by how well a candidate's middle fits somewhere into the other picture, moved, shrunk or mirrored."""
+    """Answers the same, by how well a candidate's middle fits somewhere into the other picture, moved, shrunk or
+    mirrored.
+    """
     return _chain(_best_fits(shown))
 
 
 def nearest_to_edges(shown: Shown) -> str:
-    """The candidates most like an edge of the gap; the more like the first one, the earlier."""
+    """Answers the candidates most like an edge of the gap; the more like the first edge, the earlier."""
     puzzle = _pixels(shown)
     chosen = np.argsort(np.minimum(puzzle.before, puzzle.after), kind="stable")[: puzzle.count]
     return _answer(sorted(chosen, key=lambda i: puzzle.before[i] - puzzle.after[i]))
 
 
 def between_edges(shown: Shown) -> str:
-    """The candidates with the smallest detour from edge to edge; the more like the first one, the earlier."""
+    """Answers the candidates with the smallest detour from edge to edge; the more like the first edge, the earlier."""
     puzzle = _pixels(shown)
     chosen = np.argsort(puzzle.before + puzzle.after, kind="stable")[: puzzle.count]
     return _answer(sorted(chosen, key=lambda i: puzzle.before[i] - puzzle.after[i]))
 
 
 def not_elsewhere(shown: Shown) -> str:
-    """The candidates that are more like the gap's edges than like any other frame that is shown."""
+    """Answers the candidates that are more like the gap's edges than like any other frame that is shown."""
     return _rather_at_the_edges(_pixels(shown))
 
 
 def best_fits_not_elsewhere(shown: Shown) -> str:
-    """The same by how well a candidate's middle fits."""
+    """Answers the same, by how well a candidate's middle fits."""
     return _rather_at_the_edges(_best_fits(shown))
 
 
 def part_of_the_chain(shown: Shown) -> str:
-    """All candidates in one chain; of its parts the one that joins the edges best."""
+    """Puts all candidates into one chain, and answers the part of it that joins the edges best."""
     puzzle = _pixels(shown)
     order = cheapest_path(puzzle.pool, len(puzzle.pool))
     parts = [o[i : i + puzzle.count] for o in (order, order[::-1]) for i in range(len(order) - puzzle.count + 1)]
@@ -113,7 +115,7 @@ def part_of_the_chain(shown: Shown) -> str:
 
 
 def brightness(shown: Shown) -> str:
-    """Light changes evenly from edge to edge: for each place the candidate that is nearest to that."""
+    """Guesses that light changes evenly from edge to edge, and answers for each place the nearest candidate."""
     before, after, pool = _frames(shown)
     count, levels = _count(shown), pool.mean(axis=(1, 2, 3))
     chosen: list[int] = []
@@ -127,7 +129,7 @@ def _count(shown: Shown) -> int:
 
 
 def _frames(shown: Shown) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Frames before the gap, after it, and the candidates, each (T, H, W, 3) uint8."""
+    """Returns the frames before the gap, the frames after it, and the candidates, each (T, H, W, 3) uint8."""
     before, after, *singles = shown.videos
     return before, after, np.stack(shown.images or [video[0] for video in singles])
 
@@ -169,7 +171,7 @@ def _rather_at_the_edges(puzzle: _Puzzle) -> str:
 
 
 def _path(puzzle: _Puzzle, chosen: np.ndarray) -> str:
-    """The chosen ones in the cheapest order from edge to edge."""
+    """Returns the chosen ones in the cheapest order from edge to edge."""
     path = cheapest_path(puzzle.pool[np.ix_(chosen, chosen)], len(chosen), puzzle.before[chosen], puzzle.after[chosen])
     return _answer(chosen[path])
 

@@ -7,18 +7,20 @@ import numpy as np
 
 from videossr_verl.evaluate.attacks.shown import Shown
 
-_LEAST_AREA = 0.004  # of the picture
-_LEAST_CHANGE = 12  # grey levels, from both frames beside it
-_LEAST_FIT = 0.8  # of the region's area to that of the shape around it
+_LEAST_AREA = 0.004  # the least region, as a share of the picture
+_LEAST_CHANGE = 12  # the least difference from both frames beside it, grey levels
+_LEAST_FIT = 0.8  # the least share that the region fills of the shape around it
 
 
 def blind(shown: Shown) -> str:
-    """Three of each."""
+    """Answers three of each."""
     return "3,3,3"
 
 
 def flat_regions(shown: Shown) -> str:
-    """Connected regions of one colour that come and go at once, told apart by the shape that fits around them best."""
+    """Counts connected regions of one colour that come and go at once, and names each by the shape that fits best
+    around it.
+    """
     frames = shown.videos[0]
     counts = [0, 0, 0]
     for i, frame in enumerate(frames):
@@ -48,7 +50,7 @@ def _regions(frame: np.ndarray) -> list[np.ndarray]:
 
 
 def _fits(region: np.ndarray) -> list[float]:
-    """The region's area as shares of the smallest circle, rectangle and triangle around it."""
+    """Returns the region's area as shares of the smallest circle, rectangle and triangle around it."""
     grown = cv2.dilate(region.astype(np.uint8), np.ones((3, 3)))
     outline = max(cv2.findContours(grown, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0], key=cv2.contourArea)
     radius, sides = cv2.minEnclosingCircle(outline)[1], cv2.minAreaRect(outline)[1]

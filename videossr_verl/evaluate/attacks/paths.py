@@ -1,16 +1,16 @@
-"""The cheapest way through some of n things: which order does a rule's cost between neighbours speak for?"""
+"""Finds the cheapest way through some of n things: the order that a rule's cost between neighbours speaks for."""
 
 from __future__ import annotations
 
 import numpy as np
 
-WIDTH = 4000  # paths that are followed at once; all of them for up to 6 of 7 things
+WIDTH = 4000  # how many paths are followed at once; up to 6 of 7 things that is all of them
 
 
 def cheapest_path(
     cost: np.ndarray, length: int, first: np.ndarray | None = None, last: np.ndarray | None = None
 ) -> list[int]:
-    """`length` different indices in the order that costs least, by a beam search.
+    """Returns `length` different indices in the order that costs least, by a beam search.
 
     Args:
         cost: (n, n); [i, j] is what j after i costs.

@@ -9,38 +9,43 @@ import numpy as np
 
 
 def small(frames: np.ndarray, width: int = 48) -> np.ndarray:
-    """(T, h, width, 3) float32 of frames (T, H, W, 3) uint8, aspect kept."""
+    """Returns (T, h, width, 3) float32 of frames (T, H, W, 3) uint8, aspect kept."""
     size = (width, max(8, round(width * frames.shape[1] / frames.shape[2])))
     shrunk = [cv2.resize(np.ascontiguousarray(f), size, interpolation=cv2.INTER_AREA) for f in frames]
     return np.stack(shrunk).astype(np.float32)
 
 
 def without_light(pictures: np.ndarray) -> np.ndarray:
-    """Grey pictures (..., h, w) of mean 0 and deviation 1, in which no change of light shows, of (..., h, w, 3)."""
+    """Returns grey pictures (..., h, w) of mean 0 and deviation 1, in which no change of light shows, of (..., h, w,
+    3).
+    """
     grey = pictures.mean(axis=-1, dtype=np.float32)
     grey = grey - grey.mean(axis=(-2, -1), keepdims=True)
     return grey / (grey.std(axis=(-2, -1), keepdims=True) + 1e-3)
 
 
 def differences(a: Sequence[np.ndarray] | np.ndarray, b: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
-    """(m, n) mean absolute differences of each of m arrays from each of n, all of one shape."""
+    """Returns (m, n) mean absolute differences of each of m arrays from each of n, all of one shape."""
     return np.array([[np.abs(x - y).mean() for y in b] for x in a])
 
 
 def colours(frames: np.ndarray) -> np.ndarray:
-    """(512,) roots of the shares of 8 x 8 x 8 colours in frames (T, H, W, 3) uint8."""
+    """Returns (512,) roots of the shares of 8 x 8 x 8 colours in frames (T, H, W, 3) uint8."""
     bins = (frames.reshape(-1, 3) >> 5).astype(np.int32) @ np.array([64, 8, 1])
     return np.sqrt(np.bincount(bins, minlength=512) / len(bins))
 
 
 def shift(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, float]:
-    """(dx, dy) in pixels by which the content of `a` (h, w) moves to be that of `b`, and how sure that is (0 to 1)."""
+    """Returns (dx, dy), the pixels by which the content of `a` (h, w) moves to become that of `b`, and how sure that is
+    (0 to 1).
+    """
     moved, response = cv2.phaseCorrelate(a, b, cv2.createHanningWindow(a.shape[::-1], cv2.CV_32F))
     return np.array(moved), max(0.0, response)
 
 
 def misfit(whole: np.ndarray, other: np.ndarray, scales: Sequence[float]) -> float:
-    """How badly the middle of `other` (h, w) fits anywhere into `whole`, moved, shrunk or mirrored; 0 is perfect.
+    """Returns how badly the middle of `other` (h, w) fits anywhere into `whole`, moved, shrunk or mirrored; 0 is
+    perfect.
 
     Args:
         scales: by which `other` is shrunk: the share of the picture that it shows, and 1 where both show as much.

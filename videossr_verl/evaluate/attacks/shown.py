@@ -1,4 +1,4 @@
-"""What a model is shown and told: all that a rule may use."""
+"""What a model is shown and told. A rule may use nothing else."""
 
 from __future__ import annotations
 

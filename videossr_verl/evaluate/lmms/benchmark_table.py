@@ -1,4 +1,4 @@
-"""The benchmarks as tables: what runs each of them, and one's own scores beside the published ones."""
+"""The benchmarks as tables: which task runs each of them, and one's own scores beside the published ones."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ BASE, TRAINED = "Qwen3-VL-8B (published)", "VideoSSR-8B (published)"
 
 
 def overview() -> str:
-    """A line for each benchmark: the task that runs it, and what differs or is needed."""
+    """Returns a line for each benchmark: the task that runs it, and what differs or is needed."""
     lines = ["| benchmark | lmms-eval task | what differs, or is needed |", "| --- | --- | --- |"]
     lines += [f"| {b.name} | `{', '.join(b.tasks)}` | {b.note} |" for b in benchmarks().values()]
     return "\n".join(lines) + "\n"
 
 
 def write_table(runs: Mapping[str, Path], frames: int, out: Path | None = None) -> str:
-    """Scores of each model's folder of results (recipes/benchmarks.sh), beside the published ones at that many frames.
+    """Tabulates the scores of each model's folder of results (recipes/benchmarks.sh), beside the published ones at that
+    many frames.
 
     Args:
         runs: name of a model -> folder with one folder for each task that was run.
@@ -70,7 +71,7 @@ def _scored(folder: Path) -> dict[str, Scored]:
 
 
 def _others(folder: Path) -> dict[str, float]:
-    """What lmms-eval itself says of tasks that the paper does not have."""
+    """Returns lmms-eval's own figures for tasks that the paper does not have."""
     known = {task for benchmark in benchmarks().values() for task in benchmark.tasks}
     found: dict[str, float] = {}
     for task in _task_folders(folder):

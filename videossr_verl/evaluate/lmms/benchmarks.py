@@ -1,4 +1,4 @@
-"""What is known about the paper's benchmarks: tasks, figures, prompts, published scores (benchmarks.yaml)."""
+"""What we know about the paper's benchmarks: tasks, figures, prompts, published scores (benchmarks.yaml)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Benchmark:
 
 @cache
 def benchmarks() -> dict[str, Benchmark]:
-    """The 17, by name, in the paper's order."""
+    """Returns the 17 benchmarks, by name, in the paper's order."""
     data = yaml.safe_load(files("videossr_verl.evaluate.lmms").joinpath("benchmarks.yaml").read_text(encoding="utf-8"))
     return {name: _benchmark(name, entry) for name, entry in data.items()}
 
@@ -51,12 +51,13 @@ def _benchmark(name: str, entry: Mapping[str, Any]) -> Benchmark:
 
 
 def task_folder() -> Path:
-    """What lmms-eval's --include_path needs."""
+    """Returns the folder that lmms-eval's --include_path needs."""
     return Path(str(files("videossr_verl.evaluate.lmms"))) / "tasks"
 
 
 def paper_prompt(task: str, text: str) -> str:
-    """The task's question with the paper's instruction in place of its own; as it is where the paper's is not known.
+    """Returns the task's question with the paper's instruction in place of its own, or unchanged if the paper's is not
+    known.
 
     Raises:
         ValueError: the question does not hold the instruction that is known of the task.

@@ -1,11 +1,11 @@
-"""Reads the choice of a multiple-choice answer; the same for every benchmark, so that they can be compared.
+"""Reads the choice of a multiple-choice answer. It does so alike for every benchmark, so that they can be compared.
 
-Which part of a completion counts (reasoning, tags, boxes, "answer:", last line) is said in `reward_fns.final_answer`.
-In that part, the first of these that is there:
-    1. It begins with an option as options are written ("B", "B. a dog", "(b) a dog"), and no other one is written so.
+`reward_fns.final_answer` says which part of a completion counts (reasoning, tags, boxes, "answer:", last line). In that
+part, the first of these that is found counts:
+    1. It begins with an option in the form of an option ("B", "B. a dog", "(b) a dog"), and no other one has that form.
     2. Options that are said to be chosen: "B is correct", "I choose option B".
     3. Options that stand there as a capital and are not rejected (`reward_fns.rejection`).
-There must be exactly one. In "A man" stands an article, and in "I think" a pronoun.
+There must be exactly one. The "A" of "A man" is an article, and the "I" of "I think" a pronoun; neither is an option.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ _BOTH_VERDICTS = re.compile(r"\b(?:yes|no) ?(?:/|,? ?\bor\b|\band\b) ?(?:yes|no)
 
 
 def letter(text: str) -> str | None:
-    """The chosen option, upper case; None where no single one is chosen."""
+    """Returns the chosen option, upper case, or None where no single one is chosen."""
     text = _IN_BRACKETS.sub(r" \1. ", half_width(text))  # brackets are lost in plain text, and "(a) man" is no article
     return final_answer(text, _choices, lambda word: len(word) == 1 or word.lower() in _BESIDE)
 
 
 def yes_or_no(text: str) -> str | None:
-    """ "yes" or "no"; None where neither or both are said."""
+    """Returns "yes" or "no", or None where neither or both are said."""
     return final_answer(text, _verdicts, lambda word: word.lower() in _BESIDE | {"yes", "no"})
 
 
@@ -88,6 +88,6 @@ def _verdicts(text: str) -> Iterator[str]:
         yield first[1].lower()
         return
     said = [verdict for verdict in _VERDICT.finditer(text) if not is_rejected(text, *verdict.span())]
-    # "There is no dog, so yes": what ends a clause is said, "no" before a word may only belong to it.
+    # "There is no dog, so yes": a word that ends a clause is an answer, while "no" before a word may only belong to it.
     ending = [verdict for verdict in said if not re.match(r" ?\w", text[verdict.end() :][:2])]
     yield from (verdict[1].lower() for verdict in ending or said)

@@ -1,4 +1,4 @@
-"""A benchmark's number from the sample files that lmms-eval writes (--log_samples), nothing left out.
+"""Computes a benchmark's number from the sample files that lmms-eval writes (--log_samples), with nothing left out.
 
 lmms-eval's own figures treat an answer that is missing or unreadable in five ways, from "dropped" to "a random
 letter". Here every sample counts, and what cannot be read is wrong. Kinds of figure (benchmarks.yaml):
@@ -41,12 +41,12 @@ class Scored:
 
 
 def finished(folder: Path) -> bool:
-    """Whether lmms-eval has written results there; it does so only when every question has been asked."""
+    """Returns whether lmms-eval has written results there, which it does only when every question has been asked."""
     return any(folder.rglob("*_results.json"))
 
 
 def read_task(folder: Path) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
-    """(results by task, samples of all tasks) of the last run in a folder of lmms-eval.
+    """Returns (results by task, samples of all tasks) of the last run in a folder of lmms-eval.
 
     Raises:
         BadInput: there is none, its samples are missing, or not all questions were asked.
@@ -71,14 +71,14 @@ def read_task(folder: Path) -> tuple[dict[str, dict[str, Any]], list[dict[str, A
 
 
 def score(benchmark: Benchmark, folder: Path) -> Scored:
-    """The figures of a benchmark that was run into `folder`. BadInput where it did not finish."""
+    """Returns the figures of a benchmark that was run into `folder`. Raises BadInput where it did not finish."""
     results, samples = read_task(folder)
     recalls = tuple(_figure(figure, results, samples) for figure in benchmark.recalls)
     return Scored(_figure(benchmark.figure, results, samples), recalls, len(samples), len(failures(folder)))
 
 
 def failures(folder: Path) -> list[dict[str, Any]]:
-    """Entries of the model's state file whose question could not be asked, the last try of each."""
+    """Returns the entries of the model's state file whose question could not be asked, the last try of each."""
     file = folder / "answers.jsonl"
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     last = {entry["key"]: entry for entry in map(json.loads, lines)}

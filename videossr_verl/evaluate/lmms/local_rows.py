@@ -19,7 +19,7 @@ from videossr_verl.video.suffixes import has_video_suffix
 
 
 def folder_of(benchmark: str) -> Path:
-    """DIR/<benchmark>; leaves the process with one sentence where it is not there, as lmms-eval's tasks do."""
+    """Returns DIR/<benchmark>. If it is missing, ends the process with one sentence, as lmms-eval's tasks do."""
     root = os.environ.get("VIDEO_BENCHMARKS")
     if not root:
         sys.exit("set VIDEO_BENCHMARKS to the folder that holds the benchmarks' annotations and videos")
@@ -30,7 +30,7 @@ def folder_of(benchmark: str) -> Path:
 
 
 def annotation(benchmark: str, *names: str) -> Path:
-    """The first of the files that is in the benchmark's folder, at any depth."""
+    """Returns the first of the files that is in the benchmark's folder, at any depth."""
     for name in names:
         found = sorted(folder_of(benchmark).rglob(name))
         if found:
@@ -39,22 +39,22 @@ def annotation(benchmark: str, *names: str) -> Path:
 
 
 def read_json_lines(path: Path) -> list[Any]:
-    """The objects of a .jsonl file."""
+    """Returns the objects of a .jsonl file."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
 def read_json(path: Path) -> Any:
-    """The data of a .json file."""
+    """Returns the data of a .json file."""
     return json.loads(path.read_text(encoding="utf-8"))
 
 
 def as_dataset(rows: Iterable[Mapping[str, Any]]) -> datasets.Dataset:
-    """What `process_docs` gives back."""
+    """Returns the rows as `process_docs` must give them back."""
     return datasets.Dataset.from_list([dict(row) for row in rows])
 
 
 def video_of(benchmark: str, name: str) -> str:
-    """The file of a video named with or without folder and ending.
+    """Returns the file of a video named with or without folder and ending.
 
     Raises:
         FileNotFoundError: it is not there; the question counts as wrong and is listed.
@@ -71,6 +71,6 @@ def video_of(benchmark: str, name: str) -> str:
 
 @cache
 def _videos(folder: str) -> dict[str, str]:
-    """Videos in the folder by file name, and by name without ending."""
+    """Returns the videos in the folder by file name, and by name without ending."""
     files = sorted(path for path in Path(folder).rglob("*") if has_video_suffix(path.name))
     return {path.stem: str(path) for path in files} | {path.name: str(path) for path in files}

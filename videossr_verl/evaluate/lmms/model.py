@@ -1,8 +1,8 @@
 """lmms-eval's `--model videossr`: any Qwen2.5-VL or Qwen3-VL checkpoint through vLLM, as `videossr eval` runs it.
 
-What lmms-eval's own models lack: frames carry their true times in both families; "2 frames a second, at most N" holds
-in both; a sample whose video cannot be shown costs that sample, not the run, and is listed; a run goes on where it
-was stopped.
+It has what lmms-eval's own models lack. Frames carry their true times, and "2 frames a second, at most N" holds, in
+both families. A sample whose video cannot be shown costs that sample, not the run, and is listed. A run goes on where
+it was stopped.
 
   --model videossr --model_args pretrained=DIR,fps=2,max_frames=48,prompts=paper,state=OUT/answers.jsonl
 """
@@ -34,8 +34,8 @@ from videossr_verl.rows.schema import Message
 from videossr_verl.video.container import check_pixels
 from videossr_verl.video.specs import ImageSpec, VideoSpec
 
-BATCH = 64  # questions asked at once, and lost at most when the run is killed
-FAILED_IN_A_ROW = 50  # then it is not the videos
+BATCH = 64  # how many questions are asked at once; a kill loses at most these
+FAILED_IN_A_ROW = 50  # after so many it is not the videos' fault
 Messages = list[dict[str, Any]]
 
 
@@ -79,15 +79,15 @@ class VideoModel(lmms):
         self._opened: VllmEngine | None = None
 
     def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
-        """Not used by video tasks."""
+        """Is not used by video tasks."""
         raise NotImplementedError("videossr answers by generation only")
 
     def generate_until_multi_round(self, requests: list[Instance]) -> list[str]:
-        """Not used by video tasks."""
+        """Is not used by video tasks."""
         raise NotImplementedError("videossr answers a question once")
 
     def generate_until(self, requests: list[Instance]) -> list[str]:
-        """An answer to each request; "" where the video cannot be shown, which the state file lists."""
+        """Returns an answer to each request, or "" if its video cannot be shown; the state file lists these."""
         known = self._read_state()
         keys = [self._key(request) for request in requests]
         left = [(key, request) for key, request in zip(keys, requests, strict=True) if key not in known]
@@ -106,7 +106,7 @@ class VideoModel(lmms):
         return [known[key] for key in keys]
 
     def _answer(self, asked: Sequence[tuple[str, Instance]]) -> dict[str, tuple[Instance, str, str]]:
-        """Key -> (request, answer, error or "")."""
+        """Returns the key -> (request, answer, error or "")."""
         with ThreadPoolExecutor(THREADS) as pool:
             made = list(pool.map(self._question, (request for _, request in asked)))
         done = {key: (r, "", m) for (key, r), m in zip(asked, made, strict=True) if isinstance(m, str)}
@@ -122,23 +122,23 @@ class VideoModel(lmms):
         return done
 
     def _ask(self, questions: list[Question], max_tokens: int, temperature: float) -> list[tuple[str, str]]:
-        """(answer, error) of each."""
+        """Returns (answer, error) of each."""
         outcomes = self._engine.answer(questions, Sampling(1, temperature, max_tokens))
         return [("", found.reason) if isinstance(found, Lost) else (found[0], "") for _, found in outcomes]
 
     def _messages(self, request: Instance) -> Messages | str:
-        """The request's messages; or why they cannot be made."""
+        """Returns the request's messages, or why they cannot be made."""
         _, doc_to_messages, _, doc_id, task, split = request.args
         try:
             messages = doc_to_messages(self.task_dict[task][split][doc_id])
             for part in _media(messages, "text") if self._paper_prompts else []:
                 part["text"] = paper_prompt(task, part["text"])
             return messages
-        except (Exception, SystemExit) as error:  # tasks of lmms-eval leave the process where a video is missing
+        except (Exception, SystemExit) as error:  # lmms-eval's tasks exit the process if a video is missing
             return _told(error)
 
     def _question(self, request: Instance) -> Question | str:
-        """The request as it is asked; or why it cannot be."""
+        """Returns the request as it is asked, or why it cannot be asked."""
         messages = self._messages(request)
         if isinstance(messages, str):
             return messages
@@ -150,7 +150,7 @@ class VideoModel(lmms):
             rendered = iter(stills)
             opened = [next(rendered) if isinstance(image, ImageSpec) else _opened(image) for image in images]
             texts: list[Message] = [{"role": m["role"], "content": _text(m["content"])} for m in messages]
-        except Exception as error:  # a broken file may fail in any way, and costs this question only
+        except Exception as error:  # a broken file may fail in any way, and must cost this question only
             return _told(error)
         return Question(0, texts, shown, opened)
 
@@ -161,7 +161,7 @@ class VideoModel(lmms):
         return whole_video(url, self._policy, part.get("start_time"), part.get("end_time"))
 
     def _open_engine(self, requests: Sequence[Instance]) -> None:
-        """vLLM needs to know at its start how many media a question may have."""
+        """Opens vLLM, which needs to know at its start how many media a question may have."""
         if self._opened is not None:
             return
         messages = [m for m in map(self._messages, requests) if not isinstance(m, str)]
@@ -174,17 +174,21 @@ class VideoModel(lmms):
         return self._opened
 
     def _key(self, request: Instance) -> str:
-        """Names a question in the state file; asked of another model or in another way it is another one."""
+        """Returns the name of a question in the state file. Asked of another model, or in another way, a question has
+        another name.
+        """
         context, _, settings, doc_id, task, split = request.args
         how = [self._pretrained, asdict(self._policy), self._paper_prompts, {k: str(v) for k, v in settings.items()}]
         parts = json.dumps([how, str(context), doc_id, task, split], sort_keys=True)
         return blake2b(parts.encode(), digest_size=8).hexdigest()
 
     def _read_state(self) -> dict[str, str]:
-        """Answers of earlier runs; questions that failed are asked again."""
+        """Reads the answers of earlier runs. Questions that failed are asked again."""
         if self._state is None or not self._state.exists():
             return {}
-        lines = self._state.read_text(encoding="utf-8").split("\n")[:-1]  # a line cut by a kill has no end
+        lines = self._state.read_text(encoding="utf-8").split("\n")[
+            :-1
+        ]  # without the last line, which a kill may have cut
         entries = [json.loads(line) for line in lines]
         return {entry["key"]: entry["answer"] for entry in entries if not entry["error"]}
 
@@ -204,7 +208,7 @@ def _media(messages: Messages, kind: str) -> list[dict[str, Any]]:
 
 
 def _text(content: Sequence[dict[str, Any]]) -> str:
-    """A message as one text with a mark for each of its media, as `Question` has it."""
+    """Returns a message as one text, with a mark for each of its media, as `Question` has it."""
     marks = {"video": "<video>", "image": "<image>"}
     pieces = []
     for part in content:

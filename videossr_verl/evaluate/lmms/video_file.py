@@ -24,7 +24,8 @@ ENCODING = {"crf": "6", "preset": "fast"}
 
 
 def video_file(spec: VideoSpec, folder: str | os.PathLike[str]) -> str:
-    """Path of the MP4 in `folder` that shows `spec`, whose paths are relative to "/"; made if it is not there.
+    """Returns the path of the MP4 in `folder` that shows `spec`, whose paths are relative to "/". Makes the file if it
+    is missing.
 
     Raises:
         VideoRejected: the source cannot be shown.
@@ -42,7 +43,7 @@ def video_file(spec: VideoSpec, folder: str | os.PathLike[str]) -> str:
 
 
 def _encode(frames: np.ndarray, clock: tuple[float, ...], path: Path) -> None:
-    """uint8 (T, H, W, 3) at `clock` seconds."""
+    """Encodes uint8 (T, H, W, 3), shown at `clock` seconds."""
     with av.open(path, "w", format="mp4") as container:
         rate = Fraction((len(clock) - 1) / (clock[-1] - clock[0])).limit_denominator(1000)
         stream = container.add_stream("libx264", rate=rate)

@@ -16,7 +16,8 @@ from videossr_verl.video.specs import VideoSpec
 
 @dataclass(frozen=True)
 class FramePolicy:
-    """VideoSSR evaluates at 2 frames a second, at most 32, 48 or 64, of 128^2 to 512^2 pixels (A.2).
+    """How a video's frames are chosen. VideoSSR evaluates at 2 frames a second, at most 32, 48 or 64, of 128^2 to 512^2
+    pixels (A.2).
 
     Attributes:
         fps: None takes `max_frames` frames, however long the video is.
@@ -33,7 +34,7 @@ class FramePolicy:
 def whole_video(
     path: str | os.PathLike[str], policy: FramePolicy, start: float | None = None, end: float | None = None
 ) -> VideoSpec:
-    """The frames that qwen-vl-utils would take, but named by their true times.
+    """Returns the frames that qwen-vl-utils would take, but named by their true times.
 
     Args:
         start, end: seconds; only frames between them are shown, and the clock starts at the first of these.

@@ -1,4 +1,4 @@
-"""Answers without looking: computed from a benchmark's own rows, and scored like a model's."""
+"""Answers without looking. They are computed from a benchmark's own rows, and scored like a model's."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BEST_CONSTANT = "best constant"
 
 
 def baselines(rows: Sequence[Row], seed: int = 0) -> dict[str, Answers]:
-    """Baseline -> answer by the row's `extra_info.index`: each task's own GUESSES, and the best constant.
+    """Returns baseline -> row's `extra_info.index` -> answer, for each task's own GUESSES and the best constant.
 
     A baseline answers the questions of those tasks that have it.
 
@@ -38,7 +38,7 @@ def baselines(rows: Sequence[Row], seed: int = 0) -> dict[str, Answers]:
 
 
 def best_constant(rows: Sequence[Row]) -> Answers:
-    """The one answer per subset that earns most on these very rows, as its task's reward module has it."""
+    """Returns the one answer per subset that earns most on these very rows, as the task's reward module finds it."""
     by_subset: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         by_subset[row["data_source"]].append(row)
@@ -53,12 +53,12 @@ def _constant(rows: Sequence[Row]) -> Iterable[tuple[int, str]]:
 
 
 def _knobs(row: Row) -> dict[str, Any]:
-    """The row's knobs, with the task's own defaults where it has none."""
+    """Returns the row's knobs, or the task's own defaults if it has none."""
     return asdict(get_task(_task(row)).Difficulty()) | json.loads(row["extra_info"].get("difficulty") or "{}")
 
 
 def _seconds(row: Row) -> float:
-    """How long the first video is: from its first frame's start to its last one's end."""
+    """Returns how long the first video is: from its first frame's start to its last one's end."""
     clock = row["videos"][0]["clock"]
     return clock[-1] + (clock[-1] - clock[0]) / (len(clock) - 1)
 

@@ -1,6 +1,7 @@
-"""What rules without learning score on a benchmark: of each subset the rule that does best by the published metric.
+"""What rules without learning score on a benchmark. For each subset it takes the rule that does best by the published
+metric.
 
-They need the videos, and time, so their answers are written once, when the benchmark is built, beside its questions.
+Rules need the videos, and time. So their answers are written once, beside the questions, when the benchmark is built.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def write_best_rules(folder: Path, data_root: str | Path, workers: int) -> None:
 
 
 def read_best_rules(folder: Path) -> dict[int, str] | None:
-    """Answers by the row's index; None if there are none to these questions."""
+    """Returns answers by the row's index, or None if there are none to these questions."""
     try:
         found = read_object((folder / _FILE).read_text(encoding="utf-8"), MAX_ANSWERS)
         if found["questions"] != _digest(folder):
@@ -53,7 +54,7 @@ def read_best_rules(folder: Path) -> dict[int, str] | None:
 
 
 def _best_rule(rows: Sequence[Row], answers: Answers) -> str | None:
-    """None where no rule answers any of the rows."""
+    """Returns the best rule of each column, or None if no rule answers any of the rows."""
     asked = {row["extra_info"]["index"] for row in rows}
     values = {}
     for rule, texts in answers.items():

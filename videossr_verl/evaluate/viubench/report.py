@@ -1,4 +1,4 @@
-"""A model's answers to a built VIUBench -> the table, printed and written."""
+"""Turns a model's answers to a built VIUBench into the table, printed and written."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from videossr_verl.printable import tell
 def write_scores(
     benchmark: str | Path, answers: str | Path, name: str, out: str | Path | None = None, mvp: str | Path | None = None
 ) -> str:
-    """Scores answers to a benchmark; returns the Markdown, and writes it and JSON into `out`.
+    """Scores answers to a benchmark. Returns the Markdown, and writes it and JSON into `out`.
 
     Args:
         answers: to OUT/viubench.

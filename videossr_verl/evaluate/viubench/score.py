@@ -4,9 +4,9 @@
     counting    share of the three numbers that are exactly right
     jigsaw      share of orders that are wholly right
     Overall     plain mean of the 9 columns
-An answer that cannot be read, or is missing, counts 0, and never leaves the denominator; the rates are told beside.
-A question's figure is its task's `metric` (`reward_fns`), never the reward that training pays. Masked video prediction,
-where a benchmark has it, is reported apart.
+An answer that cannot be read, or is missing, counts 0 and stays in the denominator; the rates of both are told. A
+question's figure is its task's `metric` (`reward_fns`), never the reward that training pays. If a benchmark has masked
+video prediction, it is reported apart.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ class Column:
 
 
 def figure_of(row: Row, answer: str | None) -> tuple[float, bool]:
-    """What an answer (None: missing) earns by the task's published metric, 0 to 1, and whether it could be read."""
+    """Returns what an answer (None: missing) earns by the task's published metric, 0 to 1, and whether it could be
+    read.
+    """
     if answer is None:
         return 0.0, False
     return compute_metric(row["data_source"], answer, row["reward_model"]["ground_truth"], row["extra_info"])
@@ -76,13 +78,13 @@ class Graded:
 
 
 def grade(row: Row, answer: str | None) -> tuple[str, Graded]:
-    """(subset, outcome) of a row; None is a missing answer."""
+    """Returns (subset, outcome) of a row. An answer of None is a missing one."""
     value, was_read = figure_of(row, answer)
     return row["data_source"].split("/")[-1], Graded(row["extra_info"]["video_id"], value, was_read, answer is None)
 
 
 def score(rows: Iterable[Row], answers: Mapping[int, str], seed: int = 0) -> list[Column]:
-    """The columns of a benchmark's rows.
+    """Returns the columns of a benchmark's rows.
 
     Args:
         answers: completion by the row's `extra_info.index`.
@@ -99,7 +101,7 @@ def score(rows: Iterable[Row], answers: Mapping[int, str], seed: int = 0) -> lis
 
 
 def columns(graded: Iterable[tuple[str, Graded]], seed: int = 0) -> list[Column]:
-    """A column for each subset: the paper's in its order, then others."""
+    """Returns a column for each subset: the paper's in its order, then the others."""
     found: dict[str, list[Graded]] = {}
     for subset, outcome in graded:
         found.setdefault(subset, []).append(outcome)
@@ -124,7 +126,9 @@ def _column(subset: str, graded: Sequence[Graded], seed: int) -> Column:
 
 
 def overall(columns: Sequence[Column]) -> dict[str, float]:
-    """The paper's group means and `All`, the plain mean of the 9 columns; only those whose columns are all there."""
+    """Returns the paper's group means and `All`, the plain mean of the 9 columns. Leaves out those that lack a
+    column.
+    """
     values = {column.name: column.value for column in columns if column.subset in COLUMNS}
     means = {
         group: float(np.mean([values[n] for n in names]))

@@ -1,4 +1,4 @@
-"""VIUBench's table: one's own model among the published ones, with intervals, rates and baselines."""
+"""VIUBench's table: one's own model stands among the published ones, with intervals, rates and baselines."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ HEAD = (*COLUMNS.values(), *GROUPS, "All")
 
 @cache
 def published() -> dict[str, dict[str, float]]:
-    """The paper's rows: model -> column -> percent."""
+    """Returns the paper's rows, as model -> column -> percent."""
     text = files("videossr_verl.evaluate.viubench").joinpath("published.yaml").read_text(encoding="utf-8")
     return {model: dict(zip(HEAD, values, strict=True)) for model, values in yaml.safe_load(text).items()}
 
 
 def as_data(name: str, columns: Sequence[Column]) -> dict[str, Any]:
-    """JSON data of one scored model."""
+    """Returns JSON data of one scored model."""
     return {"model": name, "columns": [asdict(column) for column in columns], "means": overall(columns)}
 
 
 def as_markdown(scored: Mapping[str, Sequence[Column]]) -> str:
-    """A table in percent: the published rows, then `scored` in bold; below it intervals, rates, and what is apart."""
+    """Returns a table in percent: the published rows, then `scored` in bold. Below it stand intervals, rates, and what
+    is apart.
+    """
     lines = [f"| model | {' | '.join(HEAD)} |", "|" + " --- |" * (len(HEAD) + 1)]
     lines += [_line(f"{model} (published)", row) for model, row in published().items()]
     for name, columns in scored.items():

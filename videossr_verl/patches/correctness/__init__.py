@@ -1,1 +1,3 @@
-"""Without these the rollout and the trainer see different prompts, a setting does nothing, or a run ends."""
+"""Repairs of what is wrong: without them rollout and trainer see different prompts, a setting does nothing, or a run
+ends.
+"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-_wanted = {"frozen": False}  # of the one actor that lives in this process
+_wanted = {"frozen": False}  # state of the one actor in this process
 
 
 def wrap_init(stock: Callable[..., None]) -> Callable[..., None]:

@@ -1,9 +1,9 @@
 """verl 0.9.1: under FSDP2 a fused kernel reads the output layer's weights past FSDP.
 
-Where the output layer is not the embedding (Qwen2.5-VL 7B and larger, Qwen3-VL 8B and larger), FSDP2 shards it by
-itself, and verl's fused forward, which never calls that layer, takes its shards and joins them. They are fp32 where the
-hidden states are bf16, so the first backward pass ends with an error; and in fp32 throughout each rank would keep its
-own gradient in place of the mean of all. Here FSDP gathers the layer, in bf16, and reduces its gradient as any other's.
+If the output layer is not the embedding (Qwen2.5-VL 7B and larger, Qwen3-VL 8B and larger), FSDP2 shards it by itself.
+verl's fused forward never calls that layer, but takes its shards and joins them. The shards are fp32 and the hidden
+states bf16, so the first backward pass ends with an error. With fp32 throughout each rank would keep its own gradient
+in place of the mean of all. This patch has FSDP gather the layer, in bf16, and reduce its gradient as any other.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def wrap_forward_with_torch_backend(stock: Callable[..., Any]) -> Callable[..., 
             return stock(self, *args, **kwargs)
         layer.unshard()
         output = stock(self, *args, **kwargs)
-        # With a backward pass to come, FSDP frees it after the pass, when the gradient is reduced.
+        # If a backward pass follows, FSDP frees the layer after it, when it has reduced the gradient.
         if not torch.is_grad_enabled():
             layer.reshard()
         return output

@@ -2,8 +2,8 @@
 
 vLLM normalises pixels on the device, with mean and std kept as buffers. Loading dummy weights fills everything in the
 model's state dict with tiny random numbers, these buffers too; verl then sends the real weights, and no checkpoint
-holds them. Answers stay well formed, so nothing looks wrong but the reward. Marked as not persistent, the buffers are
-no part of the state dict any more.
+holds them. Answers stay well formed, so only the reward looks wrong. This patch marks the buffers as not persistent,
+which takes them out of the state dict.
 """
 
 from __future__ import annotations

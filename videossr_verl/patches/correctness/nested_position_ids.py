@@ -3,9 +3,9 @@
 TransferQueue packs rows (4, L_i) with `torch.nested.as_nested_tensor(layout=jagged)`. Rows of different
 length become values (4, sum L_i) with offsets in tokens. Rows of one length (always so for a single row)
 become values (4 B, L) with offsets 0, 4, 8, ...: ragged over the four M-RoPE axes.
-`maybe_fix_3d_position_ids` then declares the last axis ragged all the same; `update_actor` dies, or, where L
-== 4 B, goes on with wrong positions. Rollouts that are all cut at `max_response_length`, and one row per
-rank, are everyday cases for these tasks.
+`maybe_fix_3d_position_ids` then declares the last axis ragged all the same. So `update_actor` dies, or, if L == 4 B,
+goes on with wrong positions. For these tasks this happens every day: when `max_response_length` cuts all rollouts, and
+with one row per rank.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tensordict import TensorDict
 
 
 def rows_by_axes(values: torch.Tensor, offsets: torch.Tensor) -> list[torch.Tensor] | None:
-    """The rows (axes, L) of a nested tensor that is ragged over its M-RoPE axes; None where it is not.
+    """Returns the rows (axes, L) of a nested tensor that is ragged over its M-RoPE axes, or None if it is not.
 
     Args:
         values: (rows * axes, L) in the wrong grouping, (axes, total tokens) in the right one.

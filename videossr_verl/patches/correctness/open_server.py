@@ -1,8 +1,8 @@
 """verl 0.9.1 lets each rollout server listen on its node's address, without a key, for whoever can reach the node.
 
-The run itself asks its servers through Ray. On one node all who may ask by HTTP (reward models, a router, Prometheus)
-are there too, so the server listens on the loopback device and is known by that address. With several nodes it stays
-reachable for the others: keep them in a network of their own.
+The run itself asks its servers through Ray. On one node, everything that may ask by HTTP (reward models, a router,
+Prometheus) is on that node too, so the server listens on the loopback device, and is known by that address. With
+several nodes the server stays reachable for the other nodes: keep them in a network of their own.
 """
 
 from __future__ import annotations

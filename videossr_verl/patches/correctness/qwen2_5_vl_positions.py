@@ -1,9 +1,9 @@
 """verl 0.9.1 and transformers 5.10.4: the trainer's M-RoPE positions of Qwen2.5-VL ignore the videos' time.
 
 verl never hands `second_per_grid_ts` to `get_rope_index`; transformers cuts it to whole seconds, and lets the
-text after a video start at `start + max(h, w)`, below the video's own last time step. vLLM, and the code the
-model was trained with, use the exact seconds and go on at the largest position + 1. verl takes both functions
-from the processor, so they are set on each processor that its `hf_processor` makes.
+text after a video start at `start + max(h, w)`, below the video's own last time step. vLLM, and the code that the
+model was trained with, use the exact seconds and go on at the largest position + 1. verl takes both functions from
+the processor, so this patch sets them on each processor that verl's `hf_processor` makes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def rope_index(
     second_per_grid_ts: torch.Tensor | None = None,
     attention_mask: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """M-RoPE positions as vLLM computes them; a method of the processor, as verl expects.
+    """Returns M-RoPE positions as vLLM computes them. It becomes a method of the processor, as verl expects.
 
     Args:
         input_ids: (B, L) with media already expanded to their placeholder tokens.
@@ -74,7 +74,7 @@ def _grids(
     video_grid_thw: torch.Tensor | None,
     second_per_grid_ts: torch.Tensor | None,
 ) -> _Grids:
-    """Per kind of medium: (t, h, w) in tokens and the step of the time axis per t."""
+    """Returns for each kind of medium (t, h, w) in tokens, and the step of the time axis per t."""
     vision = processor.config.vision_config
     merge = vision.spatial_merge_size
     images = [] if image_grid_thw is None else image_grid_thw.tolist()
@@ -93,7 +93,7 @@ def _grids(
 
 
 def _row_positions(kinds: list[int], grids: _Grids) -> torch.Tensor:
-    """Positions (3, L) of one prompt from its tokens' kinds; takes the prompt's media off `grids`."""
+    """Returns the positions (3, L) of one prompt from its tokens' kinds, and takes the prompt's media off `grids`."""
     parts, start = [], 0
     for kind, run in itertools.groupby(kinds):
         left = len(list(run))
@@ -118,7 +118,7 @@ def _medium_positions(kind: int, grids: _Grids) -> torch.Tensor:
 
 
 def _rope_index_kwargs(multi_modal_inputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor | None]:
-    """What verl must hand to `rope_index` besides the grids."""
+    """Returns what verl must hand to `rope_index`, besides the grids."""
     return {"second_per_grid_ts": multi_modal_inputs.get("second_per_grid_ts")}
 
 

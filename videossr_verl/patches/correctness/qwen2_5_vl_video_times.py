@@ -15,15 +15,15 @@ from typing import Any
 
 
 def register_timed_processor(qwen2_5_vl: ModuleType) -> None:
-    """Registers a processor for Qwen2.5-VL that keeps the times; nothing where vLLM already does."""
+    """Registers a processor for Qwen2.5-VL that keeps the times. Does nothing if vLLM already keeps them."""
     if "video_needs_metadata" in inspect.getsource(qwen2_5_vl.Qwen2_5_VLProcessingInfo.get_data_parser):
         return
     model = qwen2_5_vl.Qwen2_5_VLForConditionalGeneration
     factories = model.__dict__["_processor_factory"]
     if factories.processor is not qwen2_5_vl.Qwen2_5_VLMultiModalProcessor:
-        return  # ours, or somebody else's
+        return  # it is registered already, by us or somebody else
     info, processor = _timed_classes(qwen2_5_vl)
-    del model._processor_factory  # or vLLM warns that it is replaced
+    del model._processor_factory  # else vLLM warns that it is replaced
     qwen2_5_vl.MULTIMODAL_REGISTRY.register_processor(processor, info=info, dummy_inputs=factories.dummy_inputs)(model)
 
 

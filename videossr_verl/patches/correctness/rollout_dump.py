@@ -1,7 +1,7 @@
 """verl's `skip.rollout_tq` writes a step's rollouts down, for a later run to train on in place of its own.
 
-With pixel_transfer the rows only name their pixels, and the later run has not got what they name; so the pixels are
-put into the rows that are written down.
+With pixel_transfer the rows only name their pixels, and the later run does not have them. So this patch puts the pixels
+into the rows that are written down.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def wrap_prepare_data(stock: Callable[..., None]) -> Callable[..., None]:
     def prepare_data(self: Any, step: int, batch: Any, global_steps: int) -> None:
         part = self._find_first_missing_inner(step)
         stock(self, step=step, batch=batch, global_steps=global_steps)
-        if part == -1:  # verl had the whole step already
+        if part == -1:  # verl has the whole step already
             return
         file = self._get_v1_inner_dir(step, part) / self.tq_batch_name
         written = torch.load(file, weights_only=False)
@@ -33,7 +33,7 @@ def wrap_prepare_data(stock: Callable[..., None]) -> Callable[..., None]:
 
 
 def put_pixels_in(rows: Iterable[Any]) -> None:
-    """Replaces the keys of pixels by the pixels; rows of one prompt share them, on disk too."""
+    """Replaces the keys of pixels by the pixels. Rows of one prompt share them, on disk too."""
     fetched: dict[tuple[str, str], torch.Tensor] = {}
     for row in rows:
         for name, pixels in (getattr(row, "data", row) or {}).items():

@@ -12,5 +12,5 @@ LEVEL = "SAGEMAKER_CONTAINER_LOG_LEVEL"
 
 
 def set_log_level() -> None:
-    """Has warnings logged, which is Python's own default; a level that somebody asked for stays."""
+    """Has warnings logged, which is Python's own default. Keeps a level that somebody asked for."""
     os.environ.setdefault(LEVEL, os.environ.get("LOG_LEVEL", "WARNING"))

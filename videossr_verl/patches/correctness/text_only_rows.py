@@ -1,8 +1,8 @@
 """verl 0.9.1 with transformers 5.10: a Qwen2.5-VL micro batch without any picture ends the run.
 
-verl then shows the vision tower an empty picture, so that all FSDP ranks call it, but takes what it returns for a
-tensor. Rows of text alone are such batches, and so is what verl puts in the place of a group that was lost: without
-this repair one broken video costs the run.
+verl then shows the vision tower an empty picture, so that all FSDP ranks call it, but takes what the tower returns for
+a tensor. Such batches are rows of text alone, and the rows that verl puts in the place of a lost group. So without this
+repair one broken video costs the run.
 """
 
 from __future__ import annotations

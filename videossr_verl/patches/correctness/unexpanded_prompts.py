@@ -2,8 +2,8 @@
 
 verl sends vLLM the token ids that the Hugging Face processor expanded, after it has shrunk each run of
 placeholders to one. That undoes Qwen2.5-VL's expansion, but not Qwen3-VL's, which writes `<t seconds>` and a
-bracket of placeholders for each pair of frames: T placeholders stay, and vLLM puts a whole video in the place
-of the first ones. Here the ids are taken back to what they were before the processor saw them, in the server,
+bracket of placeholders for each pair of frames: T placeholders stay, and vLLM puts a whole video in the place of the
+first ones. This patch takes the ids back to what they were before the processor saw them. It works in the server,
 behind every agent loop. verl issue #5024.
 """
 
@@ -24,7 +24,7 @@ class CannotUnexpand(RuntimeError):
 
 
 def unexpand_videos(ids: Sequence[int], start: int, end: int, pad: int) -> list[int]:
-    """Token ids with each `[<t>[p..p]<t>[p..p]..]` (p: `pad`, brackets: `start`, `end`) written as `[p]`.
+    """Returns the token ids with each `[<t>[p..p]<t>[p..p]..]` (p: `pad`, brackets: `start`, `end`) written as `[p]`.
 
     Anything else, such as the brackets of an image or brackets that a model sampled, stays. Linear time.
     """
@@ -41,7 +41,7 @@ def unexpand_videos(ids: Sequence[int], start: int, end: int, pad: int) -> list[
 
 
 def _end_of_video(ids: Sequence[int], at: int, start: int, end: int, pad: int) -> int | None:
-    """Index after an expanded video that begins at `at`, or None if none does."""
+    """Returns the index after an expanded video that begins at `at`, or None if none does."""
 
     def skip(at: int, wanted: Callable[[int], bool]) -> int:
         while at < len(ids) and wanted(ids[at]):

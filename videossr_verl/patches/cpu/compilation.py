@@ -11,7 +11,7 @@ from typing import Any
 
 
 def skip_torch_compile() -> None:
-    """Has torch compile nothing in this process and those that it starts; TORCH_COMPILE_DISABLE=0 keeps compilation."""
+    """Has torch compile nothing in this process and those that it starts. TORCH_COMPILE_DISABLE=0 keeps compilation."""
     if os.environ.setdefault("TORCH_COMPILE_DISABLE", "1") == "1" and "torch._dynamo.config" in sys.modules:
         config: Any = sys.modules["torch._dynamo.config"]
-        config.disable = True  # it has read the variable already
+        config.disable = True  # torch has read the variable already

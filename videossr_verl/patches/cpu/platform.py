@@ -33,7 +33,7 @@ class _CpuModule:
     memory_reserved = max_memory_allocated = max_memory_reserved = memory_allocated
 
     def mem_get_info(self, device: object = None) -> tuple[int, int]:
-        """Free and total bytes of the machine's memory."""
+        """Returns the free and total bytes of the machine's memory."""
         page = os.sysconf("SC_PAGE_SIZE")
         return page * os.sysconf("SC_AVPHYS_PAGES"), page * os.sysconf("SC_PHYS_PAGES")
 
@@ -74,7 +74,7 @@ class CpuPlatform(PlatformBase):
         return True
 
     def is_platform_available(self, use_smi_check: bool = False) -> bool:
-        return False  # never detected by itself, only chosen
+        return False  # it is never detected, only chosen
 
     def current_device(self) -> str:
         return "cpu"  # an index would mean accelerator 0 in `tensor.to(...)`

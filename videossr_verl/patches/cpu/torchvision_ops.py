@@ -2,8 +2,8 @@
 
 PyPI's x86-64 torchvision is a CUDA build. Beside a torch without CUDA its `_C` does not load, and `import
 torchvision` then dies with "operator torchvision::nms does not exist". The Qwen video processors need
-torchvision, but neither operator, so declaring them is enough. `videossr_cpu.pth` sees to it at the start of
-every Python process, because vLLM and Ray start processes that load no plugin.
+torchvision, but neither operator, so declaring them is enough. `videossr_cpu.pth` does this at the start of every
+Python process, because vLLM and Ray start processes that load no plugin.
 """
 
 from __future__ import annotations

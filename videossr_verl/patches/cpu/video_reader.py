@@ -6,5 +6,5 @@ import os
 
 
 def choose_decord() -> None:
-    """Has qwen-vl-utils read videos with decord; a reader that somebody asked for stays."""
+    """Has qwen-vl-utils read videos with decord. Keeps a reader that somebody asked for."""
     os.environ.setdefault("FORCE_QWENVL_VIDEO_READER", "decord")

@@ -1,7 +1,7 @@
 """vLLM on CPU packs linear weights for oneDNN or sgl kernels and drops the originals.
 
-New ones can then not be loaded into them after each step: verl's weight sync fails with "'Parameter' object has no
-attribute 'weight_loader'". Without packing, plain `torch.nn.functional.linear` is used.
+Then verl's weight sync cannot load new weights after a step: it fails with "'Parameter' object has no attribute
+'weight_loader'". Without packing, vLLM uses plain `torch.nn.functional.linear`.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Without these all is right and slow: what the rollouts of one prompt share is done once, and nobody waits."""
+"""Repairs of what is slow: the rollouts of a prompt share work that is done once, and nobody waits."""

@@ -1,8 +1,8 @@
 """verl 0.9.1: each rollout sends the pixels of its prompt to the trainer, as floats, and a second time for SGLang.
 
-Here the n rows of a prompt carry a key, and the pixels lie in the TransferQueue once, one byte each, in a
-partition of their own. They are fetched, and normalised on the device, where verl collects a micro-batch's
-inputs; they go when the trainer clears the rows. Rows of a validation need no pixels and send none.
+Here the n rows of a prompt carry a key, and the pixels lie in the TransferQueue once, one byte each, in a partition
+of their own. verl fetches them when it collects a micro-batch's inputs, and they are normalised on the device. They go
+when the trainer clears the rows. Rows of a validation need no pixels and send none.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from videossr_verl.prompt.shared_media import SharedVideos
 
 PARTITION = "videossr_pixels"
 
-# Where the rows being written say that their pixels are: a key, or "" for nowhere. Unset: in the row.
+# The place that the rows being written name for their pixels: a key, or "" for nowhere. If unset, the row holds them.
 _SENT_AS: ContextVar[str | None] = ContextVar("sent_as", default=None)
 
 
@@ -48,10 +48,12 @@ def wrap_compute_multi_modal_inputs(stock: Callable[..., dict[str, Any]]) -> Cal
 
 
 async def send_pixels(output: Any, uid: str) -> str | None:
-    """Puts the pixels of a rollout's shared videos under `uid`, once. Returns `uid`; None if there are none to put."""
+    """Puts the pixels of a rollout's shared videos under `uid`, once. Returns `uid`, or None if there are none to
+    put.
+    """
     outputs = output if isinstance(output, list) else [output]
     for one in outputs:
-        one.mm_processor_output = None  # SGLang has had it
+        one.mm_processor_output = None  # SGLang has used it
     videos, *others = [(one.multi_modal_data or {}).get("videos") for one in outputs] or [None]
     if not isinstance(videos, SharedVideos) or any(other is not videos for other in others):
         return None
@@ -64,7 +66,9 @@ async def send_pixels(output: Any, uid: str) -> str | None:
 
 @contextmanager
 def rows_name(key: str | None) -> Iterator[None]:
-    """Rows made inside say that their pixels are under `key` ("": nowhere); with None they carry them."""
+    """Makes the rows of the body say that their pixels are under `key` ("": nowhere). With None the rows carry the
+    pixels.
+    """
     token = _SENT_AS.set(key)
     try:
         yield
@@ -73,7 +77,7 @@ def rows_name(key: str | None) -> Iterator[None]:
 
 
 def name_pixels(inputs: dict[str, Any]) -> dict[str, Any]:
-    """A row's inputs with the key in the place of the pixels, inside `rows_name`."""
+    """Returns a row's inputs with the key in place of the pixels, inside `rows_name`."""
     key = _SENT_AS.get()
     for name in PIXELS:
         pixels = inputs.get(name)
@@ -83,7 +87,7 @@ def name_pixels(inputs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _patches(videos: SharedVideos) -> dict[str, torch.Tensor]:
-    """What has to be sent for a prompt's shared media, by name; empty if it is in the rows."""
+    """Returns what must be sent for a prompt's shared media, by name; empty if the rows hold it."""
     found = {name: (videos.any_processed() or {}).get(name) for name in PIXELS}
     return {
         name: pixels.patches

@@ -1,7 +1,7 @@
 """verl 0.9.1: each rollout of a prompt runs the processor three times on the same videos, two times on the event loop.
 
-Once to build the prompt and, when the answer is there, once each for the reward and for the trainer's inputs.
-The videos and images are the same each time, and so is everything but the token ids.
+It runs once to build the prompt and, when the answer is there, once each for the reward and for the trainer's inputs.
+The videos and images are the same each time; only the token ids differ.
 `prompt.shared_media` holds those of a prompt, and what the processor makes of them, for all rollouts of the prompt.
 Their frames travel to the rollout server once, through Ray's object store, and not once per rollout.
 """
@@ -32,7 +32,7 @@ def wrap_build_processor_inputs(stock: Callable[..., Any]) -> Callable[..., Any]
         settings = inputs.get("mm_processor_kwargs")
 
         def process() -> Any:
-            if settings:  # they may change the normalisation
+            if settings:  # these may change the normalisation
                 return stock(processor, **inputs)
             return raw_pixels(processor, lambda flags: stock(processor, **inputs | {"mm_processor_kwargs": flags}))
 
@@ -54,7 +54,7 @@ def wrap_compute_multi_modal_inputs(stock: Callable[..., dict[str, Any]]) -> Cal
         if (processed := videos.any_processed()) is None:
             return stock(self, output, input_ids)
         inputs = {name: value for name, value in processed.items() if name not in _OF_THE_TEXT}
-        if (grids := inputs.get("image_grid_thw")) is not None:  # as stock does
+        if (grids := inputs.get("image_grid_thw")) is not None:  # as the stock code does
             inputs["images_seqlens"] = torch.repeat_interleave(grids[:, 1] * grids[:, 2], grids[:, 0])
         return inputs
 
@@ -68,7 +68,9 @@ def wrap_generate(stock: Callable[..., Any]) -> Callable[..., Any]:
         self: Any, request_id: str, *, video_data: Any = None, image_data: Any = None, **kwargs: Any
     ) -> Any:
         if isinstance(video_data, SharedVideos) and video_data.are_all(image_data):
-            if self.config.actor_rollout_ref.rollout.name == "sglang":  # it takes the processor's output, not frames
+            if (
+                self.config.actor_rollout_ref.rollout.name == "sglang"
+            ):  # SGLang takes the processor's output, not frames
                 kwargs["mm_processor_output"] = _normalised(kwargs.get("mm_processor_output"))
             else:
                 video_data, image_data = await asyncio.to_thread(video_data.references)

@@ -56,7 +56,7 @@ def wrap_compute_position_ids(stock: Callable[..., torch.Tensor]) -> Callable[..
             while len(prompts) > REMEMBERED:
                 prompts.popitem(last=False)
         prompts.move_to_end(key)
-        multi_modal_inputs.pop("mm_token_type_ids", None)  # as stock does
+        multi_modal_inputs.pop("mm_token_type_ids", None)  # as the stock code does
         before = prompts[key]  # (1, 4, upto): the text's own count, then time, height, width
         steps = torch.arange(1, length - upto + 1)
         ends = torch.stack([before[0, 0].max(), *[before[0, 1:].max()] * 3])

@@ -1,6 +1,6 @@
-"""What a run survives: groups that are lost, processes that are killed, checkpoints that were not finished.
+"""Repairs for survival: a run survives lost groups, killed processes and unfinished checkpoints.
 
-And what it ends with one sentence for: rewards that fail, and checkpoints that it cannot go on from.
+It ends with one sentence for rewards that fail, and for checkpoints from which it cannot go on.
 
 verl 0.9.1 has no hooks for these, so methods of its trainer and its rollout workers are wrapped;
 `videossr_verl.patches.table` names them in the order in which they lie around one another.

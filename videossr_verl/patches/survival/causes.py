@@ -1,4 +1,4 @@
-"""What went wrong, in one line, whichever process it happened in."""
+"""Tells what went wrong, in one line, whichever process it happened in."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ LONGEST = 500  # characters
 
 
 def original(error: BaseException) -> BaseException:
-    """What another process raised, where Ray brings it; else the error itself."""
+    """Returns the error that another process raised, if Ray brings it, else the error itself."""
     while isinstance(error, RayTaskError):
         brought = error.cause
         if brought is None or (isinstance(brought, RayError) and not isinstance(brought, RayTaskError)):
-            break  # all that is left is the traceback's text
+            break  # only the traceback's text is left
         error = brought
     return error
 
 
 def cause(error: BaseException) -> str:
-    """Type and message of an error; of one that Ray brings from another process those of the original."""
+    """Returns the type and message of an error. For one that Ray brings from another process, these are the
+    original's.
+    """
     error = original(error)
     if isinstance(error, RayTaskError | UnserializableException):
         text = str(error).strip().splitlines()[-1].strip()

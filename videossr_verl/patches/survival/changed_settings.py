@@ -1,4 +1,4 @@
-"""Tells what a run that goes on from a checkpoint does with settings that were others when it was saved.
+"""Tells what becomes of settings that were others when the checkpoint was saved from which a run goes on.
 
 verl 0.9.1 says nothing: some of them take effect at once, and some never do, because what the checkpoint holds
 (the optimizer's state, the data loader's) holds them too.
@@ -21,7 +21,8 @@ logger = logging.getLogger(__name__)
 FILE = "settings.json"  # in each checkpoint
 CHANGED = "resuming with another "  # begins each line
 NOW = "takes effect now"
-# Where a run writes and what it is called, what verl derives from other settings, and how it is resumed.
+# Changes that nobody needs to hear of: where a run writes, its name, what verl derives from other settings, and how it
+# is resumed.
 NEVER_MATTER = (
     "actor_rollout_ref.actor.optim.total_training_steps",
     "actor_rollout_ref.rollout.prometheus",
@@ -64,7 +65,7 @@ EFFECTS = {
 
 
 def settings_of(config: DictConfig) -> dict[str, Any]:
-    """All settings of a run as {dotted name: value}, as they come back from JSON; lists are values."""
+    """Returns all settings of a run as {dotted name: value}, as they come back from JSON. A list is one value."""
     whole = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))  # as its stubs do not say
     return json.loads(json.dumps(dict(_leaves(whole)), default=str))
 
@@ -95,7 +96,9 @@ def tell_changes(folder: Path, now: Mapping[str, Any]) -> None:
 
 
 def describe_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """The lines of `tell_changes`; settings with the same change, of which verl copies one to another, share one."""
+    """Returns the lines of `tell_changes`. Settings with the same change, which verl copies from one to another, share
+    a line.
+    """
     lines: dict[str, list[str]] = {}
     for name in sorted(then.keys() | now.keys()):
         old, new = then.get(name), now.get(name)

@@ -1,10 +1,10 @@
 """verl 0.9.1 writes a checkpoint into the folder that a resumed run reads.
 
-A run that is killed while it writes leaves a half folder under its final name; one that is killed in the last moment
-an empty marker, or a marker that names weights already deleted by the rotation. Here a checkpoint is written below
-`.partial`, flushed to disk, moved to its name on every node, and only then the marker changes, in one step.
+A run that is killed while it writes leaves half a folder under the final name. A run that is killed in the last moment
+leaves an empty marker, or a marker that names weights which the rotation has deleted. Here a checkpoint is written
+below `.partial`, flushed to disk, and moved to its name on every node. Only then the marker changes, in one step.
 
-Where there is no room for it, or the disk fails, the run ends with one sentence, and what was whole stays.
+If there is no room for it, or the disk fails, the run ends with one sentence, and what was whole stays.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from videossr_verl.patches.survival.fingerprint import write_fingerprint
 PARTIAL = ".partial"
 REPLACED = "replaced_"
 MARKER = "latest_checkpointed_iteration.txt"  # verl's name
-# What PyTorch and safetensors say where they could not write; the former name no reason.
+# What PyTorch and safetensors say if they cannot write; PyTorch's errors name no reason.
 NOT_WRITTEN = re.compile(
     r"iostream error|PytorchStreamWriter failed|file write failed|unexpected pos \d+ vs|No space left|Disk quota"
     r"|Read-only file system|Input/output error"
 )
 KEEP_ALL = {"max_actor_ckpt_to_keep": None, "max_critic_ckpt_to_keep": None, "remove_previous_ckpt_in_save": False}
-AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of linux/fcntl.h and linux/fs.h
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # from linux/fcntl.h and linux/fs.h
 
 
 def wrap_save_checkpoint(stock: Callable[..., None]) -> Callable[..., None]:
@@ -107,7 +107,7 @@ def _changed(config: DictConfig, **values: Any) -> Iterator[None]:
 
 
 def _keep(trainer: DictConfig) -> int | None:
-    """How many checkpoints stay, None for all."""
+    """Returns how many checkpoints stay, or None for all."""
     if trainer.get("remove_previous_ckpt_in_save", False):
         return 1
     return trainer.get("max_actor_ckpt_to_keep") or None
@@ -118,7 +118,7 @@ def _clear(steps: Path) -> None:
 
 
 def publish(steps: Path, name: str) -> None:
-    """Gives the checkpoint on this node's disk its final name, in one step; nothing where there is none."""
+    """Gives the checkpoint on this node's disk its final name, in one step. Does nothing if there is none."""
     partial, final = steps / PARTIAL / name, steps / name
     if not partial.is_dir():
         return
@@ -126,7 +126,7 @@ def publish(steps: Path, name: str) -> None:
         _flush(path)
     if not final.exists():
         partial.rename(final)
-    elif not _exchange(partial, final):  # there is one, from a run that went on from an earlier step
+    elif not _exchange(partial, final):  # a run that went on from an earlier step left one
         final.rename(steps / PARTIAL / f"{REPLACED}{name}")
         partial.rename(final)
     _flush(steps)
@@ -134,7 +134,7 @@ def publish(steps: Path, name: str) -> None:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Swaps the names of two folders in one step; False on a disk that cannot (NFS)."""
+    """Swaps the names of two folders in one step. Returns False on a disk that cannot (NFS)."""
     names = AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other)
     return ctypes.CDLL(None).renameat2(*names, RENAME_EXCHANGE) == 0
 
@@ -148,7 +148,7 @@ def put_back(steps: Path) -> None:
 
 
 def write_marker(steps: Path, step: int) -> None:
-    """Names the checkpoint to resume from; a reader finds the old number or the new one, never none."""
+    """Names the checkpoint to resume from, so that a reader finds the old number or the new one, never none."""
     new = steps / f".{MARKER}"
     new.write_text(str(step))
     _flush(new)
@@ -157,7 +157,7 @@ def write_marker(steps: Path, step: int) -> None:
 
 
 def remove_older(steps: Path, step: int, keep: int | None) -> None:
-    """Deletes this disk's checkpoints of steps below `step` but for the newest `keep - 1`."""
+    """Deletes this disk's checkpoints of steps below `step`, except the newest `keep - 1`."""
     names = [path.name.removeprefix("global_step_") for path in steps.glob("global_step_*") if path.is_dir()]
     # A folder that somebody put there, global_step_100_best, stays.
     older = sorted(int(name) for name in names if name.isdecimal() and int(name) < step)

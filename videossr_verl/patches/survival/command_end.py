@@ -1,6 +1,6 @@
-"""How the training command begins and ends: it joins no stranger's cluster, and its end is one sentence and a code.
+"""How the training command begins and ends: it joins no stranger's cluster, and ends with one sentence and a code.
 
-The codes are those of `videossr_verl.endings`; verl 0.9.1 ends with 1 and a traceback, whatever has happened. Too many
+The codes are those of `videossr_verl.endings`. verl 0.9.1 ends with 1 and a traceback, whatever has happened. Too many
 lost videos count as wrong input.
 """
 

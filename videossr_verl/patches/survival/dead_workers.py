@@ -1,8 +1,8 @@
-"""A worker that dies ends the run, with its name: verl 0.9.1 restarts none, and may wait for its answers for ever.
+"""A worker that dies ends the run, with its name. verl 0.9.1 restarts none, and may wait for its answers for ever.
 
-Groups of an agent-loop worker that is gone (its node left, or memory ran out) stay "running" in verl's replay buffer.
-Workers are watched from a thread beside the trainer. Where the trainer fails before, what it says is often of another
-worker, that lost its connection to the dead one.
+If an agent-loop worker is gone (its node left, or memory ran out), its groups stay "running" in verl's replay buffer.
+So a thread beside the trainer watches the workers. If the trainer fails first, its error is often of another worker,
+which lost its connection to the dead one.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from videossr_verl.errors import MachineError
 logger = logging.getLogger(__name__)
 
 PERIOD = 2.0  # seconds between two looks
-LOST = 2  # looks in a row at which the network does not reach a worker, so that one blink of it is none
-NOTICE = 15.0  # seconds that a trainer which failed waits for them
-GRACE = 30.0  # seconds for the trainer to end by an error of its own, and again for the one that it is given
+LOST = 2  # a worker is lost if the network misses it in so many looks in a row, so that a short failure does no harm
+NOTICE = 15.0  # seconds for which a failed trainer waits for their cause
+GRACE = 30.0  # seconds for the trainer to end by its own error, and again to end by the one that we raise in it
 
-UNUSED = "all references to the actor were removed"  # Ray's cause of an end that nobody can be waiting for
+UNUSED = "all references to the actor were removed"  # Ray gives this cause if nobody can be waiting for the actor
 
 
 class DeadWorkerError(RuntimeError):
-    """The run cannot go on without this worker."""
+    """The error for a dead worker without which the run cannot go on."""
 
 
 def wrap_fit(stock: Callable[..., None]) -> Callable[..., None]:
@@ -45,7 +45,7 @@ def wrap_fit(stock: Callable[..., None]) -> Callable[..., None]:
         threading.Thread(target=_watch, args=arguments, daemon=True, name="dead workers").start()
         try:
             stock(self, agent_loop_manager)
-        except (DeadWorkerError, MachineError):  # they say it all
+        except (DeadWorkerError, MachineError):  # these errors say it all
             raise
         except Exception as error:
             with suppress(TimeoutError):
@@ -58,10 +58,10 @@ def wrap_fit(stock: Callable[..., None]) -> Callable[..., None]:
 
 
 def named_actors() -> dict[str, Any]:
-    """The run's actors; verl gives all of its own names."""
+    """Returns the run's actors. verl gives names to all of its own."""
     actors = {}
     for name in ray.util.list_named_actors():
-        with suppress(ValueError):  # it ended just now, as those of another run on this cluster may
+        with suppress(ValueError):  # it may have ended just now, as actors of another run on this cluster do
             actors[name] = ray.get_actor(name)
     return actors
 
@@ -74,9 +74,9 @@ def _watch(actors: Mapping[str, Any], done: threading.Event, death: Future[str],
     logger.error("DeadWorkerError: %s", reason)
     death.set_result(reason)
     if not done.wait(GRACE):
-        _raise_in(trainer, reason)  # it waits for what will never come
+        _raise_in(trainer, reason)  # the trainer waits for what will never come
     if not done.wait(GRACE):
-        os._exit(1)  # where Python has no say
+        os._exit(1)  # ends a process in which no Python code gets a turn
 
 
 def _raise_in(thread: int, reason: str) -> None:
@@ -89,7 +89,7 @@ def _raise_in(thread: int, reason: str) -> None:
 
 
 def first_death(actors: Mapping[str, Any], done: threading.Event) -> str | None:
-    """Name and cause of the first of `actors` that dies or stays out of reach; None once `done` is set.
+    """Returns the name and cause of the first of `actors` that dies or stays out of reach, or None once `done` is set.
 
     A busy one is not dead.
     """

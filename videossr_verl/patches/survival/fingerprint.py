@@ -12,7 +12,7 @@ FILE = "training_data.json"  # in each checkpoint
 
 
 def fingerprint(files: Sequence[str], num_rows: int) -> str:
-    """16 hex digits of the training data.
+    """Returns 16 hex digits of the training data.
 
     Args:
         files: fingerprint of each file, in their order, as it was when it was read.
@@ -22,12 +22,12 @@ def fingerprint(files: Sequence[str], num_rows: int) -> str:
 
 
 def write_fingerprint(dataset: Any, folder: Path) -> None:
-    """Puts the fingerprint of a `PretextDataset` into a checkpoint; other data sets have none."""
+    """Puts the fingerprint of a `PretextDataset` into a checkpoint. Other data sets have none."""
     if hasattr(dataset, "fingerprint"):
         (folder / FILE).write_text(json.dumps({"fingerprint": dataset.fingerprint(), "rows": len(dataset)}) + "\n")
 
 
 def read_fingerprint(folder: Path) -> str | None:
-    """That of a checkpoint, None where it holds none."""
+    """Returns the fingerprint of a checkpoint, or None if it holds none."""
     file = folder / FILE
     return json.loads(file.read_text())["fingerprint"] if file.is_file() else None

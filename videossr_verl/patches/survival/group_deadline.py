@@ -1,9 +1,9 @@
-"""A group that does not end is lost after `data.group_deadline` seconds; until then the run tells what it waits for.
+"""A group that does not end is lost after `data.group_deadline` seconds. Until then the run tells what it waits for.
 
-verl 0.9.1 waits for each rollout without end, so one that hangs (a request that the server forgot, a tool that never
-answers) is waited for by the whole run. The deadline counts from when verl hands the group out, and so with the time
-that it waits behind others of its batch. A rollout that keeps its worker from doing anything else, the deadline too, is
-seen by the trainer.
+verl 0.9.1 waits for each rollout without end, so the whole run waits for one that hangs (a request that the server
+forgot, a tool that never answers). The deadline counts from when verl hands the group out, so it includes the time that
+the group waits behind others of its batch. A rollout may keep its worker from doing anything else, even from heeding
+the deadline; the trainer notices that.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from videossr_verl.patches.survival.open_groups import GroupDeadlineError, OpenG
 logger = logging.getLogger(__name__)
 
 DEADLINE = 3600.0  # seconds, where `data.group_deadline` is not set
-CANCEL = 10.0  # seconds that a rollout has to end when it is told to
+CANCEL = 10.0  # seconds for a rollout to end after it was cancelled
 
 
 def group_deadline(data: Mapping[str, Any]) -> float:
-    """`data.group_deadline` in seconds, infinite where it is null; BadInput where it is no number above 0."""
+    """Returns `data.group_deadline` in seconds, infinite if it is null. Raises BadInput if it is no number above 0."""
     seconds = data.get("group_deadline", DEADLINE)
     if seconds is None:
         return math.inf
@@ -55,7 +55,7 @@ def wrap_run_agent_loop(stock: Callable[..., Any]) -> Callable[..., Any]:
     return _run_agent_loop
 
 
-_OPEN = OpenGroups()  # of the trainer's process
+_OPEN = OpenGroups()  # the groups of the trainer's process
 
 
 def wrap_generate_sequences(stock: Callable[..., Any]) -> Callable[..., Any]:

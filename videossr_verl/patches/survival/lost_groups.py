@@ -1,8 +1,8 @@
 """A video that vanishes or breaks costs its group of rollouts, which is counted; too many of them end the run.
 
-verl 0.9.1 leaves a group whose rollouts failed out of the update, and says so in the workers' logs only. Here each
-lost group comes with its videos and reason to the trainer: into the metrics, into `lost_groups.jsonl` in the run's
-folder, and into the message that a run ends with.
+verl 0.9.1 leaves a group whose rollouts failed out of the update, and says so in the workers' logs only. Here each lost
+group reaches the trainer, with its videos and reason. It appears in the metrics, in `lost_groups.jsonl` in the run's
+folder, and in the message with which a run ends.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class LostGroup(TypedDict):
 
 
 class TooManyLostGroupsError(RuntimeError):
-    """The run cannot go on, because too few of its groups can be answered."""
+    """The error for a run that cannot go on, because too few of its groups can be answered."""
 
 
 def wrap_run_agent_loop(stock: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,7 +45,7 @@ def wrap_run_agent_loop(stock: Callable[..., Any]) -> Callable[..., Any]:
     async def _run_agent_loop(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             return await stock(self, *args, **kwargs)
-        except RewardError:  # no video is to blame
+        except RewardError:  # here no video is to blame
             raise
         except Exception as error:
             await open_mailbox(MAILBOX).post.remote(_report(kwargs, error))
@@ -64,7 +64,7 @@ def _report(prompt: Mapping[str, Any], error: Exception) -> LostGroup:
 
 
 def media_of(messages: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The files that a prompt names."""
+    """Returns the files that a prompt names."""
     contents = [message.get("content") for message in messages]
     items = [item for content in contents if isinstance(content, list) for item in content if isinstance(item, dict)]
     named = [item.get("video") or item.get("image") for item in items]
@@ -86,7 +86,7 @@ class Ledger:
         self._so_far = 0
 
     def after_step(self, step: int, reports: list[LostGroup]) -> dict[str, float]:
-        """Writes the step's losses down and returns its metrics; TooManyLostGroupsError above the limit."""
+        """Writes the step's losses down and returns its metrics. Raises TooManyLostGroupsError above the limit."""
         lost = self.write(step, reports)
         training = [group for group in lost if not group["validation"]]
         self._recent.append(training)
@@ -106,7 +106,7 @@ class Ledger:
         }
 
     def write(self, step: int, reports: list[LostGroup]) -> list[LostGroup]:
-        """One line a group; its first rollout that failed tells why."""
+        """Returns one line for each group, with the reason of the first of its rollouts that failed."""
         lost = {report["group"]: report for report in reversed(reports)}
         if lost:
             self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ class Ledger:
 
 
 def max_lost_share(data: Mapping[str, Any]) -> float:
-    """`data.max_lost_share`; BadInput outside [0, 1]."""
+    """Returns `data.max_lost_share`. Raises BadInput outside [0, 1]."""
     share = data.get("max_lost_share", 0.05)
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
         raise BadInput(f"data.max_lost_share is {share}, must be between 0 (none may be lost) and 1 (all may)")
@@ -159,7 +159,7 @@ def wrap_fit(stock: Callable[..., None]) -> Callable[..., None]:
         box = open_mailbox(MAILBOX)  # it lives as long as the trainer
         try:
             stock(self, agent_loop_manager)
-        except MachineError:  # it says it all
+        except MachineError:  # this error says it all
             raise
         except Exception as error:
             lost = _ledger(self).write(self.global_steps, ray.get(box.take.remote()))

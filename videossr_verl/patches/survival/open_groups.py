@@ -1,4 +1,4 @@
-"""Which groups have not ended: what a run tells while it waits, and when it has waited too long."""
+"""The groups that have not ended: a run tells of them while it waits, and knows when it has waited too long."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-NOTICE = 120.0  # seconds in which no group ended, before the run tells what it waits for, and between two such lines
+NOTICE = 120.0  # seconds without an ended group before the run tells what it waits for, and between two such lines
 GRACE = 60.0  # seconds beyond the deadline, before a worker counts as hung
 SHOWN = 3  # groups in a message
 WAITING = "waiting for "  # begins each line that tells what for
 
 
 class GroupDeadlineError(RuntimeError):
-    """A group has not ended in time."""
+    """The error for a group that has not ended in time."""
 
 
 @dataclass
@@ -40,7 +40,8 @@ class OpenGroups:
         self.media |= groups
 
     def look(self, running: set[str], now: float) -> str | None:
-        """A line about what is waited for, if that is due; `running` are all groups that have not ended.
+        """Returns a line that tells what the run waits for, if one is due. `running` are all groups that have not
+        ended.
 
         Raises:
             GroupDeadlineError: a group runs beyond its deadline.

@@ -1,6 +1,8 @@
-"""Looks at what a run would go on from, before anything is started: verl begins anew, in silence, where it is gone.
+"""Looks at the checkpoint that a run would go on from, before anything is started. verl begins anew, in silence, if it
+is gone.
 
-Also where the data loader's state is missing, and it fails late and unclear where the number of GPUs has changed.
+verl also begins anew if the data loader's state is missing. If the number of GPUs has changed, it fails late and
+unclearly.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ def wrap_init_dataloader(stock: Callable[..., None]) -> Callable[..., None]:
 
     def _init_dataloader(self: Any) -> None:
         stock(self)
-        # Now, because verl changes some of them while it starts; each checkpoint gets these.
+        # Reads the settings now, because verl changes some of them while it starts. Each checkpoint gets these.
         self._videossr_settings = settings_of(self.config)
         folder = checkpoint_to_resume(self.config.trainer)
         if folder is not None:
@@ -36,7 +38,9 @@ def wrap_init_dataloader(stock: Callable[..., None]) -> Callable[..., None]:
 
 
 def checkpoint_to_resume(trainer: DictConfig) -> Path | None:
-    """The folder that verl will load, None for a run from the start; BadInput where it is named but not there."""
+    """Returns the folder that verl will load, or None for a run from the start. Raises BadInput if the config names one
+    that is missing.
+    """
     put_back(Path(trainer.default_local_dir))
     if trainer.resume_mode == "resume_path":
         folder = Path(trainer.resume_from_path)
@@ -57,14 +61,14 @@ def checkpoint_to_resume(trainer: DictConfig) -> Path | None:
 
 
 def check_whole(folder: Path, trainer: DictConfig) -> None:
-    """BadInput for a checkpoint that is not whole, or that another number of GPUs wrote."""
+    """Raises BadInput for a checkpoint that is not whole, or that another number of GPUs wrote."""
     if not (folder / "data.pt").is_file():
         raise BadInput(
             f"'{folder}' does not say where in the data the run was (no data.pt): resume from another checkpoint, or"
             " set trainer.resume_mode=disable"
         )
     wrote = folder / "actor" / "fsdp_config.json"
-    if wrote.is_file():  # on the disk of rank 0
+    if wrote.is_file():  # the file is on the disk of rank 0
         then, now = json.loads(wrote.read_text())["world_size"], trainer.nnodes * trainer.n_gpus_per_node
         if then != now:
             raise BadInput(
@@ -74,7 +78,7 @@ def check_whole(folder: Path, trainer: DictConfig) -> None:
 
 
 def check_same_data(folder: Path, dataset: Any, data: DictConfig) -> None:
-    """BadInput where the checkpoint was trained on other rows, unless `data.resume_with_changed_data` is set."""
+    """Raises BadInput where the checkpoint was trained on other rows, unless `data.resume_with_changed_data` is set."""
     then = read_fingerprint(folder)
     if then is None or not hasattr(dataset, "fingerprint") or data.get("resume_with_changed_data"):
         return

@@ -1,8 +1,8 @@
 """An error in a reward ends the run, with its cause and the row.
 
-To verl 0.9.1 it is one more rollout that failed, so the row's group would be left out, like one whose video is gone.
-But no video is to blame: the reward or the row is wrong, and would be each time. The error is told where it is
-raised, in the reward worker, and the trainer looks for it whenever it looks for rollouts, in training and validation.
+verl 0.9.1 takes it for one more rollout that failed, and would leave the row's group out, like one whose video is gone.
+But no video is to blame: the reward or the row is wrong, and would be wrong each time. The reward worker that raises
+the error reports it, and the trainer looks for it whenever it looks for rollouts, in training and validation.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SHOWN = 80  # characters of a ground truth
 
 
 class RewardError(RuntimeError):
-    """A reward could not be computed; the message tells the row and the cause."""
+    """The error for a reward that could not be computed. The message tells the row and the cause."""
 
 
 def wrap_compute_score(stock: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,8 +1,9 @@
-"""Shared memory that killed runs left: vLLM and verl name theirs, and nobody deletes it when they are killed.
+"""Deletes the shared memory that killed runs left. vLLM and verl name theirs, and nobody deletes it when they are
+killed.
 
-vLLM's executor has two buffers of 160 and 240 MiB (psm_*), which Ray's way to end a run always leaves; verl one for
-weights on their way (verl_weights_*); PyTorch's data loaders torch_*. A segment of this user that no process has
-mapped belongs to nobody: whoever makes one maps it at once.
+vLLM's executor has two buffers of 160 and 240 MiB (psm_*), which always stay when Ray ends a run. verl has one for
+weights on their way (verl_weights_*), and PyTorch's data loaders have torch_*. A segment of this user that no process
+has mapped belongs to nobody, because whoever makes one maps it at once.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ logger = logging.getLogger(__name__)
 FOLDER = Path("/dev/shm")
 NAMES = re.compile(r"(psm|torch|verl_weights)_[0-9a-f_]+")
 AGE = 10.0  # seconds
-AGE_UNSEEN = 600.0  # where processes of other containers may share the memory: they have attached by then
-ALL_PROCESSES = "pid:[4026531836]"  # the first name space, from which all can be seen
+AGE_UNSEEN = 600.0  # for memory that processes of other containers may share: they have attached by then
+ALL_PROCESSES = "pid:[4026531836]"  # the first name space, which sees all processes
 
 
 def remove_abandoned() -> None:
@@ -44,10 +45,10 @@ def _is_ours(path: Path, age: float) -> bool:
 
 
 def _mapped() -> set[Path]:
-    """What any process that we may look at has mapped from there."""
+    """Returns the files there that any process has mapped, as far as we may look."""
     mapped = set()
     for maps in Path("/proc").glob("[0-9]*/maps"):
-        with suppress(OSError):  # it has ended, or is another user's
+        with suppress(OSError):  # the process has ended, or is another user's
             for line in maps.read_text(errors="replace").splitlines():
                 _, found, name = line.partition(f" {FOLDER}/")
                 if found:

@@ -1,1 +1,3 @@
-"""`videossr doctor`: is this machine, or every node of a Ray cluster, fit to train? With a remedy for each finding."""
+"""`videossr doctor`: whether this machine, or every node of a Ray cluster, is fit to train. Each finding has a
+remedy.
+"""

@@ -1,4 +1,4 @@
-"""All checks of one machine. Each looks at one thing and returns findings; none of them raises or changes anything."""
+"""All checks of one machine. Each looks at one thing and returns findings. None of them raises or changes anything."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from videossr_verl.preflight.doctor.versions import check_versions, setup_comman
 
 @dataclass(frozen=True)
 class Asked:
-    """What the checks look at beside the machine.
+    """What the checks look at, besides the machine.
 
     Attributes:
         data_root: folder that rows' video paths are relative to, `$NAME` in it being the node's environment variable;
@@ -32,7 +32,7 @@ class Asked:
 
 
 def check_machine(asked: Asked) -> list[Finding]:
-    """All checks on this machine, in the order of what depends on what."""
+    """Makes all checks on this machine, each after those that it depends on."""
     checks: tuple[tuple[str, Callable[[], Iterable[Finding]]], ...] = (
         ("versions", check_versions),
         ("package", check_package),

@@ -1,4 +1,4 @@
-"""How far another machine's clock is from this one's."""
+"""Measures how far another machine's clock is from this one's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from videossr_verl.preflight.doctor.findings import Finding, ok, warning
 
-CLOCK_SECONDS = 2.0  # of difference that logs and lock files still bear
+CLOCK_SECONDS = 2.0  # logs and lock files still bear this much difference
 
 
 @dataclass(frozen=True)
@@ -26,17 +26,19 @@ class Reading:
 
     @property
     def ahead(self) -> float:
-        """Seconds that the other clock is ahead, at most `doubt` wrong: its answer was made on the way, at any time."""
+        """Seconds that the other clock is ahead. This is wrong by at most `doubt`, since the answer was made at some
+        time on the way.
+        """
         return self.there - (self.sent + self.received) / 2
 
     @property
     def doubt(self) -> float:
-        """Seconds: half the way there and back."""
+        """Half the time of the way there and back, seconds."""
         return (self.received - self.sent) / 2
 
 
 def clock_finding(readings: Sequence[Reading]) -> Finding:
-    """Judges by the fastest of one or more readings; if that is too slow to tell, it is a warning, too."""
+    """Judges by the fastest of one or more readings. If even that is too slow to tell, warns."""
     best = min(readings, key=lambda reading: reading.doubt)
     if abs(best.ahead) + best.doubt <= CLOCK_SECONDS:
         return ok("clock", f"within {CLOCK_SECONDS:.0f} s of this machine's")

@@ -1,4 +1,6 @@
-"""The checks of one machine on every node of a Ray cluster, and what can only be seen by comparing nodes."""
+"""Runs the checks of one machine on every node of a Ray cluster, and checks what can only be seen by comparing
+nodes.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,12 @@ from videossr_verl.preflight.doctor.findings import Finding, failure
 if TYPE_CHECKING:
     import ray
 
-WAIT_SECONDS = 300.0  # for an answer; verl imports slowly from a shared disk that has not read it yet
+WAIT_SECONDS = 300.0  # for an answer: the first import of verl from a shared disk is slow
 CLOCK_READINGS = 3
 
 
 def check_cluster(address: str, asked: Asked) -> dict[str, list[Finding]]:
-    """Node -> findings. BadInput where there is no cluster at `address`."""
+    """Returns node -> findings. Raises BadInput if there is no cluster at `address`."""
     import ray
 
     from videossr_verl.cluster.nodes import alive_nodes, knock, on_node
@@ -35,7 +37,7 @@ def check_cluster(address: str, asked: Asked) -> dict[str, list[Finding]]:
 
 
 def _answer(node: dict[str, Any], task: ray.ObjectRef) -> list[Finding]:
-    """What `check_machine` found on the node, and its clock; or why it says nothing."""
+    """Returns what `check_machine` found on the node and the node's clock, or why the node says nothing."""
     import ray
     from ray.exceptions import RayError, RayTaskError
 
@@ -43,7 +45,7 @@ def _answer(node: dict[str, Any], task: ray.ObjectRef) -> list[Finding]:
         findings = ray.get(task, timeout=WAIT_SECONDS)
         # Now that a process for tasks runs there, a reading takes milliseconds.
         readings = [_read_clock(node) for _ in range(CLOCK_READINGS)]
-    except RayTaskError as error:  # no check raises, so the task could not be loaded
+    except RayTaskError as error:  # no check raises, so Ray could not load the task
         message = f"cannot run this package: {str(error).strip().splitlines()[-1]}"
         remedy = "start Ray there in the environment of recipes/setup_cpu.sh or setup_gpu.sh, which has it"
         return [failure("node", message, remedy)]

@@ -1,4 +1,4 @@
-"""Whether the videos are here, and are those that the data set was built from."""
+"""Checks whether the videos are here, and are those that the data set was built from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from videossr_verl.preflight.doctor.findings import Finding, failure, ok
 
 
 def check_data(data_root: str | None, data: str | None) -> Iterator[Finding]:
-    """The data root, found as a run finds it, and the first video of the parquet file `data`; None: not looked at."""
+    """Checks the data root, found as a run finds it, and the first video of the parquet file `data`. None is not
+    checked.
+    """
     if data_root is None:
         return
     from videossr_verl.train import dataset
@@ -33,7 +35,7 @@ def check_data(data_root: str | None, data: str | None) -> Iterator[Finding]:
 
 
 def _first_video(data: str, root: Path) -> Finding:
-    """The first row's video has the bytes that the row was made from."""
+    """Checks that the first row's video has the bytes that the row was made from."""
     from videossr_verl.prompt.render import resolve_path
     from videossr_verl.rows.dataset_folder import read_rows
     from videossr_verl.video.probe import content_id

@@ -1,11 +1,11 @@
-"""What a check found, and findings as a table."""
+"""Findings of checks, and a table of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-LEVELS = ("ok", "warning", "failure")  # in order; the exit code is the worst one's place: 0, 1 or 2
+LEVELS = ("ok", "warning", "failure")  # in order; the exit code is the place of the worst: 0, 1 or 2
 
 
 @dataclass(frozen=True)
@@ -26,27 +26,27 @@ class Finding:
 
 
 def ok(check: str, found: str) -> Finding:
-    """All is well."""
+    """Makes a finding for what is well."""
     return Finding("ok", check, found)
 
 
 def warning(check: str, found: str, remedy: str) -> Finding:
-    """Training can start, and something will be slow, missing or unproven."""
+    """Makes a finding for what is slow, missing or unproven, while training can start."""
     return Finding("warning", check, found, remedy)
 
 
 def failure(check: str, found: str, remedy: str) -> Finding:
-    """Training cannot start, or would go wrong."""
+    """Makes a finding for what stops training, or would make it go wrong."""
     return Finding("failure", check, found, remedy)
 
 
 def worst(nodes: Mapping[str, Sequence[Finding]]) -> int:
-    """Exit code: 0 all well, 1 warnings, 2 failures."""
+    """Returns the exit code: 0 all well, 1 warnings, 2 failures."""
     return max((LEVELS.index(f.level) for findings in nodes.values() for f in findings), default=0)
 
 
 def as_text(nodes: Mapping[str, Sequence[Finding]]) -> str:
-    """One table for all nodes; a line that is the same on all of them stands there once."""
+    """Returns one table for all nodes. A line that is the same on all of them stands there once."""
     places: dict[Finding, list[str]] = {}
     for node, findings in nodes.items():
         for finding in findings:

@@ -1,18 +1,19 @@
-"""How much memory this process can still get: the machine's, or what its container's limit leaves of it."""
+"""Measures how much memory this process can still get: the machine's, or what its container's limit leaves of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-# Of a control group: its limit, what it holds, and how memory.stat calls that part of it which the kernel gives back
-# on demand (files read long ago).
+# Files of a control group: its limit, and what it holds; then the name in memory.stat for the part of it that the
+# kernel gives back on demand (files read long ago).
 V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 V2 = ("memory.max", "memory.current", "inactive_file")
 
 
 def free_memory(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
-    """Bytes: the least that the machine and the control groups which this process is in leave.
+    """Returns the bytes that the machine, and the control groups of this process, leave free; the least of these
+    counts.
 
     Args:
         groups: where the control groups are mounted, of either version.
@@ -24,7 +25,9 @@ def free_memory(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/s
 
 
 def _left(groups: Path, own: Path) -> Iterator[int]:
-    """Bytes that each group which this process is in leaves; none of a group that has no limit or is not shown here."""
+    """Yields the bytes that each control group of this process leaves free. Skips groups without a limit, or not shown
+    here.
+    """
     for line in own.read_text().splitlines() if own.is_file() else ():
         _, controllers, path = line.split(":", 2)
         if not controllers:
@@ -39,6 +42,6 @@ def _left(groups: Path, own: Path) -> Iterator[int]:
             try:
                 most, used = int((group / limit).read_text()), int((group / held).read_text())
                 stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-            except (OSError, ValueError):  # not there; "max"
+            except (OSError, ValueError):  # the file is missing, or says "max"
                 continue
             yield max(0, most - used + int(stat.get(idle, 0)))

@@ -1,4 +1,4 @@
-"""The GPUs, their driver, and the CUDA and NCCL of torch."""
+"""Checks the GPUs, their driver, and the CUDA and NCCL of torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WITHOUT = "on a machine without a GPU set VERL_PLATFORM=cpu"
 
 
 def check_gpus() -> Iterator[Finding]:
-    """None that torch can use is a failure, unequal ones are a warning."""
+    """Checks the GPUs: it is a failure if torch can use none, and a warning if they are unequal."""
     import torch
     from torch.cuda import nccl
 
@@ -37,18 +37,20 @@ def check_gpus() -> Iterator[Finding]:
 
 
 def _driver() -> str | None:
-    """Its version, as in "580.65.06"; None where nvidia-smi is missing, tells none or does not answer."""
+    """Returns the driver's version, as in "580.65.06", or None if nvidia-smi is missing, tells none or does not
+    answer.
+    """
     ask = ("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
     try:
         output = subprocess.run(ask, capture_output=True, text=True, timeout=ANSWER_SECONDS).stdout
     except (OSError, subprocess.TimeoutExpired):
         return None
-    version = re.match(r"\d+(\.\d+)+", output)  # one line for each GPU, all the same
+    version = re.match(r"\d+(\.\d+)+", output)  # the lines of all GPUs are the same
     return version and version[0]
 
 
 def _none(driver: str | None, cuda: str | None) -> Finding:
-    """Why torch, built for `cuda`, can use no GPU."""
+    """Returns why torch, built for `cuda`, can use no GPU."""
     if cuda is None:
         found = f"this torch is built without CUDA; driver {driver or 'unknown'}"
         return failure("GPU", found, f"bash recipes/setup_gpu.sh; {WITHOUT}")

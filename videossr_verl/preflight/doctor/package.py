@@ -1,4 +1,6 @@
-"""Whether this package works here: it imports, verl and vLLM find it, and it decodes a video that it has written."""
+"""Checks whether this package works here: it imports, verl and vLLM find it, and it decodes a video that it has
+written.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,9 @@ INSTALL = "install this package: pip install --no-deps ."
 
 
 def check_package() -> Iterator[Finding]:
-    """The module that a run loads first imports, and with it verl; the entry points are there.
+    """Checks that a run's first module can be imported, and verl with it, and that the entry points are there.
 
-    verl and vLLM find this package by entry points, which exist only where it was installed.
+    verl and vLLM find this package by entry points, which exist only after it was installed.
     """
     try:
         import_module("videossr_verl.train.dataset")
@@ -35,7 +37,7 @@ def check_package() -> Iterator[Finding]:
 
 
 def check_tasks() -> Iterator[Finding]:
-    """The modules of each installed task load and are whole, those of other packages too."""
+    """Checks that the modules of each installed task load and are whole, those of other packages too."""
     names = sorted({*task_names(), *entries(ATTACKS)})
     if not names:
         yield failure("tasks", "none is registered", INSTALL)
@@ -52,7 +54,7 @@ def check_tasks() -> Iterator[Finding]:
 
 
 def check_decoding() -> Iterator[Finding]:
-    """Frames of five greys come out as they went in, in order."""
+    """Checks that frames of five greys come out as they went in, in order."""
     import av
     import numpy as np
 

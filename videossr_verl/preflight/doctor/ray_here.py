@@ -1,4 +1,4 @@
-"""Whether a run would start a Ray cluster of its own here, which one it would join, and whether its sockets fit."""
+"""Checks whether a run would start its own Ray cluster here, which one it would join, and whether its sockets fit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from videossr_verl.preflight.doctor.findings import Finding, failure, ok, warnin
 
 
 def check_ray() -> Iterator[Finding]:
-    """Where a cluster looks at its own nodes, only the sockets are of interest."""
+    """Checks Ray. Where a cluster looks at its own nodes, only the sockets matter."""
     import ray
 
     from videossr_verl.cluster.local_ray import check_cluster, clusters_here, too_long_for_sockets

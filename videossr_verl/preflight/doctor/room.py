@@ -1,4 +1,4 @@
-"""How much memory and disk a run would find."""
+"""Checks how much memory and disk a run would find."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ENOUGH_RUN = 250 * GIB  # two checkpoints of a model of 8B parameters with its o
 
 
 def check_room(run: str | None) -> Iterator[Finding]:
-    """Free memory, and disk where temporary files and, unless it is None, the checkpoints of the run `run` go."""
+    """Checks free memory, and the disks of temporary files and, unless it is None, of the run `run`'s checkpoints."""
     remedy = "rollouts keep a step's frames in memory: take a larger machine, or raise the container's limit"
     yield _room("free RAM", free_memory(), ENOUGH_RAM, remedy)
     shm = Path("/dev/shm")
@@ -36,7 +36,7 @@ def check_room(run: str | None) -> Iterator[Finding]:
 
 
 def _disk(folder: str, enough: int, remedy: str) -> Finding:
-    """Whether the disk of a folder has enough room; the folder is there, or would be made."""
+    """Checks whether the disk of a folder has enough room. The folder exists, or would be made."""
     check, place = f"disk at {folder}", Path(folder).absolute()
     while not place.exists():
         place = place.parent

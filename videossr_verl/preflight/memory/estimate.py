@@ -17,7 +17,7 @@ from videossr_verl.preflight.memory.run_settings import Run
 
 @dataclass(frozen=True)
 class Phase:
-    """One phase of a step and what is on each GPU in it, bytes by part."""
+    """One phase of a step, and the bytes on each GPU in it, by part."""
 
     name: str
     parts: dict[str, int]
@@ -30,7 +30,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Plan:
-    """All figures of a run on a kind of GPU. `node_memory` is the host memory of a node in bytes, None if unknown."""
+    """All figures of a run on one kind of GPU. `node_memory` is the host memory of a node in bytes, None if unknown."""
 
     run: Run
     shape: ModelShape
@@ -55,7 +55,7 @@ class Plan:
 
 
 def make_plan(run: Run, shape: ModelShape, prompts: Prompts, gpu: Gpu, node_memory: int | None = None) -> Plan:
-    """The plan of a run. Nothing is checked here; see `verdict`."""
+    """Returns the plan of a run, and checks nothing; see `verdict`."""
     parameters = count_parameters(shape, run.lora, freezes_vision=run.freezes_vision)
     state = trainer.trained_state(parameters, run.actor, run.gpus)
     rollout = plan_rollout(shape, parameters, run.rollout, gpu)
@@ -76,7 +76,7 @@ def make_plan(run: Run, shape: ModelShape, prompts: Prompts, gpu: Gpu, node_memo
 def _phases(
     run: Run, shape: ModelShape, prompts: Prompts, parameters: Parameters, state: trainer.State, vllm: RolloutPlan
 ) -> tuple[Phase, ...]:
-    """The phases of a step on a GPU that trains; where other GPUs answer, theirs comes last."""
+    """Returns the phases of a step on a GPU that trains. Where other GPUs answer, their phase comes last."""
     engine, longest = run.actor, prompts.longest
     idle, busy = trainer.on_gpu_while_idle(state, engine), trainer.on_gpu_in_update(state, engine)
     overhead, awake = {"CUDA, NCCL": trainer.TRAINER_OVERHEAD}, {"vLLM": vllm.budget}
@@ -103,7 +103,9 @@ def _phases(
 
 
 def _exchanged(run: Run, shape: ModelShape, parameters: Parameters, vllm: RolloutPlan, asleep: int) -> dict[str, int]:
-    """What vLLM's new weights take on a GPU that trains: its own engine's, else those sent over the network."""
+    """Returns the memory of vLLM's new weights on a GPU that trains: its own engine's, or else those sent over the
+    network.
+    """
     largest = max(parameters.layer if shape.text.experts else 0, parameters.embedding) * run.actor.stored
     bucket = run.rollout.bucket_bytes
     if run.trainers_answer:
@@ -113,7 +115,9 @@ def _exchanged(run: Run, shape: ModelShape, parameters: Parameters, vllm: Rollou
 
 
 def _at_peak(activations: Activations) -> dict[str, int]:
-    """A layer at work and the logits are never there together."""
+    """Returns the kept activations with the larger of two, a layer at work or the logits, which are never there
+    together.
+    """
     if activations.logits > activations.layer:
         return {"activations": activations.kept, "logits": activations.logits}
     return {"activations": activations.kept + activations.layer}

@@ -1,4 +1,4 @@
-"""GPUs by name, and the memory that a program really gets of each."""
+"""GPUs by name, and the memory that a program really gets on each."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Gpu:
 
 
 def find_gpu(name: str) -> Gpu:
-    """The GPU called `name`, or one of `name` GiB if it is a number.
+    """Returns the GPU called `name`, or one of `name` GiB if it is a number.
 
     Raises:
         BadInput: neither a known name nor a number of GiB above 0.
@@ -47,7 +47,9 @@ def find_gpu(name: str) -> Gpu:
 
 
 def gpu_here() -> Gpu | None:
-    """This machine's first GPU that nvidia-smi shows, without what the driver keeps; None where there is none."""
+    """Returns this machine's first GPU that nvidia-smi shows, without what the driver keeps, or None where there is
+    none.
+    """
     if not shutil.which("nvidia-smi"):
         return None
     command = ["nvidia-smi", "--query-gpu=name,memory.total,memory.reserved", "--format=csv,noheader,nounits"]

@@ -7,11 +7,11 @@ from transformers import PreTrainedConfig
 from videossr_verl.families import model_types
 from videossr_verl.families.shape import ModelShape
 
-_VISION_HEADS = 16  # of all released models
+_VISION_HEADS = 16  # the same in all released models
 
 
 def hf_config(shape: ModelShape, token_ids: dict[str, int] | None = None) -> PreTrainedConfig:
-    """The config of a released model by its shape.
+    """Returns the config of a released model by its shape.
 
     Args:
         token_ids: `video_token_id` and the like, of a tokenizer that is not the released one.

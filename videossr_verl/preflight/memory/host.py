@@ -15,7 +15,7 @@ from videossr_verl.preflight.memory.prompts import Prompt
 from videossr_verl.preflight.memory.run_settings import Run
 from videossr_verl.preflight.memory.trainer import shard_count, trained_state
 
-# Of a prompt's decoded bytes, in the process that prepares it while it is answered: measured, benchmarks/README.md.
+# Times a prompt's decoded bytes: memory of the process that prepares it while it is answered (benchmarks/README.md).
 _PREPARING = 6
 _CONTAINER = Path("/sys/fs/cgroup/memory.max")
 
@@ -28,8 +28,8 @@ class Host:
         actor: weights, gradients and optimizer that wait for the GPU. reference: the reference policy's weights.
         saved: the actor's weights of other versions, for old log-probs (separate_async).
         sleeping: vLLM's weights while it sleeps, which only a run with an adapter keeps.
-        media: of all prompts in flight: frames in Ray's object store, patches in TransferQueue, and their making.
-        loading: all that is on the first node while the actor's checkpoint is read, after the reference's.
+        media: of all prompts in flight: frames in Ray's object store, patches in TransferQueue, and what making them
+        takes. loading: everything on the first node while it reads the actor's checkpoint, after the reference's.
     """
 
     actor: int
@@ -62,7 +62,7 @@ class Host:
 
 
 def plan_host(run: Run, shape: ModelShape, parameters: Parameters, prompt: Prompt) -> Host:
-    """Host memory of a node; without Ray, Python, page cache and `data.frame_cache`."""
+    """Returns the host memory of a node, without Ray, Python, page cache and `data.frame_cache`."""
     engine, state = run.actor, trained_state(parameters, run.actor, run.gpus)
     always = engine.always_offloaded
     actor = state.weights if always or engine.param_offload else 0
@@ -88,7 +88,7 @@ def plan_host(run: Run, shape: ModelShape, parameters: Parameters, prompt: Promp
 
 
 def node_memory(asked: str | None, *, here: bool) -> int | None:
-    """Bytes of a node: `asked` in GiB, else this machine's if the run is for it (`here`), else None.
+    """Returns the bytes of a node: `asked` in GiB, else this machine's if the run is for it (`here`), else None.
 
     Raises:
         BadInput: `asked` is no number of GiB above 0.
@@ -105,9 +105,9 @@ def node_memory(asked: str | None, *, here: bool) -> int | None:
 
 
 def _this_machines() -> int:
-    """Bytes of memory of this machine, or of its container where that has less."""
+    """Returns the bytes of memory of this machine, or of its container if that has less."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     try:
         return min(memory, int(_CONTAINER.read_text(encoding="ascii")))
-    except (OSError, ValueError):  # "max": no limit
+    except (OSError, ValueError):  # "max" means no limit
         return memory

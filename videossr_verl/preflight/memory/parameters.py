@@ -1,4 +1,4 @@
-"""How many parameters a model has, by the parts that matter for memory."""
+"""Counts a model's parameters, by the parts that matter for memory."""
 
 from __future__ import annotations
 
@@ -44,12 +44,14 @@ class Parameters:
 
     @property
     def trained(self) -> int:
-        """Those with a gradient: all but the frozen ones, or with LoRA the adapter's."""
+        """The parameters with a gradient: all but the frozen ones, or with LoRA the adapter's."""
         return self.adapter or self.total - self.frozen
 
 
 def count_parameters(shape: ModelShape, lora: Lora | None = None, *, freezes_vision: bool = False) -> Parameters:
-    """The counts of a model, equal to those of transformers' class of it (and of PEFT's adapter on it)."""
+    """Returns the counts of a model's parameters, equal to those of transformers' class of it (and of PEFT's adapter on
+    it).
+    """
     text, vision = shape.text, shape.vision
     layer = _matrices(_text_linears(shape)) + _text_layer_rest(shape)
     embedding = text.vocab * text.hidden
@@ -81,7 +83,7 @@ def _attention_linears(text: TextShape) -> list[tuple[int, int]]:
 
 
 def _text_linears(shape: ModelShape) -> list[tuple[int, int]]:
-    """(inputs, outputs) of the linear layers of a layer; experts are single tensors, so they are not among them."""
+    """Returns (inputs, outputs) of a layer's linear layers. Experts are single tensors, so they are not among these."""
     text = shape.text
     mlp = [] if text.experts else 3 * [(text.hidden, text.intermediate)]
     return _attention_linears(text) + mlp

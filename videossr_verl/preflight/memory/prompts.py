@@ -1,4 +1,6 @@
-"""What a prompt is made of: tokens, patches of the vision tower, bytes of pixels; of a preset, or of stored rows."""
+"""What a prompt is made of: tokens, patches of the vision tower, bytes of pixels. The prompt is a preset's, or a stored
+row's.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ from videossr_verl.tasks import get_task
 from videossr_verl.tasks.presets import Subset, load_preset
 from videossr_verl.video.size import target_size
 
-# A common source, for presets: the build has not looked at the videos yet.
+# Presets are planned for a common source, because the build has not looked at the videos yet.
 SOURCE = (720, 1280)
 QUESTION_TOKENS = 300  # the chat's frame and a question
 
@@ -45,9 +47,9 @@ class Prompts:
 
     Attributes:
         source: where the figures are from, for people.
-        typical, longest: the middle one and the longest one of the rows, or of a preset a 16:9 source's and the most
-            that the preset allows.
-        counted: whether the tokens are the build's own count for this kind of model, and no estimate.
+        typical, longest: of rows, the middle one and the longest one; of a preset, a 16:9 source's and the most that
+            the preset allows.
+        counted: whether the tokens are the build's own count for this kind of model, rather than an estimate.
     """
 
     source: str
@@ -57,7 +59,7 @@ class Prompts:
 
 
 def prompts_of_preset(name: str, shape: ModelShape) -> Prompts:
-    """The prompts of a preset of `videossr build`. BadInput for an unknown one."""
+    """Returns the prompts of a preset of `videossr build`. Raises BadInput for an unknown one."""
     typical, longest = [], []
     for subset in load_preset(name).subsets.values():
         steps, frames = _shown(subset, shape)
@@ -70,7 +72,9 @@ def prompts_of_preset(name: str, shape: ModelShape) -> Prompts:
 
 
 def prompts_of_rows(files: Sequence[str], shape: ModelShape) -> Prompts:
-    """The prompts in parquet files of `videossr build`. BadInput where one is missing, or none has rows."""
+    """Returns the prompts in parquet files of `videossr build`. Raises BadInput if a file is missing, or none has
+    rows.
+    """
     rows = [row for file in files for row in read_rows(file)]
     if not rows:
         raise BadInput(f"'{files[0]}' holds no rows: build it with videossr build")
@@ -83,19 +87,19 @@ def prompts_of_rows(files: Sequence[str], shape: ModelShape) -> Prompts:
 
 
 def _shown(subset: Subset, shape: ModelShape) -> tuple[int, int]:
-    """Temporal steps of the vision tower and decoded frames of a subset's samples."""
+    """Returns the temporal steps of the vision tower and decoded frames of a subset's samples."""
     ask = getattr(get_task(subset.task), "frames_shown", None)
     lengths = ask(subset.difficulty, subset.clip.num_frames) if ask else [subset.clip.num_frames]
     return sum(_steps(length, shape) for length in lengths), sum(lengths)
 
 
 def _steps(frames: int, shape: ModelShape) -> int:
-    """Temporal steps of a video; an image is doubled."""
+    """Returns the temporal steps of a video; an image is doubled."""
     return math.ceil(frames / shape.vision.temporal_patch)
 
 
 def _prompt(shape: ModelShape, steps: int, frames: int, pixels: int) -> Prompt:
-    """`steps` times one step's vision tokens; `pixels` of a frame, H * W."""
+    """Returns `steps` times one step's vision tokens; `pixels` of a frame, H * W."""
     vision, per_step = shape.vision, pixels // shape.vision.factor**2
     written = QUESTION_TOKENS + steps * model_types()[shape.model_type].TOKENS_OF_A_TIME
     patches = steps * per_step * vision.merge**2
@@ -109,7 +113,9 @@ def _prompt(shape: ModelShape, steps: int, frames: int, pixels: int) -> Prompt:
 
 
 def _counted(row: Mapping[str, Any], shape: ModelShape) -> int | None:
-    """The stored length for a processor of this family and patch size, if it is of the row as it stands."""
+    """Returns the stored length for a processor of this family and patch size, if it belongs to the row as it
+    stands.
+    """
     stored = json.loads((row.get("extra_info") or {}).get("num_prompt_tokens") or "{}")
     kind = f"{model_types()[shape.model_type].PROCESSOR}-{shape.vision.factor}-"
     content = content_digest(row["prompt"], row.get("videos") or (), row.get("images") or ())

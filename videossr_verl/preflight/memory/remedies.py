@@ -1,4 +1,4 @@
-"""What to change so that a run fits: settings that were tried in the plan itself, cheapest first."""
+"""Finds what to change so that a run fits. It tries settings in the plan itself, the cheapest first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_AT_ONCE = 3
 
 @dataclass(frozen=True)
 class Remedy:
-    """One change: what it sets (two of a kind exclude each other), how people write it, and what it makes of a run."""
+    """One change: what it sets (two of a kind exclude each other), how people write it, and what it does to a run."""
 
     kind: str
     text: str
@@ -24,7 +24,7 @@ class Remedy:
 
 
 def find_remedy(plan: Plan) -> str | None:
-    """The fewest and cheapest changes after which nothing is wrong, as text; None where there are none."""
+    """Returns the fewest and cheapest changes that leave nothing wrong, as text, or None if there are none."""
     known = list(_remedies(plan))
     for count in range(1, _MOST_AT_ONCE + 1):
         for chosen in combinations(known, count):

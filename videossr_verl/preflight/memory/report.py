@@ -16,14 +16,14 @@ more than an update needs: leave a tenth free."""
 
 
 def report(plan: Plan) -> str:
-    """The whole plan: model, prompts, each GPU phase by phase, vLLM, host memory, notes."""
+    """Returns the whole plan: model, prompts, each GPU phase by phase, vLLM, host memory, notes."""
     parts = [_model(plan), _batch(plan), _phases(plan), _rollout(plan), _host(plan)]
     said = "".join(f"\nnote: {note}" for note in notes(plan))
     return "\n\n".join(parts) + f"\n\n{_CAVEAT}{said}\n"
 
 
 def summary(plan: Plan) -> str:
-    """One line for a run that nothing is wrong with."""
+    """Returns one line for a run with nothing wrong."""
     most, memory = plan.host.most, plan.node_memory
     on_gpu = f"it fits: at most {plan.peak.total / plan.gpu.memory:.0%} of each {plan.gpu.name}"
     if memory is None:
@@ -32,7 +32,7 @@ def summary(plan: Plan) -> str:
 
 
 def machines(plan: Plan) -> str:
-    """The nodes and GPUs that the run asks for."""
+    """Returns the nodes and GPUs that the run asks for."""
     run, more = plan.run, plan.run.answering
     trained_on = f"{run.nodes} x {run.gpus_per_node} {plan.gpu.name}"
     return f"{trained_on} and {more.nodes} x {more.gpus_per_node} that only answer" if more else trained_on
@@ -65,7 +65,7 @@ def _batch(plan: Plan) -> str:
 
 
 def _phases(plan: Plan) -> str:
-    """Rows are parts, columns phases, GiB on one GPU."""
+    """Returns a table with parts as rows, phases as columns, and GiB on one GPU."""
     parts = list(dict.fromkeys(name for phase in plan.phases for name in phase.parts))
     rows = [["GiB on a GPU", *(phase.name for phase in plan.phases)]]
     for part in parts:

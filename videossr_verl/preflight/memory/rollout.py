@@ -9,10 +9,10 @@ from videossr_verl.preflight.memory.gpus import GIB, Gpu
 from videossr_verl.preflight.memory.parameters import Parameters
 from videossr_verl.preflight.memory.run_settings import Rollout
 
-# CUDA graphs and NCCL's buffers, which vLLM counts as its own; and its process's context, asleep or not: estimates.
+# Estimates: CUDA graphs and NCCL's buffers, which vLLM counts as its own, and its process's context, asleep or not.
 _GRAPHS = 1 * GIB
 ASLEEP = 2 * GIB
-_SAMPLER_COPIES = 3  # of the fp32 logits of all sequences: sorted, and as log-probabilities
+_SAMPLER_COPIES = 3  # copies of all sequences' fp32 logits: sorted, and as log-probabilities
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,15 @@ class RolloutPlan:
 
 
 def kv_token_bytes(shape: ModelShape, rollout: Rollout) -> int:
-    """Bytes of one token's keys and values on each GPU; with fewer heads than GPUs a head is kept several times."""
+    """Returns the bytes of one token's keys and values on each GPU. If there are fewer heads than GPUs, each head is
+    kept several times.
+    """
     heads = -(-shape.text.kv_heads // rollout.tensor_parallel)
     return 2 * shape.text.layers * heads * shape.text.head_dim * rollout.dtype_bytes
 
 
 def plan_rollout(shape: ModelShape, parameters: Parameters, rollout: Rollout, gpu: Gpu) -> RolloutPlan:
-    """vLLM's memory on one GPU."""
+    """Returns vLLM's memory on one GPU."""
     longest = rollout.max_model_len or shape.text.max_positions
     base = parameters.total - parameters.adapter
     weights = -(-base // rollout.tensor_parallel) * rollout.dtype_bytes + parameters.adapter * rollout.dtype_bytes
@@ -65,7 +67,9 @@ def plan_rollout(shape: ModelShape, parameters: Parameters, rollout: Rollout, gp
 
 
 def _working(shape: ModelShape, rollout: Rollout, longest: int) -> int:
-    """What vLLM's trial run finds: one full batch, the vision tower on as many tokens, and the sampler."""
+    """Returns the memory that vLLM's trial run takes: one full batch, the vision tower on as many tokens, and the
+    sampler.
+    """
     text, vision = shape.text, shape.vision
     # verl raises the batch to the longest request where prompts may not be cut.
     tokens = rollout.batched_tokens if rollout.chunked_prefill else max(rollout.batched_tokens, longest)

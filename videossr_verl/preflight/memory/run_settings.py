@@ -1,4 +1,6 @@
-"""What a run's Hydra config says about memory: composed as verl's entry point would, read into plain numbers."""
+"""Reads what a run's Hydra config says about memory. It composes the config as verl's entry point would, and reads
+plain numbers.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ class Engine:
 
 @dataclass(frozen=True)
 class MicroBatch:
-    """What one GPU runs at once: so many samples, or with dynamic batches so many tokens (then `samples` is None)."""
+    """A micro batch: what one GPU runs at once. It has so many samples, or with dynamic batches so many tokens (then
+    `samples` is None).
+    """
 
     samples: int | None
     tokens: int | None
@@ -58,7 +62,7 @@ class Rollout:
 
 @dataclass(frozen=True)
 class Answering:
-    """GPUs beside those that train, which only answer (separate_async).
+    """The GPUs that only answer, beside those that train (separate_async).
 
     `sync_step` is the number of updates between two exchanges of weights. With `trainers_too` there are engines on the
     GPUs that train as well: they sleep while it trains, and answer in validations.
@@ -79,10 +83,10 @@ class Answering:
 class Run:
     """A run's settings.
 
-    `prompts` of `rollouts` answers a step, `mini_batch` prompts an update; `batches_ahead` are in flight beside the one
-    that is trained on (asynchronous modes); lengths in tokens; `fused` is a backend or None; `answering` is None where
-    the GPUs that train do all the answering; `saved_weights` are the versions of the actor that wait in host memory for
-    old log-probs (separate_async).
+    A step has `prompts` prompts with `rollouts` answers each, an update has `mini_batch` prompts. `batches_ahead` are
+    in flight beside the one that is trained on (asynchronous modes). Lengths are in tokens. `fused` is a backend or
+    None. `answering` is None if the GPUs that train do all the answering. `saved_weights` are the versions of the actor
+    that wait in host memory for old log-probs (separate_async).
     """
 
     model: str
@@ -125,7 +129,7 @@ class Run:
 
 
 def compose_config(config_name: str, overrides: Sequence[str]) -> Any:
-    """The config that `python -m verl.trainer.main_ppo --config-name NAME OVERRIDES` would get; starts nothing.
+    """Returns the config that `python -m verl.trainer.main_ppo --config-name NAME OVERRIDES` would get. Starts nothing.
 
     Raises:
         BadInput: verl is not installed, or Hydra refuses the overrides.
@@ -145,7 +149,7 @@ def compose_config(config_name: str, overrides: Sequence[str]) -> Any:
 
 
 def read_settings(config: Any) -> Run:
-    """The numbers of a composed config. BadInput for one that is missing or cannot be planned for."""
+    """Returns the numbers of a composed config. Raises BadInput if one is missing, or cannot be planned for."""
     ask = ConfigValues(config)
     model, actor, rollout = "actor_rollout_ref.model", "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
     rank = ask.number(f"{model}.lora_rank", 0)
@@ -210,7 +214,8 @@ def _batches_ahead(ask: ConfigValues) -> float:
 def _saved_weights(ask: ConfigValues, answering: Answering | None) -> int:
     if not answering or ask.flag("algorithm.rollout_correction.bypass_mode", False):
         return 0
-    # Those that answered; and for the second and further updates the current ones, while they take their place.
+    # The weights that answered; and for the second and further updates the current ones, which the former replace for a
+    # while.
     return min(answering.sync_step, 2)
 
 

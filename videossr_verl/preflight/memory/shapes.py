@@ -16,7 +16,7 @@ _TABLE = Path(__file__).parent / "models.yaml"
 
 
 def model_shape(path: str) -> ModelShape:
-    """The shape of a model by hub name, or by the config.json of a folder.
+    """Returns the shape of a model by hub name, or by the config.json of a folder.
 
     Raises:
         BadInput: an unknown hub name, no readable config.json, or a model of no installed family.

@@ -1,4 +1,4 @@
-"""What the trainer keeps on each GPU under FSDP2: exact for weights, gradients and optimizer, else estimates."""
+"""Plans what the trainer keeps on each GPU under FSDP2: exact for weights, gradients and optimizer, else estimates."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from videossr_verl.preflight.memory.parameters import Parameters
 from videossr_verl.preflight.memory.prompts import Prompt
 from videossr_verl.preflight.memory.run_settings import Engine, MicroBatch, Run
 
-# A process's CUDA context, NCCL's buffers, cuBLAS's workspace and what the allocator cannot use: an estimate.
+# An estimate of a process's CUDA context, NCCL's buffers, cuBLAS's workspace and what the allocator cannot use.
 TRAINER_OVERHEAD = 2 * GIB
 _MOMENTS = 2  # Adam's
-_REDUCED = 4  # bytes of a gradient while ranks add it up
+_REDUCED = 4  # bytes of a gradient while the ranks add it up
 
 
 @dataclass(frozen=True)
 class State:
-    """Bytes of one GPU's share that last: weights, their gradients, Adam's moments."""
+    """The lasting bytes of one GPU's share: weights, their gradients, Adam's moments."""
 
     weights: int
     gradients: int
@@ -38,19 +38,19 @@ class State:
 
 
 def shard_count(engine: Engine, gpus: int) -> int:
-    """GPUs that share one copy of the model."""
+    """Returns the number of GPUs that share one copy of the model."""
     return gpus if engine.fsdp_size < 1 else min(engine.fsdp_size, gpus)
 
 
 def trained_state(parameters: Parameters, engine: Engine, gpus: int) -> State:
-    """One GPU's share of a trained model, wherever it waits."""
+    """Returns one GPU's share of a trained model, on the GPU or offloaded."""
     shards, bytes_each = shard_count(engine, gpus), engine.stored
     trained = -(-parameters.trained // shards) * bytes_each
     return State(-(-parameters.total // shards) * bytes_each, trained, _MOMENTS * trained)
 
 
 def on_gpu_while_idle(state: State, engine: Engine) -> State:
-    """What of it stays on the GPU while the trainer does not train: gradients never do."""
+    """Returns what of the model stays on the GPU while the trainer does not train. Gradients never do."""
     if engine.always_offloaded:
         return State(0, 0, 0)
     return State(
@@ -61,17 +61,21 @@ def on_gpu_while_idle(state: State, engine: Engine) -> State:
 
 
 def on_gpu_in_update(state: State, engine: Engine) -> State:
-    """What of it is on the GPU in an update: all, as verl fetches what it offloaded; none under FSDP2's own policy."""
+    """Returns what of the model is on the GPU in an update: all of it, as verl fetches what it offloaded; none under
+    FSDP2's own policy.
+    """
     return State(0, 0, 0) if engine.always_offloaded else state
 
 
 def optimizer_step_bytes(state: State, engine: Engine) -> int:
-    """Adam's temporary copy: the square roots of all its second moments at once."""
+    """Returns the size of Adam's temporary copy: the square roots of all its second moments at once."""
     return 0 if engine.always_offloaded else state.gradients
 
 
 def gathered(shape: ModelShape, parameters: Parameters, engine: Engine, *, training: bool) -> int:
-    """Whole parameters on each GPU: the root, and a layer with the next one; in training also the layer's gradients."""
+    """Returns the whole parameters on each GPU: the root, a layer and the next one; in training also the layer's
+    gradients.
+    """
     text_tied = shape.text.tied
     pair = parameters.layer + (parameters.layer if text_tied else max(parameters.layer, parameters.embedding))
     if not engine.reshard:
@@ -85,7 +89,7 @@ def gathered(shape: ModelShape, parameters: Parameters, engine: Engine, *, train
 
 
 def load(run: Run, micro: MicroBatch, prompt: Prompt) -> Load:
-    """The largest micro batch of one GPU: full of the longest prompts with answers of the longest length."""
+    """Returns the largest micro batch of one GPU, full of the longest prompts with answers of the longest length."""
     longest = prompt.tokens + run.answer_length
     if micro.samples is None:
         assert micro.tokens is not None
@@ -98,7 +102,7 @@ def load(run: Run, micro: MicroBatch, prompt: Prompt) -> Load:
 
 
 def update_of(run: Run, shape: ModelShape, parameters: Parameters, prompt: Prompt) -> Activations:
-    """The forward and backward pass of an update."""
+    """Returns the memory of an update's forward and backward pass."""
     entropy = entropy_bytes(wanted=run.entropy_in_update, compiled=run.compiled_entropy)
     return update_activations(
         shape,
@@ -111,7 +115,7 @@ def update_of(run: Run, shape: ModelShape, parameters: Parameters, prompt: Promp
 
 
 def log_probs_of(run: Run, shape: ModelShape, parameters: Parameters, prompt: Prompt) -> Activations:
-    """The larger of the forward passes for the old policy, which gives its entropy too, and for the reference."""
+    """Returns the larger of two forward passes: the old policy's, which gives its entropy too, and the reference's."""
     fused = run.fused is not None
     entropy = entropy_bytes(wanted=True, compiled=run.compiled_entropy)
     old = inference_activations(shape, parameters, load(run, run.log_prob, prompt), fused=fused, entropy=entropy)

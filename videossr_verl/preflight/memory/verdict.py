@@ -1,4 +1,4 @@
-"""Does a run fit? Each reason why not is one sentence that names the part."""
+"""Judges whether a run fits. Each reason why not is one sentence that names the part."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _WHERE = {
 
 
 def problems(plan: Plan) -> list[str]:
-    """Why the run cannot start or would end for want of memory: one clause each, the most basic first."""
+    """Returns why the run cannot start, or would end for want of memory: one clause each, the most basic first."""
     return [*_parallel(plan), *batch_problems(plan.run), *_lengths(plan), *_memory(plan), *_cache(plan), *_host(plan)]
 
 
 def notes(plan: Plan) -> list[str]:
-    """What a reader should know of a plan that may well fit."""
+    """Returns notes that a reader should know even if the plan fits."""
     said = []
     run, peak = plan.run, plan.peak
     if 0.9 * plan.gpu.memory < peak.total <= plan.gpu.memory:

@@ -1,4 +1,4 @@
-"""Which frames of a video differ enough to be worth showing: greedy de-duplication."""
+"""Chooses the frames of a video that differ enough to be worth showing: greedy de-duplication."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 
 
 def key_frames(similarity: np.ndarray, start: int, kappa: float, count: int) -> list[int]:
-    """Up to `count` frames from `start` on, each at most `kappa` similar to the one kept before it (MVP's rule).
+    """Returns up to `count` frames from `start` on, each at most `kappa` similar to the one kept before it (MVP's
+    rule).
 
     Args:
         similarity: (T, T), see `embedding.similarity`.

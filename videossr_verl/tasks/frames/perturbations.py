@@ -20,11 +20,11 @@ changes. All changes are made after the resize to the training size, on uint8 RG
     shuffle       the segment's frames in another order                     order
     swap          frames of another video, which fill the frame, see `fill`
 
-The release makes its changes in full-size pictures, which are shrunk afterwards. Shrinking averages noise, so we
-add what is left of it (`_noise`). A blur of 2 pixels would be gone: ours grows with the training size, so that the
-same share of the picture is blurred at any size. The release's quarter turns change the frame size inside a video,
-which no model can be shown; bars around the turned picture would give the segment away. The paper does not give the
-speeds; these are ours.
+The release makes its changes in full-size pictures, and shrinks these afterwards. Shrinking averages noise, so we
+add what is left of it (`_noise`). It would remove a blur of 2 pixels, so ours grows with the training size, and blurs
+the same share of the picture at any size. The release's quarter turns change the frame size inside a video, which no
+model can be shown, and bars around the turned picture would give the segment away. So the turned picture fills the
+frame. The paper does not give the speeds; these are ours.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Perturbation:
 
 
 def retime(times: Sequence[float], clock: Sequence[float], start: int, stop: int, speed: float) -> np.ndarray:
-    """Source times that make frames [start, stop) run at `speed` while the shown clock stays evenly spaced.
+    """Returns the source times that make frames [start, stop) run at `speed` while the shown clock stays evenly spaced.
 
     The content's position is the integral over the clock of a speed profile: 1 outside the segment, `speed`
     inside. It is scaled as a whole so that the first and last frame stay where they are: nothing is skipped
@@ -108,13 +108,13 @@ def check_params(params: Params, length: int) -> None:
 
 
 def fill(frames: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Frames (T, h, w, 3) made (T, height, width, 3): aspect kept, centred, and cut off where they stick out."""
+    """Returns frames (T, h, w, 3) as (T, height, width, 3): aspect kept, centred, and cut off where they stick out."""
     scale = max(height / frames.shape[1], width / frames.shape[2])
     return _resize(_middle(frames, height / scale, width / scale), height, width)
 
 
 def frames_shown(name: str, params: Params, length: int) -> np.ndarray:
-    """Which clean frame each of a segment's `length` frames shows, (length,) ints; mostly the same one."""
+    """Returns (length,) ints: which clean frame each of a segment's `length` frames shows. Most show the same one."""
     if name == "shuffle":
         return np.asarray(params["order"])
     if name == "stutter_hold":
@@ -124,7 +124,7 @@ def frames_shown(name: str, params: Params, length: int) -> np.ndarray:
 
 
 def _middle(frames: np.ndarray, height: float, width: float) -> np.ndarray:
-    """The central part, of at least one pixel."""
+    """Returns the central part, of at least one pixel."""
     h, w = max(1, round(height)), max(1, round(width))
     top, left = (frames.shape[1] - h) // 2, (frames.shape[2] - w) // 2
     return frames[:, top : top + h, left : left + w]
@@ -137,7 +137,9 @@ def _resize(frames: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _gray(frames: np.ndarray) -> np.ndarray:
-    """The same shape with three equal channels; all frames as one tall picture, in a single call."""
+    """Returns the grey frames in the same shape, with three equal channels. Converts all frames as one tall picture, in
+    a single call.
+    """
     tall = np.ascontiguousarray(frames).reshape(-1, frames.shape[2], 3)
     gray = cv2.cvtColor(cv2.cvtColor(tall, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     return gray.reshape(frames.shape)
@@ -150,23 +152,27 @@ def _saturate(frames: np.ndarray, params: Params) -> np.ndarray:
 
 
 def _noise(frames: np.ndarray, params: Params) -> np.ndarray:
-    """What is left of noise of `sigma` that was added to the source, clipped, and shrunk with it.
+    """Adds what is left of noise of `sigma` that was added to the source, clipped, and shrunk with it.
 
-    Clipping makes black brighter and white darker, and both less noisy; shrinking leaves the mean as it is and the
-    share `kept` of the spread.
+    Clipping makes black brighter and white darker, and both less noisy. Shrinking keeps the mean, and the share `kept`
+    of the spread.
     """
     mean, spread = _clipped_noise(params["sigma"])
     spread *= np.float32(params["kept"])
     rng = np.random.Generator(np.random.PCG64(params["seed"]))
     out = np.empty_like(frames)
-    for frame, noisy in zip(frames, out, strict=True):  # one by one: as floats all of them need 16 times the memory
+    for frame, noisy in zip(
+        frames, out, strict=True
+    ):  # one by one, because as floats all of them need 16 times the memory
         noise = rng.standard_normal(frame.shape, np.float32)
         noisy[:] = np.clip(mean[frame] + spread[frame] * noise, 0, 255).round()
     return out
 
 
 def _clipped_noise(sigma: float) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation, (256,) float32 each, of clip(value + sigma * N(0, 1), 0, 255) for every value."""
+    """Returns the mean and standard deviation, (256,) float32 each, of clip(value + sigma * N(0, 1), 0, 255) for every
+    value.
+    """
     z = np.linspace(-6, 6, 1201)
     weights = np.exp(-(z**2) / 2)
     weights /= weights.sum()
@@ -200,17 +206,18 @@ def _quarter_turns(frames: np.ndarray, turns: int) -> np.ndarray:
 
 
 def _draw_order(rng: np.random.Generator, length: int, sizes: Sizes) -> dict[str, Any]:
-    """An order whose first and last frame both move: otherwise a border of the segment would not show."""
+    """Returns an order whose first and last frame both move: otherwise a border of the segment would not show."""
     if length < 2:
         raise ValueError(f"a segment of {length} frame(s) cannot be shuffled; use at least 2")
-    while True:  # at least a quarter of all orders will do
+    while True:  # at least a quarter of all orders pass
         order = [int(i) for i in rng.permutation(length)]
         if order[0] != 0 and order[-1] != length - 1:
             return {"order": order}
 
 
 def _draw_holds(rng: np.random.Generator, length: int, sizes: Sizes) -> dict[str, Any]:
-    """Pictures are held for two frames or more, so the second and the last frame differ from the clean ones.
+    """Draws for how many frames each picture is held: two or more, so that the second and the last frame differ from
+    the clean ones.
 
     The segment starts with the first frame that stays on screen and ends when the last held picture is
     released: its first patch of two frames shows one picture twice, and so does its last.
@@ -233,10 +240,10 @@ def _draw_noise(rng: np.random.Generator, length: int, sizes: Sizes) -> dict[str
 
 
 def _variance_kept(source: int, shown: int) -> float:
-    """The share of the variance of noise that is left when a row of `source` pixels is shrunk to `shown` means.
+    """Returns which share of the noise's variance is left when a row of `source` pixels is shrunk to `shown` means.
 
-    Means of s independent pixels keep 1 / s of it; here those at the edges of a mean count with the part that lies in
-    it. A row that is not shrunk keeps all.
+    A mean of s independent pixels keeps 1 / s of the variance. A pixel at the edge of a mean counts with the part that
+    lies in it. A row that is not shrunk keeps all.
     """
     if source <= shown:
         return 1.0

@@ -42,7 +42,7 @@ _SPREAD = 0.65  # pixels by which cv2 draws smooth edges too far out (measured)
 
 
 def place_shapes(frame: np.ndarray, shape: str, count: int, rng: np.random.Generator) -> list[Placement]:
-    """Random places for `count` instances of one shape on a frame (H, W, 3) uint8.
+    """Draws random places for `count` instances of one shape on a frame (H, W, 3) uint8.
 
     Sizes are U(0.2, 0.4) of the short side as in the release. Instances that do not fit in four rounds get
     smaller: first the upper end falls to 0.3, then both ends, down to U(0.1, 0.2). Places hold for every
@@ -64,7 +64,7 @@ def place_shapes(frame: np.ndarray, shape: str, count: int, rng: np.random.Gener
 
 
 def draw_shapes(frame: np.ndarray, shape: str, placements: Sequence[Sequence[float]]) -> None:
-    """Draw filled, anti-aliased instances of `shape` into `frame` (H, W, 3) uint8, C-contiguous, in place.
+    """Draws filled, anti-aliased instances of `shape` into `frame` (H, W, 3) uint8, C-contiguous, in place.
 
     ValueError for a placement that is out of range.
     """
@@ -85,7 +85,7 @@ def draw_shapes(frame: np.ndarray, shape: str, placements: Sequence[Sequence[flo
 
 
 def contrast(frame: np.ndarray, colour: Sequence[float], shape: str, placement: Sequence[float]) -> float:
-    """How well `colour` stands out at a place: its colour difference from the background, 0 to about 200.
+    """Returns how well `colour` stands out at a place: its colour difference from the background, 0 to about 200.
 
     The background is the circumscribed circle, a quarter larger, in `frame` (H, W, 3) uint8. The difference
     is CIE 1976 (distance in L*a*b*) at the 20th percentile of its pixels: four fifths of them differ at least
@@ -113,7 +113,7 @@ def _lab(pixels: np.ndarray) -> np.ndarray:
 
 
 def _fit(radius_of_size: float, sizes: np.ndarray, aspect: float, rng: np.random.Generator) -> list[Placement] | None:
-    """[x, y, size, angle] for each size, largest first, or None where one finds no room.
+    """Draws [x, y, size, angle] for each size, largest first. Returns None if one finds no room.
 
     Works in units of the short side, in the picture nearest to a square that the slack allows: there all
     distances are shortest.
@@ -141,7 +141,7 @@ def _fit(radius_of_size: float, sizes: np.ndarray, aspect: float, rng: np.random
 
 
 def _pick_colour(frame: np.ndarray, shape: str, place: Placement, rng: np.random.Generator) -> list[int]:
-    """[red, green, blue], or an empty list where none of 30 shows."""
+    """Draws [red, green, blue]. Returns an empty list if none of 30 shows."""
     background = _background(frame, shape, place)
     colours = rng.integers(50, 256, (30, 3)).tolist()
     return next((colour for colour in colours if _contrast(background, colour) >= MIN_CONTRAST), [])

@@ -1,5 +1,5 @@
-"""A view: a part of the picture, perhaps mirrored, in even light. What two views have in common is the scene alone, so
-neither the pixels nor the light nor the side of the picture of one tell about the other.
+"""A view: a part of the picture, perhaps mirrored, in even light. Two views have only the scene in common, so the
+pixels, the light and the side of the picture of one tell nothing about the other.
 
 As data, relative to the picture, so that it is the same at any training size:
     {"place": [x, y], "side": s, "mirror": bool, "mean": [r, g, b], "spread": [r, g, b]}
@@ -23,15 +23,15 @@ from videossr_verl.tasks.frames.visibility import MIN_MOTION, motion, thumbnails
 
 View = Mapping[str, Any]
 
-_MOST_GAIN = 4.0  # dark pictures beyond that are mostly noise
+_MOST_GAIN = 4.0  # a dark picture with more gain is mostly noise
 _TRIES = 30
-_STEPS = 1000  # of a place, so that a row stays short
+_STEPS = 1000  # the grid of places, coarse so that a row stays short
 
 
 def draw_view(
     frames: np.ndarray, others: Sequence[np.ndarray], light: np.ndarray, side: float, rng: np.random.Generator
 ) -> dict[str, Any]:
-    """A random view of `frames` (T, H, W, 3) uint8 in which none of `others`, of the same shape, looks the same.
+    """Draws a random view of `frames` (T, H, W, 3) uint8 in which none of `others`, of the same shape, looks the same.
 
     Args:
         light: (2, 3), the mean and the spread.
@@ -51,12 +51,14 @@ def draw_view(
 
 
 def light_of(frames: np.ndarray) -> np.ndarray:
-    """(2, 3): mean and standard deviation of each colour in frames (T, H, W, 3) uint8, grey levels."""
+    """Returns (2, 3): mean and standard deviation of each colour in frames (T, H, W, 3) uint8, grey levels."""
     return np.stack(cv2.meanStdDev(np.ascontiguousarray(frames).reshape(-1, frames.shape[2], 3)))[..., 0]
 
 
 def through(view: View, frames: np.ndarray) -> np.ndarray:
-    """Frames (T, H, W, 3) uint8 as seen through `view`, as a new array; ValueError for what is no view."""
+    """Returns frames (T, H, W, 3) uint8 as seen through `view`, as a new array. Raises ValueError for what is no
+    view.
+    """
     _check(view)
     height, width = frames.shape[1:3]
     out = np.empty_like(frames)
@@ -79,7 +81,7 @@ def _part(view: View, frames: np.ndarray) -> np.ndarray:
 
 
 def _even_light(view: View, light: np.ndarray, frames: np.ndarray) -> np.ndarray:
-    """Frames, or thumbnails, whose light is `light`, in the view's light."""
+    """Returns the frames, or thumbnails, whose light is `light`, in the view's light."""
     mean, spread = light
     gain = np.minimum(np.array(view["spread"]) / np.maximum(spread, 1e-3), _MOST_GAIN)
     return ((frames - mean) * gain + view["mean"]).astype(np.float32)

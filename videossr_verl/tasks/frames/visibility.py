@@ -1,4 +1,4 @@
-"""Can a change be seen? Measured on the frames themselves, before and after, so that no label is a lie.
+"""Whether a change can be seen. It is measured on the frames themselves, before and after, so that no label is a lie.
 
 Both measures give the mean absolute difference, in [0, 1], over the tenth of the picture that differs most,
 because a small moving object is as good an answer as a moving camera. The picture is cut into 16 x 16 cells.
@@ -30,32 +30,34 @@ _MOST = _GRID * _GRID // 10
 
 
 def visibility(before: np.ndarray, after: np.ndarray) -> float:
-    """Mean over a segment of `changes`; both (T, H, W, 3) uint8."""
+    """Returns the mean of `changes` over a segment. Both arrays are (T, H, W, 3) uint8."""
     return float(changes(before, after).mean())
 
 
 def changes(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """The change of each frame in [0, 1], (T,); both (T, H, W, 3) uint8."""
+    """Returns (T,): the change of each frame, in [0, 1]. Both arrays are (T, H, W, 3) uint8."""
     pairs = zip(np.ascontiguousarray(before), np.ascontiguousarray(after), strict=True)
     return _most(np.stack([_cells(cv2.absdiff(a, b)) for a, b in pairs]))
 
 
 def thumbnails(frames: np.ndarray) -> np.ndarray:
-    """(T, 16, 16, 3) float32 cell means of frames (T, H, W, 3) uint8."""
+    """Returns (T, 16, 16, 3) float32 cell means of frames (T, H, W, 3) uint8."""
     return np.stack([_cells(frame) for frame in frames])
 
 
 def motion(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The motion between thumbnails `a` and `b`, frame by frame, in [0, 1], (T,); one of them may be a single frame."""
+    """Returns (T,): the motion between thumbnails `a` and `b`, frame by frame, in [0, 1]. One of them may be a single
+    frame.
+    """
     return _most(np.abs(a - b))
 
 
 def is_visible(name: str, params: Params, before: np.ndarray, after: np.ndarray) -> bool:
-    """Whether the change called `name` shows in every frame of a segment where it must.
+    """Returns whether the change called `name` shows in every frame of a segment where it must.
 
-    That is every frame for changes of the picture, and every frame that shows another one for shuffle and
-    stutter_hold, so it holds for the frames at both borders. Not for slow, fast and swap: these need other
-    frames.
+    A change of the picture must show in every frame. Shuffle and stutter_hold must show in every frame in whose place
+    they show another one, which includes the frames at both borders. This cannot judge slow, fast and swap, which need
+    other frames.
     """
     if PERTURBATIONS[name].family != "temporal":
         return bool((changes(before, after) >= MIN_CHANGE).all())
@@ -69,7 +71,7 @@ def _cells(picture: np.ndarray) -> np.ndarray:
 
 
 def _most(cells: np.ndarray) -> np.ndarray:
-    """(T, 16, 16, 3) differences -> (T,) means of the largest tenth, in [0, 1]."""
+    """Returns (T, 16, 16, 3) differences -> (T,) means of the largest tenth, in [0, 1]."""
     red, green, blue = np.moveaxis(cells, -1, 0)  # ten times as fast as a mean over the last axis
     values = ((red + green + blue) / 3).reshape(len(cells), -1)
     return np.partition(values, -_MOST, axis=1)[:, -_MOST:].mean(axis=1, dtype=np.float64) / 255

@@ -1,1 +1,1 @@
-"""Training samples drawn at load, at the difficulty that the model's running rewards call for. Off by default."""
+"""Draws training samples at load, at the difficulty that fits the model's running rewards. Off by default."""

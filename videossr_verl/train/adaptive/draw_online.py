@@ -1,4 +1,4 @@
-"""One fresh row from the video of a stored one: as a build would have drawn it, at another difficulty."""
+"""Draws one fresh row from the video of a stored row, as a build would have drawn it, at another difficulty."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from videossr_verl.video.specs import VideoSpec
 logger = logging.getLogger(__name__)
 
 _Args = ParamSpec("_Args")
-TRIES = 3  # not every draw finds a change that shows
+TRIES = 3  # because not every draw finds a change that shows
 _PROBES_KEPT = 256  # a probe holds a time for each frame of its video
 
 
 def _patient(draw: Callable[_Args, Row | None]) -> Callable[_Args, Row | None]:
-    """`draw`, tried again while the machine fails; None, with a warning, where it goes on failing."""
+    """Calls `draw`, and again while the machine fails. Returns None, with a warning, if it goes on failing."""
 
     @wraps(draw)
     def patient(*args: _Args.args, **kwargs: _Args.kwargs) -> Row | None:
@@ -48,9 +48,9 @@ def draw_row(
     data_root: str,
     number: int,
 ) -> Row | None:
-    """A row of `subset` from the video of `stored`, by its decoder, with its index.
+    """Draws a row of `subset` from the video of `stored`, by its decoder, with its index.
 
-    None if the video cannot carry it, or cannot be read now.
+    Returns None if the video cannot carry the subset, or cannot be read now.
 
     Args:
         partner: another video, for changes that borrow frames.

@@ -1,7 +1,8 @@
-"""Stored training rows -> rows drawn anew from the same videos, each at the level that its task's rewards call for.
+"""Turns stored training rows into rows drawn anew from the same videos, each at the level that its task's rewards call
+for.
 
-The state is a function of the seed and of the rewards that came back, so a run that resumes from a checkpoint
-draws what it would have drawn.
+The state depends only on the seed and on the rewards that came back, so a run that resumes from a checkpoint draws what
+it would have drawn.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from videossr_verl.video.embedding import describe_embedding
 
 logger = logging.getLogger(__name__)
 
-_OPEN_KEPT = 10_000  # draws waited for; those whose rollouts were lost are forgotten in the end
+_OPEN_KEPT = 10_000  # the most draws waited for; those whose rollouts were lost are forgotten in the end
 
 
 class AdaptiveDraws:
@@ -84,7 +85,7 @@ class AdaptiveDraws:
         self._mailbox = open_mailbox(MAILBOX)
 
     def rows(self, stored: Sequence[AnyRow], fits: Callable[[Row], bool]) -> list[AnyRow]:
-        """For each stored row one of the same task and video, drawn now; the stored one where that cannot be.
+        """Draws for each stored row one of the same task and video. Returns the stored row if that cannot be.
 
         Args:
             fits: whether a drawn row's prompt is short enough.
@@ -110,8 +111,8 @@ class AdaptiveDraws:
         return rows
 
     def state_dict(self) -> dict[str, Any]:
-        """JSON data from which `load_state_dict` goes on, with the rewards that have come so far."""
-        with suppress(RayError):  # no dead mailbox may cost a checkpoint; that it is dead ends the run by itself
+        """Returns JSON data from which `load_state_dict` goes on, with the rewards that have come so far."""
+        with suppress(RayError):  # a dead mailbox ends the run by itself, but must not cost a checkpoint
             self._take_reports()
         return {
             "drawn": self._drawn,
@@ -146,15 +147,17 @@ class AdaptiveDraws:
                 self._reports.setdefault(report.draw, []).append((report.reward, report.chance))
 
     def _learn(self) -> list[list[float]]:
-        """The rewards of the groups that have become whole, after the chooser has seen them in order of their draws."""
+        """Returns the rewards of the groups that have become whole. The chooser has seen them in the order of their
+        draws.
+        """
         self._take_reports()
         whole = sorted(number for number, reports in self._reports.items() if len(reports) >= self._group_size)
         groups = []
         for number in whole:
             task, level = self._open.pop(number)
-            reports = sorted(self._reports.pop(number))  # rollouts of a group end in any order
+            reports = sorted(self._reports.pop(number))  # the rollouts of a group end in any order
             groups.append([score for score, _ in reports])
-            if level in self._levels.get(task, ()):  # not if the run went on with other levels
+            if level in self._levels.get(task, ()):  # it is missing if the run went on with other levels
                 self._chooser.observe(task, level, groups[-1], reports[0][1])
         for number in sorted(self._open)[:-_OPEN_KEPT]:
             del self._open[number]
@@ -162,7 +165,9 @@ class AdaptiveDraws:
         return groups
 
     def _write_log(self, groups: Sequence[Sequence[float]], rows: Sequence[AnyRow]) -> None:
-        """One line a batch in `data.adaptive.log`: what was learned from, what was drawn, and how each level stands."""
+        """Writes one line a batch into `data.adaptive.log`: what was learned from, what was drawn, and how each level
+        stands.
+        """
         if not self._log:
             return
         drawn = Counter(row["data_source"] for row in rows if "draw" in (row["extra_info"] or ()))
@@ -181,7 +186,7 @@ class AdaptiveDraws:
 
 
 def _levels(preset: Preset, tasks: set[str]) -> dict[str, list[str]]:
-    """Names of the preset's subsets by task, of those tasks that the data has."""
+    """Returns the names of the preset's subsets by task, for the tasks that the data has."""
     found = {
         task: [name for name, subset in preset.subsets.items() if subset.task == task]
         for task in sorted({subset.task for subset in preset.subsets.values()} & tasks)

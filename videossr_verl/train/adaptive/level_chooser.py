@@ -1,9 +1,9 @@
-"""Which difficulty level of a task to draw next, from the rewards of the groups drawn so far.
+"""Chooses the next difficulty level of a task, from the rewards of the groups drawn so far.
 
-A group of rollouts teaches as much as its rewards differ: a level that the model always solves, or never, has groups
-without variance, and in between it is largest. So a level is drawn with a probability in proportion to the square of
-its mean group variance, the measure by which `videossr probe` recommends a difficulty. Every level starts with the
-variance of half-solved questions, and old groups fade, so one that nobody has seen for long is tried again. Ours:
+A group of rollouts teaches as much as its rewards differ. A level that the model always solves, or never, has groups
+without variance; between these the variance is largest. So a level's probability is proportional to the square of its
+mean group variance, the measure by which `videossr probe` recommends a difficulty. Every level starts with the variance
+of half-solved questions, and old groups fade, so a level that was not drawn for long is tried again. This rule is ours:
 neither paper has one.
 """
 
@@ -14,27 +14,27 @@ from typing import Any
 
 import numpy as np
 
-PRIOR_GROUPS = 2.0  # that each level's rates start with
+PRIOR_GROUPS = 2.0  # each level's rates start with so many groups
 PRIOR_VARIANCE = 0.1
 _SAME = 1e-9  # rewards that differ by less are the same
 
 
 def is_useful(rewards: Sequence[float]) -> bool:
-    """Whether a group's rewards differ, so that it has advantages."""
+    """Returns whether a group's rewards differ, so that it has advantages."""
     return max(rewards) - min(rewards) > _SAME
 
 
 class LevelChooser:
-    """Running rates of each level of each task; a pure function of what it observed, in order."""
+    """Running rates of each level of each task. They depend only on the rewards observed, in order."""
 
     def __init__(self, levels: Mapping[str, Sequence[str]], memory: float) -> None:
         """
         Args:
             levels: names of each task's levels.
-            memory: groups of a task after which an old one counts 1/e; above 1.
+            memory: an old group counts 1/e after so many groups of its task; above 1.
         """
         self._fade = 1 - 1 / memory
-        # Faded sums over groups: how many, their variance, how many are useful, success.
+        # Faded sums over groups: their number, their variance, the number of useful ones, their success.
         self._sums = {task: {level: [0.0] * 4 for level in names} for task, names in levels.items()}
 
     def observe(self, task: str, level: str, rewards: Sequence[float], chance: float) -> None:
@@ -47,7 +47,7 @@ class LevelChooser:
         sums[:] = [old + new for old, new in zip(sums, seen, strict=True)]
 
     def rates(self, task: str) -> dict[str, dict[str, float]]:
-        """By level, over the groups that have not faded.
+        """Returns the figures by level, over the groups that have not faded.
 
         Returns:
             groups: how many; variance: of a group's rewards, on average, with the prior; useful: share of groups
@@ -66,16 +66,18 @@ class LevelChooser:
         return {level: rates | {"share": rates["variance"] ** 2 / total} for level, rates in by_level.items()}
 
     def choose(self, task: str, rng: np.random.Generator) -> str:
-        """A level of the task."""
+        """Draws a level of the task."""
         rates = self.rates(task)
         return list(rates)[rng.choice(len(rates), p=[r["share"] for r in rates.values()])]
 
     def state_dict(self) -> dict[str, Any]:
-        """JSON data from which `load_state_dict` goes on."""
+        """Returns JSON data from which `load_state_dict` goes on."""
         return {task: {level: list(sums) for level, sums in levels.items()} for task, levels in self._sums.items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on from a state; levels that it does not know start anew, and those it alone knows are dropped."""
+        """Goes on from a state. A level that the state lacks starts anew; a level that only the state has is
+        dropped.
+        """
         for task, levels in self._sums.items():
             for level in levels:
                 levels[level] = list(state.get(task, {}).get(level, levels[level]))

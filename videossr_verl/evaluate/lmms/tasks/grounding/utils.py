@@ -1,8 +1,8 @@
 """Temporal grounding on the original labels: QVHighlights val, ActivityNet Captions val, TACoS test.
 
-lmms-eval has Charades-STA, and timelens_* with other labels. Prompt: VideoSSR's (Fig. 8), which is that of
-lmms-eval's Charades task, and so is the way answers are read: its first interval. Unreadable is 0. Where a query has
-several windows the nearest one counts, as in QVHighlights' own evaluation.
+lmms-eval has Charades-STA, and timelens_* with other labels. The prompt is VideoSSR's (Fig. 8), which is also that of
+lmms-eval's Charades task. As there, the first interval of an answer counts. An answer that cannot be read earns 0. If a
+query has several windows, the nearest one counts, as in QVHighlights' own evaluation.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ THRESHOLDS = {"R1@0.3": 0.3, "R1@0.5": 0.5, "R1@0.7": 0.7}
 
 
 def load_qvhighlights(_: datasets.Dataset) -> datasets.Dataset:
-    """highlight_val_release.jsonl of github.com/jayleicn/moment_detr."""
+    """Returns highlight_val_release.jsonl of github.com/jayleicn/moment_detr."""
     rows = read_json_lines(annotation("qvhighlights", "highlight_val_release.jsonl"))
     return as_dataset(_row("qvhighlights", r["vid"], r["query"], r["relevant_windows"]) for r in rows)
 
 
 def load_activitynet(_: datasets.Dataset) -> datasets.Dataset:
-    """val_2.json of ActivityNet Captions, or val_1.json where that is all there is."""
+    """Yields val_2.json of ActivityNet Captions, or val_1.json where that is all there is."""
     videos = read_json(annotation("activitynet", "val_2.json", "val_1.json"))
 
     def rows() -> Iterator[dict[str, Any]]:
@@ -45,7 +45,7 @@ def load_activitynet(_: datasets.Dataset) -> datasets.Dataset:
 
 
 def load_tacos(_: datasets.Dataset) -> datasets.Dataset:
-    """tacos/test.jsonl of huggingface.co/datasets/yeliudev/VideoMind-Dataset."""
+    """Returns tacos/test.jsonl of huggingface.co/datasets/yeliudev/VideoMind-Dataset."""
     rows = read_json_lines(annotation("tacos", "test.jsonl"))
     return as_dataset(_row("tacos", f"{r['vid']}-cam-002", r["query"], r["relevant_windows"]) for r in rows)
 
@@ -60,23 +60,23 @@ def _row(benchmark: str, video: str, query: str, windows: Sequence[Sequence[floa
 
 
 def doc_to_text(doc: Doc, lmms_eval_specific_kwargs: Any = None) -> str:
-    """The question."""
+    """Returns the question."""
     return PROMPT.format(query=doc["query"])
 
 
 def doc_to_target(doc: Doc) -> str:
-    """The windows."""
+    """Returns the windows."""
     return str(doc["windows"])
 
 
 def doc_to_messages(doc: Doc, lmms_eval_specific_kwargs: Any = None) -> list[dict[str, Any]]:
-    """The video, then the question."""
+    """Returns the video, then the question."""
     video = {"type": "video", "url": video_of(doc["benchmark"], doc["video"])}
     return [{"role": "user", "content": [video, {"type": "text", "text": doc_to_text(doc)}]}]
 
 
 def process_results(doc: Doc, results: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """mIoU, recall at three thresholds, and whether an interval was found; in percent."""
+    """Returns mIoU, recall at three thresholds, and whether an interval was found; in percent."""
     try:
         spans = extract_time(results[0])
     except (ValueError, IndexError):
@@ -87,7 +87,7 @@ def process_results(doc: Doc, results: Sequence[str]) -> dict[str, dict[str, Any
 
 
 def mean(payloads: Sequence[Mapping[str, Any]]) -> float:
-    """Plain mean over the questions."""
+    """Returns the plain mean over the questions."""
     return float(np.mean([payload["score"] for payload in payloads]))
 
 

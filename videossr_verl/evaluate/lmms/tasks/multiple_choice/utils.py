@@ -1,5 +1,5 @@
-"""Multiple choice that lmms-eval lacks, or scores in another way: AoTBench, CVBench (across videos), Vinoground's text
-half.
+"""Multiple-choice benchmarks that lmms-eval lacks, or scores in another way: AoTBench, CVBench (across videos), and the
+text half of Vinoground.
 
 Prompt: VideoSSR's (Fig. 7), the question and then "Answer with the option letter directly."
 """
@@ -21,7 +21,9 @@ AOT_FILES = ("ReverseFilm", "UCF101", "Rtime_t2v", "Rtime_v2t", "AoTBench_QA")
 
 
 def load_aotbench(_: datasets.Dataset) -> datasets.Dataset:
-    """The five files of huggingface.co/datasets/sherryxzh/AoTBench, pooled; their questions hold the instruction."""
+    """Yields the five files of huggingface.co/datasets/sherryxzh/AoTBench, pooled; their questions hold the
+    instruction.
+    """
 
     def rows() -> Iterator[dict[str, Any]]:
         for kind in AOT_FILES:
@@ -32,7 +34,7 @@ def load_aotbench(_: datasets.Dataset) -> datasets.Dataset:
 
 
 def load_cvbench(_: datasets.Dataset) -> datasets.Dataset:
-    """test-00000-of-00001.parquet of huggingface.co/datasets/Dongyh35/CVBench, with 2 to 4 videos a question."""
+    """Yields test-00000-of-00001.parquet of huggingface.co/datasets/Dongyh35/CVBench, with 2 to 4 videos a question."""
     table = datasets.Dataset.from_parquet(str(annotation("cvbench", "test-00000-of-00001.parquet")))
 
     def rows() -> Iterator[dict[str, Any]]:
@@ -48,7 +50,7 @@ def load_cvbench(_: datasets.Dataset) -> datasets.Dataset:
 
 
 def load_vinoground(_: datasets.Dataset) -> datasets.Dataset:
-    """vinoground_textscore.json of huggingface.co/datasets/HanSolo9682/Vinoground: 500 pairs of questions."""
+    """Returns vinoground_textscore.json of huggingface.co/datasets/HanSolo9682/Vinoground: 500 pairs of questions."""
     rows = read_json(annotation("vinoground", "vinoground_textscore.json"))
     return as_dataset(
         _row("vinoground", [r["video_name"]], PROMPT.format(question=r["question"]), r["GT"], r["idx"].split("_")[0])
@@ -61,23 +63,23 @@ def _row(benchmark: str, videos: Sequence[str], text: str, answer: str, kind: st
 
 
 def doc_to_text(doc: Doc, lmms_eval_specific_kwargs: Any = None) -> str:
-    """The question."""
+    """Returns the question."""
     return doc["text"]
 
 
 def doc_to_target(doc: Doc) -> str:
-    """The answer."""
+    """Returns the answer."""
     return doc["answer"]
 
 
 def doc_to_messages(doc: Doc, lmms_eval_specific_kwargs: Any = None) -> list[dict[str, Any]]:
-    """The videos, then the question."""
+    """Returns the videos, then the question."""
     videos = [{"type": "video", "url": video_of(doc["benchmark"], name)} for name in doc["videos"]]
     return [{"role": "user", "content": [*videos, {"type": "text", "text": doc["text"]}]}]
 
 
 def process_results(doc: Doc, results: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Whether the answer is right, and whether one was found; in percent."""
+    """Returns whether the answer is right, and whether one was found; in percent."""
     truth = doc["answer"].strip()
     if truth.lower() in ("yes", "no"):
         said, right = yes_or_no(results[0]), truth.lower()
@@ -91,18 +93,18 @@ def process_results(doc: Doc, results: Sequence[str]) -> dict[str, dict[str, Any
 
 
 def process_pair(doc: Doc, results: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """As `process_results`, and under `text_score` for the pairs."""
+    """Works as `process_results`, and under `text_score` for the pairs."""
     figures = process_results(doc, results)
     return figures | {"text_score": figures["accuracy"]}
 
 
 def mean(payloads: Sequence[Mapping[str, Any]]) -> float:
-    """Plain mean over the questions."""
+    """Returns the plain mean over the questions."""
     return float(np.mean([payload["score"] for payload in payloads]))
 
 
 def both_right(payloads: Sequence[Mapping[str, Any]]) -> float:
-    """Percent of pairs whose questions are all answered right (Vinoground's text score)."""
+    """Returns the percent of pairs whose questions are both answered right (Vinoground's text score)."""
     pairs: dict[str, list[float]] = {}
     for payload in payloads:
         pairs.setdefault(payload["kind"], []).append(payload["score"])

@@ -34,17 +34,19 @@ MVP_METRICS = {name: name for name in ("metric", "selection", "order", "parsed")
 
 
 def load_viubench(_: datasets.Dataset) -> datasets.Dataset:
-    """The questions of VIUBench."""
+    """Returns the questions of VIUBench."""
     return _load("viubench")
 
 
 def load_mvp(_: datasets.Dataset) -> datasets.Dataset:
-    """The questions of masked video prediction beside it."""
+    """Returns the questions of masked video prediction beside it."""
     return _load("mvp")
 
 
 def doc_to_messages(doc: Row, lmms_eval_specific_kwargs: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The row's messages. For `--model videossr` media are specs, whose frames keep their times; else files, images."""
+    """Returns the row's messages. For `--model videossr` media are specs, whose frames keep their times, else files or
+    images.
+    """
     root = _data_root(_part(doc))
     specs = {
         "video": iter([_absolute(VideoSpec.from_row(video), root) for video in doc["videos"]]),
@@ -61,17 +63,17 @@ def doc_to_messages(doc: Row, lmms_eval_specific_kwargs: Mapping[str, str]) -> l
 
 
 def doc_to_text(doc: Row, lmms_eval_specific_kwargs: Mapping[str, str] | None = None) -> str:
-    """The question."""
+    """Returns the question."""
     return doc["prompt"][-1]["content"]
 
 
 def doc_to_target(doc: Row) -> str:
-    """The answer."""
+    """Returns the answer."""
     return doc["reward_model"]["ground_truth"]
 
 
 def score_viubench(doc: Row, results: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """What the answer earns in percent, under its column, its group and All."""
+    """Returns what the answer earns in percent, under its column, its group and All."""
     subset, graded = grade(doc, results[0])
     column = COLUMNS[subset]
     payload = {"score": 100 * graded.value, "subset": subset, "video_id": graded.video}
@@ -81,7 +83,7 @@ def score_viubench(doc: Row, results: Sequence[str]) -> dict[str, dict[str, Any]
 
 
 def score_mvp(doc: Row, results: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The published metric, the reward and its parts in percent, and what the best blind guess earns."""
+    """Returns the published metric, the reward and its parts in percent, and what the best blind guess earns."""
     asked = (doc["data_source"], results[0], doc_to_target(doc), doc["extra_info"])
     result = compute_score(*asked) | {"metric": compute_metric(*asked)[0]}
     where = {"subset": doc["data_source"].split("/")[-1], "video_id": doc["extra_info"]["video_id"]}
@@ -90,7 +92,7 @@ def score_mvp(doc: Row, results: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def mean_of_subsets(payloads: Sequence[Mapping[str, Any]]) -> float:
-    """Plain mean of the subsets' means: of one column its mean, of All what the paper calls Overall."""
+    """Returns the plain mean of the subsets' means: for a column its mean, for All what the paper calls Overall."""
     subsets: dict[str, list[float]] = {}
     for payload in payloads:
         subsets.setdefault(payload["subset"], []).append(payload["score"])
@@ -98,7 +100,7 @@ def mean_of_subsets(payloads: Sequence[Mapping[str, Any]]) -> float:
 
 
 def mean(payloads: Sequence[Mapping[str, Any]]) -> float:
-    """Plain mean over the questions."""
+    """Returns the plain mean over the questions."""
     return float(np.mean([payload["score"] for payload in payloads]))
 
 
@@ -143,7 +145,7 @@ def _data_root(part: str) -> str:
 
 
 def _absolute(spec: Any, root: str) -> Any:
-    """The spec with paths relative to "/"."""
+    """Returns the spec with paths relative to "/"."""
 
     def absolute(video: str) -> str:
         return str(resolve_path(video, root)).lstrip("/")
