@@ -33,7 +33,7 @@ from data_preprocess.same_videos import find_replaced, identify_corpus, write_vi
 from data_preprocess.sign_corpus import sign_corpus
 from data_preprocess.signature_file import NAME as SIGNATURES
 from data_preprocess.signature_file import SignedVideo, write_signatures
-from data_preprocess.work_folder import WorkFolder, open_work_folder, remove_work_folder
+from data_preprocess.work_folder import WorkFolder, open_work_folder, remove_leftovers, remove_work_folder
 from data_preprocess.write_dataset import write_parquet, write_text
 from videossr_verl.errors import BadInput
 from videossr_verl.files.json_text import read_object
@@ -83,6 +83,7 @@ def build(settings: BuildSettings) -> dict[str, Any]:
     out = Path(settings.out)
     if (done := _finished(out, request, corpus, states)) is not None:
         note_built(out, corpus.root)
+        remove_leftovers(out)
         return done
     with open_work_folder(out) as work:
         run = _runner(settings, use_gpus=any(name != BUILT_IN for name in embeddings))

@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from videossr_verl.errors import MachineError
-from videossr_verl.files.one_writer import one_writer
+from videossr_verl.errors import BadInput, MachineError
+from videossr_verl.files.one_writer import HOLDER, one_writer
 from videossr_verl.files.whole_file import whole_file
 from videossr_verl.tasks.seeds import digest
 
@@ -69,3 +69,10 @@ def open_work_folder(out: Path) -> Iterator[WorkFolder]:
 def remove_work_folder(out: Path) -> None:
     """Deletes OUT/.build."""
     shutil.rmtree(out / NAME, ignore_errors=True)
+
+
+def remove_leftovers(out: Path) -> None:
+    """Deletes from a finished OUT what a build left that was killed right after its last step."""
+    if (out / NAME).exists() or (out / HOLDER).exists():
+        with suppress(BadInput, MachineError), open_work_folder(out):  # one that still runs does so itself
+            remove_work_folder(out)

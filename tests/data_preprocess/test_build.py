@@ -22,6 +22,7 @@ from data_preprocess.work_folder import NAME as WORK_NAME
 from data_preprocess.work_folder import open_work_folder, remove_work_folder
 from reward_fns import compute_score
 from videossr_verl.errors import BadInput
+from videossr_verl.files.one_writer import HOLDER
 from videossr_verl.prompt.render import render
 from videossr_verl.prompt.tokens import PromptTokenCounter, load_processor
 from videossr_verl.rows.schema import SCHEMA
@@ -176,6 +177,24 @@ def test_killed_again_and_again_it_ends_with_the_same_bytes(dataset_folder, corp
     assert start_build(corpus_folder, out).wait() == 0
     assert files(out) == files(dataset_folder)
     assert sorted(p.name for p in out.iterdir()) == sorted(FILES)
+
+
+KILLED_AT_THE_END = """
+import os, signal, sys
+from data_preprocess import build
+build.remove_work_folder = lambda out: os.kill(os.getpid(), signal.SIGKILL)
+build.build(build.BuildSettings((sys.argv[1],), sys.argv[2], "videossr_tiny", count=24, test_count=6, test_share=0.3))
+"""
+
+
+def test_killed_right_after_its_last_step_it_leaves_nothing_to_the_next(dataset_folder, corpus_folder, tmp_path):
+    out = tmp_path / "out"
+    killed = subprocess.run([sys.executable, "-c", KILLED_AT_THE_END, str(corpus_folder), str(out)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert {path.name for path in out.iterdir()} == {*FILES, WORK_NAME, HOLDER}
+    build(BuildSettings((str(corpus_folder),), str(out), **TINY))
+    assert {path.name for path in out.iterdir()} == set(FILES)
+    assert files(out) == files(dataset_folder)
 
 
 def test_killed_between_two_renames(dataset_folder, corpus_folder, tmp_path, monkeypatch):
