@@ -17,7 +17,6 @@ Knobs       num_key_frames: N, shown and masked ones together.
             shows what it means).
             radius: distractors come from so many key frames beyond each edge of the gap.
             hardness: 0 draws them at random, 1 takes those most like a true frame, in between the two ranks are mixed.
-            min_context: the least number of frames shown on each side.
             candidates: "video" or "image". view: share of width and height that a candidate shows.
             Presets: mvp; mvp_short (2 masked of 3, for videos of some seconds); mvp_easy (2 masked of 4); mvp_hard (6
             of 18) and mvp_harder (8 of 24), whose distractors are the runs nearby that are most like true frames, and
@@ -37,6 +36,7 @@ publish them: every number above, the prompt, and these rules, which keep the la
 - A candidate with a view of its own (`frames.views`: a part of the picture, mirrored or not, all in the same light)
   looks like no other frame of the sequence in this view either.
 - N frames are left, and are still de-duplicated: a distractor between two frames that look alike is not taken.
+- At least two frames are shown on each side of the gap.
 - Both parts have an even number of frames, because the vision tower merges frames two by two. So N - K is even.
 
 Candidates are two-frame videos of one repeated frame by default: to the vision tower that is exactly an image. Real
@@ -69,6 +69,7 @@ CLIP = {"num_frames": 256, "fps": (1.0, 8.0), "min_frames": 40, "margin": 0.0}
 
 _CLIP_MODEL = "openai/clip-vit-base-patch32"
 _TRIES = 100
+_MIN_CONTEXT = 2  # frames on each side of the gap
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,6 @@ class Difficulty:
     kappa: float | None = None
     radius: int = 8
     hardness: float = 0.5
-    min_context: int = 2
     candidates: str = "video"
     view: float = 1.0
 
@@ -102,10 +102,10 @@ class Difficulty:
                 f"num_key_frames - num_masked must be even (frames are merged in pairs), got {self.num_key_frames} - "
                 f"{self.num_masked}"
             )
-        if self.min_context < 2 or 2 * (self.min_context + self.min_context % 2) > context:
+        if context < 2 * _MIN_CONTEXT:
             raise ValueError(
-                f"min_context must be at least 2, and both sides fit into the {context} shown frames, got "
-                f"{self.min_context}"
+                f"num_key_frames - num_masked must be at least {2 * _MIN_CONTEXT} ({_MIN_CONTEXT} shown on each side), "
+                f"got {self.num_key_frames} - {self.num_masked}"
             )
         if self.kappa is not None and not 0 < self.kappa < 1:
             raise ValueError(f"kappa must be between 0 and 1, or None, got {self.kappa}")
@@ -214,7 +214,7 @@ def _mask(
     count, length = len(alike), difficulty.num_masked
     apart = alike - 2 * np.eye(count)
     distinct = apart.max(axis=1) <= kappa
-    start = int(rng.integers(difficulty.min_context, count - length - difficulty.min_context + 1))
+    start = int(rng.integers(_MIN_CONTEXT, count - length - _MIN_CONTEXT + 1))
     masked = list(range(start, start + length))
     # The frames at the gap's edges are shown. The gap reaches from one to the other, and holds no distractor.
     near = [*range(max(0, start - 1 - difficulty.radius), start - 1)]
@@ -247,7 +247,7 @@ def _best_split(
         if after is None:
             continue
         sides = (start - len(before), count - start - length - len(after))
-        if sides[0] % 2 or min(sides) < difficulty.min_context:
+        if sides[0] % 2 or min(sides) < _MIN_CONTEXT:
             continue
         if best is None or total + more > best[0]:
             best = (total + more, [*before, *after])
