@@ -30,7 +30,7 @@ def compute_score(
     result = reward_fns.compute_score(data_source, solution_str, ground_truth, extra_info, **kwargs)
     draw = (extra_info or {}).get("draw")
     if draw is not None and data_source.startswith(DATA_SOURCE_PREFIX):  # in other rows the field may mean anything
-        from videossr_verl.cluster.mailbox import post
+        from videossr_verl.cluster.worker_reports import post
 
         post(MAILBOX, Report(int(draw), result["score"], result["chance"]))
     return result

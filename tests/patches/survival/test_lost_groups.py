@@ -8,7 +8,7 @@ import pytest
 import ray
 from omegaconf import OmegaConf
 
-from videossr_verl.cluster.mailbox import open_mailbox
+from videossr_verl.cluster.worker_reports import open_mailbox
 from videossr_verl.errors import BadInput
 from videossr_verl.patches.survival import lost_groups
 from videossr_verl.patches.survival.lost_groups import (

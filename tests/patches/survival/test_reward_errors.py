@@ -14,7 +14,7 @@ from verl.experimental.reward_loop import RewardLoopWorker
 from verl.trainer.ppo.v1 import agent_loop_tq
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 
-from videossr_verl.cluster.mailbox import open_mailbox
+from videossr_verl.cluster.worker_reports import open_mailbox
 from videossr_verl.patches.survival import lost_groups, reward_errors
 from videossr_verl.patches.survival.reward_errors import RewardError, describe
 from videossr_verl.preflight.memory.run_settings import compose_config

@@ -14,7 +14,7 @@ from verl.utils.dataset.rl_dataset import collate_fn
 from verl.utils.tokenizer import hf_processor, hf_tokenizer
 
 from reward_fns import compute_score as plain_compute_score
-from videossr_verl.cluster import mailbox
+from videossr_verl.cluster import worker_reports
 from videossr_verl.errors import BadInput
 from videossr_verl.train.dataset import PretextDataset
 from videossr_verl.train.reward_hook import MAILBOX, Report, compute_score
@@ -35,7 +35,7 @@ def open_dataset(_ray, tiny_model, corpus_folder, dataset_folder, tmp_path):
     processor, tokenizer = hf_processor(str(tiny_model)), hf_tokenizer(str(tiny_model))
 
     def make(data=None, **adaptive):
-        mailbox._box.cache_clear()
+        worker_reports._box.cache_clear()
         with suppress(ValueError):
             ray.kill(ray.get_actor(MAILBOX))
         config = {
@@ -151,12 +151,12 @@ def test_a_checkpoint_between_rollouts_keeps_what_has_come(open_dataset):
     row = dataset.__getitems__([0])[0]
     draw = row["extra_info"]["draw"]
     for score in (0.0, 1.0):
-        mailbox.post(MAILBOX, Report(draw, score, 0.25))
+        worker_reports.post(MAILBOX, Report(draw, score, 0.25))
     state = dataset.state_dict()
     again = open_dataset()
     again.load_state_dict(state)
     for score in (1.0, 0.5):
-        mailbox.post(MAILBOX, Report(draw, score, 0.25))
+        worker_reports.post(MAILBOX, Report(draw, score, 0.25))
     assert again._draws._learn() == [[0.0, 0.5, 1.0, 1.0]]
     assert again._draws._open == {}
 
@@ -166,7 +166,7 @@ def test_a_lost_rollout_keeps_its_group_out_and_nothing_waits(open_dataset):
     rows = dataset.__getitems__([0, 1])
     for row in rows:
         for _ in range(GROUP - (row is rows[0])):
-            mailbox.post(MAILBOX, Report(row["extra_info"]["draw"], 0.5, 0.25))
+            worker_reports.post(MAILBOX, Report(row["extra_info"]["draw"], 0.5, 0.25))
     dataset.__getitems__([2])
     assert sorted(dataset._draws._reports) == [rows[0]["extra_info"]["draw"]]
 

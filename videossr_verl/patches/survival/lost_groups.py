@@ -15,7 +15,7 @@ from typing import Any, TypedDict
 
 import ray
 
-from videossr_verl.cluster.mailbox import open_mailbox
+from videossr_verl.cluster.worker_reports import open_mailbox
 from videossr_verl.errors import BadInput, MachineError
 from videossr_verl.patches.survival.causes import cause
 from videossr_verl.patches.survival.reward_errors import RewardError

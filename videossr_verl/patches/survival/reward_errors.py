@@ -13,7 +13,7 @@ from typing import Any
 
 import ray
 
-from videossr_verl.cluster.mailbox import open_mailbox
+from videossr_verl.cluster.worker_reports import open_mailbox
 from videossr_verl.patches.survival.causes import cause
 
 MAILBOX = "videossr_reward_errors"

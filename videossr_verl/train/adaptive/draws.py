@@ -20,7 +20,7 @@ from typing import Any, cast
 import ray
 from ray.exceptions import RayError
 
-from videossr_verl.cluster.mailbox import open_mailbox
+from videossr_verl.cluster.worker_reports import open_mailbox
 from videossr_verl.errors import BadInput
 from videossr_verl.rows.check import is_pretext
 from videossr_verl.rows.row_files import AnyRow
