@@ -2,13 +2,13 @@
 # Creates a virtual environment with a pinned stack and installs this package into it as a wheel. Quick when nothing
 # changed; one that was cut off goes on. Called by setup_cpu.sh, setup_gpu.sh and setup_lmms.sh.
 #   bash recipes/environment.sh FOLDER CONSTRAINTS EXTRAS     EXTRAS: of pyproject.toml, with commas
-#   PYTHON=python3.11                        the interpreter that makes it
-#   TORCH_INDEX=URL                          where torch 2.13.0+cpu comes from, if pip does not find it by itself
+#   PYTHON=python3.12                        the interpreter that makes it (default: python3.11, else python3.12)
+#   TORCH_INDEX=URL                          where torch's CPU build is, if pip does not find it by itself
+#                                            (default: PyTorch's own index)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-folder=$1 constraints=$2 extras=$3 release='Python 3.11' # of all constraints
-python=${PYTHON:-python3.11}
+folder=$1 constraints=$2 extras=$3
 
 fail() {
     echo "setup: $1" >&2
@@ -18,15 +18,20 @@ fail() {
 version() { # of an interpreter
     "$1" -c 'import sys; print("Python %d.%d" % sys.version_info[:2])' 2> /dev/null || echo "a Python that does not run"
 }
-if { [ -e "$folder/bin/python" ] || [ -L "$folder/bin/python" ]; } && [ "$(version "$folder/bin/python")" != "$release" ]; then
-    fail "$folder has $(version "$folder/bin/python"), and $constraints is for $release: delete that folder and do this again"
+supported() { # all constraints are for these
+    [[ "$(version "$1")" =~ ^Python\ 3\.1[12]$ ]]
+}
+if { [ -e "$folder/bin/python" ] || [ -L "$folder/bin/python" ]; } && ! supported "$folder/bin/python"; then
+    fail "$folder has $(version "$folder/bin/python"), and $constraints is for Python 3.11 and 3.12: delete that folder and do this again"
 fi
 # Where an earlier attempt was cut off, this adds what is missing.
 if ! "$folder/bin/python" -m pip --version > /dev/null 2>&1; then
-    command -v "$python" > /dev/null || fail "no $python on this machine: install $release, or set PYTHON to it"
-    [ "$(version "$python")" = "$release" ] \
-        || fail "$python is $(version "$python"), and $constraints is for $release: install that, or set PYTHON to it"
-    "$python" -m venv "$folder" || fail "cannot create $folder: install the venv module of $python (Debian: python3.11-venv)"
+    python=${PYTHON:-python3.11}
+    [ -n "${PYTHON:-}" ] || supported "$python" || ! supported python3.12 || python=python3.12
+    command -v "$python" > /dev/null || fail "no $python on this machine: install Python 3.11 or 3.12, or set PYTHON to one"
+    supported "$python" \
+        || fail "$python is $(version "$python"), and $constraints is for Python 3.11 and 3.12: install one of them, or set PYTHON to it"
+    "$python" -m venv "$folder" || fail "cannot create $folder: install the venv module of $python (Debian: $python-venv)"
 fi
 
 forget_half_installed() { # pip writes INSTALLER last, and takes a package without it for a whole one
@@ -34,22 +39,31 @@ forget_half_installed() { # pip writes INSTALLER last, and takes a package witho
         ! -exec test -f '{}/INSTALLER' \; -exec rm -r '{}' +
 }
 
+pip=("$folder/bin/python" -m pip --disable-pip-version-check)
+fail_install() { # what
+    (grep -E "^(ERROR|    )" "$folder/install.log" || cat "$folder/install.log") | tail -5 >&2
+    fail "$1, the whole log is $folder/install.log"
+}
+install_torch() { # its CPU build, where that is wanted: PyPI has none, but a mirror or PIP_FIND_LINKS may
+    local torch index=${TORCH_INDEX:-https://download.pytorch.org/whl/cpu}
+    torch=$(grep -E '^torch==.*\+cpu$' "$constraints") || return 0
+    "${pip[@]}" install --no-deps "$torch" > "$folder/install.log" 2>&1 && return
+    grep -qE "^ERROR: (No matching distribution found for|Cannot install) torch" "$folder/install.log" \
+        || fail_install "$torch does not install"
+    echo "setup: taking $torch from $index"
+    "${pip[@]}" install --no-deps --index-url "$index" "$torch" > "$folder/install.log" 2>&1 \
+        || fail_install "$torch is neither where pip looks nor at $index: set TORCH_INDEX to an index that has it"
+}
+
 # The stack, and the package, are installed anew only when what they are made from has changed.
 want=$(cat "$constraints" pyproject.toml | sha256sum | cut -d' ' -f1)
 stamp=$folder/stack-${extras//,/-}
-pip=("$folder/bin/python" -m pip --disable-pip-version-check)
 if [ "$(cat "$stamp" 2> /dev/null)" != "$want" ]; then
     echo "setup: installing [$extras] into $folder (about 3 minutes)"
     forget_half_installed
-    index=()
-    [ -z "${TORCH_INDEX:-}" ] || index=(--extra-index-url "$TORCH_INDEX")
-    if ! "${pip[@]}" install --constraint "$constraints" "${index[@]}" ".[$extras]" > "$folder/install.log" 2>&1; then
-        reason=$(grep -E "^(ERROR|    )" "$folder/install.log" | tail -5) || reason=$(tail -5 "$folder/install.log")
-        echo "$reason" >&2
-        advice=
-        [[ $reason != *torch*+cpu* ]] || advice="; name PyTorch's own index in TORCH_INDEX, https://download.pytorch.org/whl/cpu"
-        fail "the install failed, the whole log is $folder/install.log$advice"
-    fi
+    install_torch
+    "${pip[@]}" install --constraint "$constraints" ".[$extras]" > "$folder/install.log" 2>&1 \
+        || fail_install "the install failed"
     echo "$want" > "$stamp"
 fi
 

@@ -1,4 +1,6 @@
-"""The pinned versions for GPUs can be installed together, and are those of the CPU's where CUDA's builds allow it."""
+"""The pinned versions can be installed together on Python 3.11 and 3.12, and those for GPUs are the CPU's where CUDA's builds
+allow it.
+"""
 
 import os
 import subprocess
@@ -16,7 +18,7 @@ def test_they_are_what_a_resolver_makes_of_those_proven_on_cpu():
         env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
     )
     if "ailed to fetch" in finished.stderr:
         pytest.skip(f"no package index: {finished.stderr[-300:]}")

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,7 @@ def set_up(checkout, tmp_path):
 
     def run(constraints="constraints.txt", **changes):
         offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(checkout / "wheels"), "PYTHON": sys.executable}
+        offline["PIP_CONFIG_FILE"] = os.devnull
         command = ["bash", str(checkout / "recipes" / "environment.sh"), str(tmp_path / "venv"), constraints, "cpu"]
         env = os.environ | offline | changes
         return subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
@@ -88,9 +90,7 @@ def imports(folder):
 def test_a_wrong_python_is_told_before_anything_is_made(set_up, pretend, tmp_path):
     finished = set_up(PYTHON=str(pretend("3.13")))
     assert finished.returncode == 2
-    assert (
-        "is Python 3.13, and constraints.txt is for Python 3.11: install that, or set PYTHON to it" in finished.stderr
-    )
+    assert "is Python 3.13, and constraints.txt is for Python 3.11 and 3.12: install one of them" in finished.stderr
     assert finished.stderr.count("\n") == 1
     assert not (tmp_path / "venv").exists()
 
@@ -99,7 +99,9 @@ def test_an_environment_of_another_python_is_told(set_up, pretend, tmp_path):
     pretend("3.13", tmp_path / "venv" / "bin" / "python")
     finished = set_up()
     assert finished.returncode == 2
-    assert "venv has Python 3.13, and constraints.txt is for Python 3.11: delete that folder and" in finished.stderr
+    assert (
+        "venv has Python 3.13, and constraints.txt is for Python 3.11 and 3.12: delete that folder" in finished.stderr
+    )
 
 
 def test_an_environment_whose_python_is_gone_is_told(set_up, tmp_path):
@@ -127,16 +129,66 @@ def test_what_was_cut_off_goes_on(set_up, tmp_path):
     assert set_up(PYTHON="no-such-python").returncode == 0  # a finished one needs no other
 
 
-def test_torch_s_index_is_named_only_where_torch_is_missing(set_up, checkout, tmp_path):
+def test_python_3_12_is_taken_where_3_11_is_not_there(set_up, pretend, tmp_path):
+    pretend("3.9", tmp_path / "bin" / "python3.11")
+    other = tmp_path / "bin" / "python3.12"  # it need not be one to be tried
+    other.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    other.chmod(0o755)
+    finished = set_up(PYTHON="", PATH=f"{other.parent}:{os.environ['PATH']}")
+    assert finished.returncode == 0, finished.stderr
+    other.unlink()
+    shutil.rmtree(tmp_path / "venv")
+    pretend("3.9", other)
+    finished = set_up(PYTHON="", PATH=f"{other.parent}:{os.environ['PATH']}")
+    assert finished.returncode == 2
+    assert "python3.11 is Python 3.9, and constraints.txt is for Python 3.11 and 3.12" in finished.stderr
+
+
+@pytest.fixture
+def torch_index(checkout, tmp_path):
+    """A package index that holds `torch` 2.13.0+cpu and nothing else, as PyTorch's own; `small` needs torch now."""
+    wheel = tmp_path / "simple" / "torch" / "torch-2.13.0+cpu-py3-none-any.whl"
+    wheel.parent.mkdir(parents=True)
+    (wheel.parent / "index.html").write_text(f'<a href="{wheel.name}">{wheel.name}</a>')
+    files = {
+        "torch.py": "",
+        "torch-2.13.0+cpu.dist-info/METADATA": "Metadata-Version: 2.1\nName: torch\nVersion: 2.13.0+cpu\n",
+        "torch-2.13.0+cpu.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files["torch-2.13.0+cpu.dist-info/RECORD"] = "".join(f"{path},,\n" for path in files)
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for path, text in files.items():
+            archive.writestr(path, text)
+    (checkout / "other.txt").write_text("needed==1.0\ntorch==2.13.0+cpu\n")
+    text = (checkout / "backend.py").read_text()
+    (checkout / "backend.py").write_text(text.replace("Dist: needed", "Dist: needed\\nRequires-Dist: torch"))
+    yield f"file://{tmp_path}/simple"
+    (checkout / "backend.py").write_text(text)
+
+
+def test_torch_comes_from_its_own_index_where_pip_s_has_no_cpu_build(set_up, torch_index, tmp_path):
+    (tmp_path / "pypi" / "torch").mkdir(parents=True)
+    (tmp_path / "pypi" / "torch" / "index.html").write_text("")
+    # pip finds `needed` beside an index without this torch, and torch in an index that has nothing else.
+    finished = set_up("other.txt", PIP_NO_INDEX="", PIP_INDEX_URL=f"file://{tmp_path}/pypi", TORCH_INDEX=torch_index)
+    assert finished.returncode == 0, finished.stderr
+    assert f"setup: taking torch==2.13.0+cpu from {torch_index}" in finished.stdout
+    command = [tmp_path / "venv" / "bin" / "python", "-c", "import small, needed, torch"]
+    assert subprocess.run(command, capture_output=True).returncode == 0
+
+
+@pytest.mark.usefixtures("torch_index")
+def test_torch_that_is_nowhere_is_told(set_up):
+    finished = set_up("other.txt")
+    assert finished.returncode == 2
+    assert "torch==2.13.0+cpu is neither where pip looks nor at https://download.pytorch.org/whl/cpu" in finished.stderr
+    assert "set TORCH_INDEX" in finished.stderr
+
+
+def test_another_package_that_is_nowhere_is_told_alone(set_up, checkout):
     (checkout / "other.txt").write_text("needed==2.0\n")
     finished = set_up("other.txt")
     assert finished.returncode == 2
     assert "==2.0" in finished.stderr
+    assert "the install failed, the whole log is" in finished.stderr
     assert "TORCH_INDEX" not in finished.stderr
-    (checkout / "other.txt").write_text("needed==1.0\ntorch==2.13.0+cpu\n")
-    text = (checkout / "backend.py").read_text()
-    (checkout / "backend.py").write_text(text.replace("Dist: needed", "Dist: torch"))
-    finished = set_up("other.txt")
-    (checkout / "backend.py").write_text(text)
-    assert finished.returncode == 2
-    assert "name PyTorch's own index in TORCH_INDEX" in finished.stderr
