@@ -29,6 +29,8 @@ def misbehave(kind, folder):
             time.sleep(0.01)
         threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGKILL)).start()
         return "x" * 10**6  # more than a pipe holds
+    while kind == "after it" and not os.path.exists(os.path.join(folder, "killed as it sends")):
+        time.sleep(0.01)  # the other job has begun
     if kind == "disk" or (kind == "disk once" and os.path.getsize(os.path.join(folder, kind)) == 1):
         raise OSError(errno.EIO, "Input/output error")
     if kind == "memory":

@@ -28,9 +28,9 @@ def test_a_worker_killed_from_outside_is_forgiven_once(worker_functions, tmp_pat
 
 
 def test_a_worker_killed_as_it_sends_its_result_is_forgiven_and_stops_nobody(worker_functions, tmp_path):
-    kinds = ("one", "killed as it sends")
+    kinds = ("after it", "killed as it sends")
     results = run_isolated(worker_functions.misbehave, [(kind, str(tmp_path)) for kind in kinds], 2, 60.0)
-    assert next(results) == (("one", str(tmp_path)), "ONE")
+    assert next(results) == (("after it", str(tmp_path)), "AFTER IT")
     (tmp_path / "nobody reads").touch()
     assert wait([process.sentinel for process in multiprocessing.active_children()], 30.0)
     assert list(results) == [(("killed as it sends", str(tmp_path)), "KILLED AS IT SENDS")]
