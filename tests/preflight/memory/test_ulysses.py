@@ -1,4 +1,4 @@
-"""verl's Ulysses gives each of our families the logits that one GPU gives, videos included."""
+"""Packed prompts with videos have the logits of each prompt alone, in each of our families, on one and two ranks."""
 
 import os
 import re

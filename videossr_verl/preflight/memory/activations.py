@@ -1,6 +1,6 @@
 """Estimates what a forward and backward pass keeps on a GPU, in bytes.
 
-They are counted from transformers' layers under bf16 with flash-attention. tests/preflight/memory/test_activations.py
+They are counted from transformers' layers under bf16 with FlashAttention 2. tests/preflight/memory/test_activations.py
 compares them with torch's own accounting of the real layers, and with what one rank took on an H200.
 """
 
@@ -122,7 +122,7 @@ def _pixels(shape: ModelShape, load: Load) -> int:
 
 def _logits(shape: ModelShape, parameters: Parameters, load: Load, fused: bool, entropy: int, *, backward: bool) -> int:
     if not fused:
-        # bf16; flash-attention's cross entropy writes the gradient in their place.
+        # bf16; the cross entropy (patches/speed/cross_entropy.py) writes the gradient in their place.
         return load.tokens * shape.text.vocab * (2 + entropy)
     chunk = min(load.tokens, _FUSED_CHUNK) * shape.text.vocab * (2 + 4 * _FUSED_COPIES)
     # The output layer's weights in bf16, their gradient, and what a chunk adds to it.

@@ -62,8 +62,8 @@ def _parallel(plan: Plan) -> Iterator[str]:
 
 def _ulysses(plan: Plan) -> Iterator[str]:
     run, text, parts = plan.run, plan.shape.text, plan.run.sequence_parallel
-    if not run.remove_padding or not run.attention.startswith("flash_attention"):
-        yield "ulysses_sequence_parallel_size above 1 needs use_remove_padding and flash-attention"
+    if not run.remove_padding or "flash" not in run.attention:
+        yield "ulysses_sequence_parallel_size above 1 needs use_remove_padding and an attention for packed rows (torch_flash_attention)"
     if run.gpus % parts:
         yield f"ulysses_sequence_parallel_size {parts} does not divide {run.gpus} GPUs"
     if text.heads % parts:
