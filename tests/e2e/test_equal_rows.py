@@ -1,4 +1,5 @@
-"""Qwen3-VL, started from another folder, with rows that are all equally long and few of them (PARITY's R4).
+"""Qwen3-VL, started from another folder, with rows that are all equally long and few of them (PARITY's R4). They are
+packed without padding, as on a GPU.
 
 At the end the user's own reward fails in validation, which ends the run with its cause and row.
 """
@@ -58,9 +59,11 @@ def test_equally_long_rows_train_until_a_reward_fails(train, corpus_folder, qwen
         "data.max_response_length=8",
         f"actor_rollout_ref.model.path={qwen3_vl}",
         "actor_rollout_ref.actor.ppo_mini_batch_size=1",
-        "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=1",
-        "actor_rollout_ref.ref.log_prob_micro_batch_size_per_gpu=1",
-        "actor_rollout_ref.rollout.log_prob_micro_batch_size_per_gpu=1",
+        "actor_rollout_ref.model.use_remove_padding=true",
+        "actor_rollout_ref.model.override_config.attn_implementation=torch_flash_attention",
+        "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=2",
+        "actor_rollout_ref.ref.log_prob_micro_batch_size_per_gpu=2",
+        "actor_rollout_ref.rollout.log_prob_micro_batch_size_per_gpu=2",
         "actor_rollout_ref.rollout.n=2",
         "actor_rollout_ref.rollout.ignore_eos=true",
         "trainer.total_training_steps=3",

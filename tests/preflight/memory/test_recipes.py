@@ -40,7 +40,7 @@ def test_what_does_not_fit(plan_of, model, cluster, gpu, reason):
         (["actor.ulysses_sequence_parallel_size=3"], "3 does not divide 8 GPUs", "parallel_size=1"),
         (
             ["actor.ulysses_sequence_parallel_size=2", "model.use_remove_padding=false"],
-            "needs use_remove_padding and an attention",
+            "needs use_remove_padding and attention of packed rows",
             "parallel_size=1",
         ),
     ],

@@ -63,7 +63,7 @@ def _parallel(plan: Plan) -> Iterator[str]:
 def _ulysses(plan: Plan) -> Iterator[str]:
     run, text, parts = plan.run, plan.shape.text, plan.run.sequence_parallel
     if not run.remove_padding or "flash" not in run.attention:
-        yield "ulysses_sequence_parallel_size above 1 needs use_remove_padding and an attention for packed rows (torch_flash_attention)"
+        yield "ulysses_sequence_parallel_size above 1 needs use_remove_padding and attention of packed rows"
     if run.gpus % parts:
         yield f"ulysses_sequence_parallel_size {parts} does not divide {run.gpus} GPUs"
     if text.heads % parts:
