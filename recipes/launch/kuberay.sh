@@ -7,7 +7,7 @@
 #   MOUNT=/data      where CLAIM is mounted; RUN must be below it
 #   REPO=/workspace/videossr-verl   this repository in the image, or below MOUNT
 #   NAME=videossr    the RayJob's name
-#   NODES=2 GPUS=8 CPUS=32 MEMORY=512Gi SHM=64Gi   pods with the head, and what each has; SHM is part of MEMORY
+#   NODES=2 GPUS=8 CPUS=48 MEMORY=512Gi SHM=64Gi   pods with the head, and what each has; SHM is part of MEMORY
 #   DRY_RUN=1        only print the YAML, e.g. to change it
 # WAIT_NODES, DATA_ROOT, SKIP_DOCTOR and MAX_RESTARTS of ray.sh and supervise.sh work too. Pods get the variables of this
 # shell that begin with VERL_, VLLM_, NCCL_, GLOO_, TORCH_ or HF_HUB_, unless they hold a secret. If a worker pod dies, it
@@ -58,8 +58,8 @@ pod() {
               env:
 $(variables)
               resources:
-                requests: {cpu: ${CPUS:-32}, memory: ${MEMORY:-512Gi}, nvidia.com/gpu: ${GPUS:-8}}
-                limits: {cpu: ${CPUS:-32}, memory: ${MEMORY:-512Gi}, nvidia.com/gpu: ${GPUS:-8}}
+                requests: {cpu: ${CPUS:-48}, memory: ${MEMORY:-512Gi}, nvidia.com/gpu: ${GPUS:-8}}
+                limits: {cpu: ${CPUS:-48}, memory: ${MEMORY:-512Gi}, nvidia.com/gpu: ${GPUS:-8}}
               volumeMounts:
                 - {name: shm, mountPath: /dev/shm}
                 - {name: data, mountPath: $(quoted "$mount")}

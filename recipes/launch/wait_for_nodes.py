@@ -1,4 +1,4 @@
-"""Waits until a Ray cluster has all its nodes, and holds nothing of an earlier run.
+"""Waits until a Ray cluster has all its nodes, and nobody holds its CPUs, GPUs or their memory.
 
 A killed trainer's actors go within seconds, but a new one that is faster would take its TransferQueue for its own.
 """
@@ -13,6 +13,7 @@ import time
 
 import ray
 
+from videossr_verl.cluster.gpu_memory import taken
 from videossr_verl.cluster.nodes import alive_nodes, knock, on_node
 
 ANSWER_SECONDS = 30.0
@@ -51,13 +52,21 @@ def _nothing() -> None:
 
 
 def leftovers() -> list[str]:
-    """Returns what an earlier run still holds: named actors, CPUs, GPUs."""
+    """Returns what an earlier run still holds: named actors, CPUs, GPUs, and memory of GPUs, whoever has it."""
     actors = ray.util.list_named_actors(all_namespaces=True)
     left = [f"actor {a['name']}" for a in actors if not a["name"].startswith("_ray_internal")]
     total, free = ray.cluster_resources(), ray.available_resources()
     for kind in ("CPU", "GPU"):
         used = total.get(kind, 0) - free.get(kind, 0)
         left += [f"{used:g} {kind}s"] if used > 1e-3 else []
+    tasks = {node["NodeManagerAddress"]: on_node(node, taken) for node in alive_nodes()}
+    for address, task in tasks.items():
+        try:
+            used = ray.get(task, timeout=ANSWER_SECONDS)
+        except ray.exceptions.RayError:
+            left.append(f"{address}, which does not answer")
+            continue
+        left += [f"{size / 2**30:.0f} GiB of GPU {index} on {address}" for index, size in used.items()]
     return left
 
 
@@ -84,8 +93,8 @@ def main() -> int:
             missing = [host for host in args.hosts if host not in names and host.partition(".")[0] not in names]
             state = f"{len(there)} of {args.nodes} nodes are there"
             # Names that Ray does not know by would all be "missing".
-            state += f", missing: {' '.join(missing)}" if len(missing) + len(there) == args.nodes else ""
-            state += f"; an earlier run still holds {', '.join(left)}" if left else ""
+            state += f", missing: {' '.join(missing)}" if missing and len(missing) + len(there) == args.nodes else ""
+            state += f"; an earlier run or somebody else still holds {', '.join(left)}" if left else ""
             if time.monotonic() > deadline:
                 remedy = "stop it or start the cluster anew" if left else "see Ray's log on the missing ones"
                 raise TimeoutError(f"{state} after {args.seconds:g} s: {remedy}")

@@ -5,6 +5,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -123,14 +124,26 @@ def test_a_command_on_two_nodes(environment, cluster, running, tmp_path, until):
     until(lambda: not running(cluster["RAY_TMPDIR"]))
 
 
-def test_a_node_that_does_not_come_is_named(environment, launch, cluster, running, tmp_path, until):
-    head = start(environment, tmp_path / "head.log", "head", IP="127.0.0.1", **cluster)
+def test_what_a_start_waits_for_is_named(environment, launch, cluster, running, tmp_path, until):
+    """A node that does not come, and memory of a GPU that somebody holds; nvidia-smi is a stand-in."""
+    (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\ncat {tmp_path}/used\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    (tmp_path / "used").write_text("0, 4\n1, 63488\n")
+    path = f"{tmp_path}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    head = start(environment, tmp_path / "head.log", "head", IP="127.0.0.1", PATH=path, **cluster)
     try:
         until(lambda: "Ray runtime started" in (tmp_path / "head.log").read_text(), 240)
-        variables = cluster | {"NODES": 2, "HOSTS": f"{socket.gethostname()} absent", "WAIT_NODES": 5}
-        finished = launch("ray.sh", "run", "true", RAY_ADDRESS=f"127.0.0.1:{cluster['PORT']}", **variables)
+        variables = cluster | {"RAY_ADDRESS": f"127.0.0.1:{cluster['PORT']}", "WAIT_NODES": 5}
+        finished = launch("ray.sh", "run", "true", NODES=2, HOSTS=f"{socket.gethostname()} absent", **variables)
         assert finished.returncode == os.EX_TEMPFAIL
         assert "1 of 2 nodes are there, missing: absent after 5 s" in finished.stderr
+        finished = launch("ray.sh", "run", "true", NODES=1, **variables)
+        assert finished.returncode == os.EX_TEMPFAIL
+        assert (
+            "1 of 1 nodes are there; an earlier run or somebody else still holds 62 GiB of GPU 1 on" in finished.stderr
+        )
+        (tmp_path / "used").write_text("0, 4\n1, 4\n")
+        assert launch("ray.sh", "run", "true", NODES=1, **variables).returncode == 0
     finally:
         head.terminate()
     head.wait(timeout=120)

@@ -378,7 +378,8 @@ PATCHES = (
     ),
     Patch(
         purpose="survival",
-        why="A run joins whatever Ray cluster it finds, and ends with a traceback and code 1, whatever has happened.",
+        why="A run joins whatever Ray cluster it finds, waits for ever if that has too few CPUs, and ends with a"
+        " traceback and code 1, whatever has happened.",
         places=(Place("hydra", "main", f"{_SURVIVAL}.command_end:wrap_hydra_main"),),
         versions=(_VERL,),
         test="tests/patches/survival/test_command_end.py",

@@ -21,6 +21,24 @@ def test_the_command_is_the_one_that_is_changed():
     assert finished.stdout.splitlines()[-2:] == ["changed", "True"], finished.stderr
 
 
+def test_a_cluster_with_too_few_cpus_is_refused():
+    """verl would wait for it without end, and without a word."""
+    code = (
+        "import functools, ray\n"
+        "from videossr_verl.endings import end_well\n"
+        "from videossr_verl.patches.survival.command_end import _wrap_init\n"
+        "from videossr_verl.preflight.memory.run_settings import compose_config\n"
+        "init = functools.partial(_wrap_init, compose_config('videossr_grpo_cpu', []))(ray.init)\n"
+        "raise SystemExit(end_well(lambda: init(num_cpus=5, num_gpus=1, include_dashboard=False)))\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert finished.returncode == 2
+    assert finished.stderr.splitlines()[-1] == (
+        "videossr: the run would wait for ever: it reserves 6 CPUs (3 for each of 1 GPUs, 1 for storage units, 2 more),"
+        " and Ray has 5 on 1 nodes: give its nodes more CPUs"
+    )
+
+
 FAILURES = {
     "raise __import__('videossr_verl.errors').errors.BadInput('no rows')": (2, "videossr: no rows"),
     "raise __import__('videossr_verl.errors').errors.MachineError('no room')": (1, "videossr: no room"),

@@ -1,5 +1,7 @@
 """Free memory in and out of containers, and disks."""
 
+import importlib
+import resource
 import shutil
 import tempfile
 from pathlib import Path
@@ -7,6 +9,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+import torch
 
 from videossr_verl.preflight.doctor import room
 from videossr_verl.preflight.doctor.findings import failure
@@ -129,3 +132,22 @@ def test_no_shared_memory_is_a_failure(monkeypatch):
     real = Path.is_dir
     monkeypatch.setattr(Path, "is_dir", lambda path: str(path) != "/dev/shm" and real(path))
     assert _found()["/dev/shm"].level == "failure"
+
+
+def test_few_open_files(monkeypatch):
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (1024, 4096))
+    assert _found()["open files"].found == "at most 1,024, less than the 65,536 that Ray asks for"
+    assert _found()["open files"].remedy == "`ulimit -n 4096` where Ray starts"
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (resource.RLIM_INFINITY,) * 2)
+    assert _found()["open files"].level == "ok"
+
+
+def test_cpus_for_all_gpus(monkeypatch):
+    assert "CPUs" not in _found()  # the config for CPUs sets how many Ray counts
+    monkeypatch.delenv("VERL_PLATFORM")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
+    monkeypatch.setattr(importlib.import_module("ray._private.utils"), "get_num_cpus", lambda: 26)
+    assert _found()["CPUs"].level == "failure"
+    assert _found()["CPUs"].found == "26; a run on all 8 GPUs reserves at least 27, and waits for ever"
+    monkeypatch.setattr(importlib.import_module("ray._private.utils"), "get_num_cpus", lambda: 27)
+    assert _found()["CPUs"].level == "ok"

@@ -1,4 +1,5 @@
-"""How the training command begins and ends: it joins no stranger's cluster, and ends with one sentence and a code.
+"""How the training command begins and ends: it joins no stranger's cluster, nor one with too few CPUs, and ends with
+one sentence and a code.
 
 The codes are those of `videossr_verl.endings`. verl 0.9.1 ends with 1 and a traceback, whatever has happened. Too many
 lost videos count as wrong input.
@@ -20,6 +21,8 @@ from omegaconf import DictConfig
 from ray.exceptions import RayActorError, RayError
 
 from videossr_verl.cluster.local_ray import check_cluster
+from videossr_verl.cluster.nodes import alive_nodes
+from videossr_verl.cluster.reserved_cpus import check_cpus, reserved_cpus
 from videossr_verl.endings import end_well
 from videossr_verl.errors import BadInput, MachineError, machine_failure
 from videossr_verl.patches.hooks import replace_function
@@ -45,7 +48,7 @@ def wrap_hydra_main(stock: Callable[..., Any]) -> Callable[..., Any]:
 def _wrap_command(stock: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
     @functools.wraps(stock)
     def main(config: DictConfig) -> None:
-        replace_function(ray, "init", _wrap_init)
+        replace_function(ray, "init", functools.partial(_wrap_init, config))
         code = end_well(lambda: _run(stock, config), config.trainer.default_local_dir)
         ray.shutdown()
         remove_abandoned()
@@ -74,7 +77,7 @@ def _run(stock: Callable[[DictConfig], None], config: DictConfig) -> None:
         raise
 
 
-def _wrap_init(stock: Callable[..., Any]) -> Callable[..., Any]:
+def _wrap_init(config: DictConfig, stock: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(stock)
     def init(address: str | None = None, **kwargs: Any) -> Any:
         address = check_cluster(address)
@@ -90,6 +93,7 @@ def _wrap_init(stock: Callable[..., Any]) -> Callable[..., Any]:
         before = signal.getsignal(signal.SIGTERM)
         context = stock(address, **kwargs)
         signal.signal(signal.SIGTERM, before)  # Ray's own ends with another code
+        check_cpus(reserved_cpus(config), [node["Resources"] for node in alive_nodes()])
         return context
 
     return init

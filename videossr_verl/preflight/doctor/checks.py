@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
+from videossr_verl.preflight.doctor.compiler import check_compiler
 from videossr_verl.preflight.doctor.data import check_data
 from videossr_verl.preflight.doctor.findings import Finding, failure
 from videossr_verl.preflight.doctor.gpus import check_gpus
@@ -39,9 +40,10 @@ def check_machine(asked: Asked) -> list[Finding]:
         ("tasks", check_tasks),
         ("decoding", check_decoding),
         ("data", partial(check_data, asked.data_root, asked.data)),
-        ("memory and disk", partial(check_room, asked.run)),
+        ("room", partial(check_room, asked.run)),
         ("Ray", check_ray),
         ("GPU", check_gpus),
+        ("C compiler", check_compiler),
     )
     findings = []
     for name, check in checks:

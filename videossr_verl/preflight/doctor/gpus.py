@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Iterator
 
+from videossr_verl.cluster.gpu_memory import ask_nvidia_smi, taken
 from videossr_verl.preflight.doctor.findings import Finding, failure, ok, warning
 
-ANSWER_SECONDS = 30.0
+GIB = 2**30
 OLDEST_DRIVER = {12: 525, 13: 580}  # CUDA's major version -> the driver's (NVIDIA's CUDA compatibility guide)
 WITHOUT = "on a machine without a GPU set VERL_PLATFORM=cpu"
 
 
 def check_gpus() -> Iterator[Finding]:
-    """Checks the GPUs: it is a failure if torch can use none, and a warning if they are unequal."""
+    """Checks the GPUs: it is a failure if torch can use none, and a warning if they are unequal, or in use already."""
     import torch
     from torch.cuda import nccl
 
@@ -27,26 +27,32 @@ def check_gpus() -> Iterator[Finding]:
         yield _none(driver, cuda)
         return
     names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    memory = torch.cuda.get_device_properties(0).total_memory / 2**30
+    memory = torch.cuda.get_device_properties(0).total_memory / GIB
     description = f"{len(names)} x {names[0]}, {memory:.0f} GiB; driver {driver or 'unknown'}"
     description += f"; torch's CUDA {cuda}, NCCL {'.'.join(map(str, nccl.version()))}"
+    if _too_old(driver, cuda):
+        description += ", by CUDA's compatibility libraries"
     if len(set(names)) > 1:
         yield warning("GPU", f"{description}; they differ", "give verl equal ones: the slowest sets the pace")
     else:
         yield ok("GPU", description)
+    if used := taken():
+        found = ", ".join(f"{size / GIB:.0f} GiB of GPU {index}" for index, size in used.items())
+        yield warning("GPU memory", f"in use: {found}", "see `nvidia-smi` for whose it is, and end what is left over")
 
 
 def _driver() -> str | None:
-    """Returns the driver's version, as in "580.65.06", or None if nvidia-smi is missing, tells none or does not
-    answer.
-    """
-    ask = ("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
-    try:
-        output = subprocess.run(ask, capture_output=True, text=True, timeout=ANSWER_SECONDS).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    version = re.match(r"\d+(\.\d+)+", output)  # the lines of all GPUs are the same
+    """Returns the driver's version, as in "580.65.06", or None if nvidia-smi does not tell."""
+    rows = ask_nvidia_smi("driver_version")  # all GPUs have the same
+    version = re.match(r"\d+(\.\d+)+", rows[0][0]) if rows else None
     return version and version[0]
+
+
+def _too_old(driver: str | None, cuda: str | None) -> bool:
+    """Returns whether CUDA asks for a newer driver; data-centre GPUs can do with its compatibility libraries."""
+    if driver is None or cuda is None:
+        return False
+    return int(driver.split(".")[0]) < OLDEST_DRIVER.get(int(cuda.split(".")[0]), 0)
 
 
 def _none(driver: str | None, cuda: str | None) -> Finding:
@@ -57,10 +63,12 @@ def _none(driver: str | None, cuda: str | None) -> Finding:
     if driver is None:
         found = f"torch (CUDA {cuda}) sees none, and nvidia-smi finds no driver"
         return failure("GPU", found, f"install the driver, or start the container with --gpus all; {WITHOUT}")
-    oldest = OLDEST_DRIVER.get(int(cuda.split(".")[0]), 0)
-    if int(driver.split(".")[0]) < oldest:
+    if _too_old(driver, cuda):
+        major = int(cuda.split(".")[0])
         found = f"driver {driver} is too old for torch's CUDA {cuda}"
-        return failure("GPU", found, f"install driver {oldest} or newer")
+        remedy = f"install driver {OLDEST_DRIVER[major]} or newer, or on data-centre GPUs the package cuda-compat-"
+        remedy += f"{cuda.replace('.', '-')}, and put /usr/local/cuda-{cuda}/compat first into LD_LIBRARY_PATH"
+        return failure("GPU", found, remedy)
     found = f"driver {driver} is there, but torch (CUDA {cuda}) cannot use it: {_reason()}"
     return failure("GPU", found, "unset CUDA_VISIBLE_DEVICES where Ray starts, and see `nvidia-smi` and `dmesg`")
 

@@ -16,7 +16,7 @@ more than an update needs: leave a tenth free."""
 
 
 def report(plan: Plan) -> str:
-    """Returns the whole plan: model, prompts, each GPU phase by phase, vLLM, host memory, notes."""
+    """Returns the whole plan: model, prompts, each GPU phase by phase, vLLM, host memory, CPUs, notes."""
     parts = [_model(plan), _batch(plan), _phases(plan), _rollout(plan), _host(plan)]
     said = "".join(f"\nnote: {note}" for note in notes(plan))
     return "\n\n".join(parts) + f"\n\n{_CAVEAT}{said}\n"
@@ -95,7 +95,8 @@ def _host(plan: Plan) -> str:
     has = f" of {_gib(plan.node_memory)}" if plan.node_memory else ""
     return (
         f"host memory  {_gib(host.lasting)} GiB{has} a node: {said}\n"
-        f"             {_gib(host.loading)} GiB on the first one while the checkpoint is read"
+        f"             {_gib(host.loading)} GiB on the first one while the checkpoint is read\n"
+        f"CPUs         at least {plan.run.cpus.of_a_node} a node: {plan.run.cpus}"
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from videossr_verl.cluster.reserved_cpus import ReservedCpus, reserved_cpus
 from videossr_verl.errors import BadInput
 from videossr_verl.preflight.memory.config_values import ConfigValues
 from videossr_verl.preflight.memory.parameters import Lora
@@ -116,6 +117,7 @@ class Run:
     log_prob: MicroBatch
     reference_log_prob: MicroBatch
     rollout: Rollout
+    cpus: ReservedCpus
 
     @property
     def gpus(self) -> int:
@@ -189,6 +191,7 @@ def read_settings(config: Any) -> Run:
         log_prob=_micro_batch(ask, rollout, "log_prob_", "log_prob_use_dynamic_bsz"),
         reference_log_prob=_micro_batch(ask, "actor_rollout_ref.ref", "log_prob_", "log_prob_use_dynamic_bsz"),
         rollout=_rollout(ask, rollout),
+        cpus=reserved_cpus(config),
     )
 
 
