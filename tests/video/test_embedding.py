@@ -9,7 +9,15 @@ from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
 
 from videossr_verl.errors import BadInput
 from videossr_verl.video.decode import decode
-from videossr_verl.video.embedding import BUILT_IN, KAPPA, default_kappa, describe_embedding, embed, similarity
+from videossr_verl.video.embedding import (
+    BUILT_IN,
+    KAPPA,
+    _load_clip,
+    default_kappa,
+    describe_embedding,
+    embed,
+    similarity,
+)
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +109,22 @@ def test_clip_is_the_models_image_features(clip_model, cut):
         features = model.visual_projection(model.vision_model(pixel_values=pixels).pooler_output)
     expected = torch.nn.functional.normalize(features, dim=-1).numpy()
     np.testing.assert_allclose(embed(frames, clip_model), expected, atol=1e-5)
+
+
+def test_a_gpu_is_used_where_there_is_one_unless_models_train_on_it(clip_model, cut, monkeypatch):
+    moved = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.nn.Module, "to", lambda model, device: moved.append(device))
+    _load_clip.cache_clear()
+    try:
+        embed(cut, clip_model, use_gpus=False)
+        describe_embedding(clip_model)
+        assert moved == []
+        embed(cut, clip_model)
+        assert moved == ["cuda:0"]
+    finally:
+        _load_clip.cache_clear()
 
 
 def test_the_description_tells_weights_apart(clip_model, tmp_path):

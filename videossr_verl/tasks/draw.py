@@ -36,12 +36,14 @@ class DrawSettings:
         subsets: by name.
         embeddings: what each embedding that a task asks for is (see `describe_embedding`), by name.
         embedding_folder: where embeddings are kept, None: nowhere; no sample depends on it.
+        use_gpus: whether embeddings may use a GPU; False where models train on them.
     """
 
     seed: int
     subsets: Mapping[str, Subset]
     embeddings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     embedding_folder: str | None = None
+    use_gpus: bool = True
 
 
 class DrawnSample(TypedDict):
@@ -169,7 +171,7 @@ def draw_subset(
     extras = {}
     if (embedding := getattr(difficulty, "embedding", None)) is not None:
         what, folder = settings.embeddings[embedding], settings.embedding_folder
-        extras["embeddings"] = cached_embeddings(folder, clip, frames, embedding, what)
+        extras["embeddings"] = cached_embeddings(folder, clip, frames, embedding, what, settings.use_gpus)
     drawn: list[DrawnSample | NotDrawn] = []
     for index in range(count):
         if index >= GIVE_UP_AFTER and all("cannot" in sample for sample in drawn):

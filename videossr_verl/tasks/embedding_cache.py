@@ -17,7 +17,12 @@ MAX_BYTES = 2**28  # the most of one clip's vectors: 4096 frames of 16,384 numbe
 
 
 def cached_embeddings(
-    folder: str | None, clip: Clip, frames: np.ndarray, embedding: str, what: Mapping[str, str]
+    folder: str | None,
+    clip: Clip,
+    frames: np.ndarray,
+    embedding: str,
+    what: Mapping[str, str],
+    use_gpus: bool = True,
 ) -> np.ndarray:
     """Returns (T, D) float32 embeddings of the clip's frames. Takes them from `folder`, or else puts them there.
 
@@ -26,16 +31,17 @@ def cached_embeddings(
         frames: (T, H, W, 3) uint8.
         embedding: name, see `videossr_verl.video.embedding`.
         what: its description: vectors of other weights are not found.
+        use_gpus: whether a CLIP model may use one.
 
     A folder that cannot be used costs time, nothing else.
     """
     if folder is None:
-        return embed(frames, embedding)
+        return embed(frames, embedding, use_gpus)
     name = digest("embeddings", clip.content_id, list(clip.times), list(frames.shape), clip.decoder, dict(what))
     path = Path(folder, name[:2], f"{name[2:]}.npy")
     if (vectors := _stored(path, len(frames))) is not None:
         return vectors
-    vectors = embed(frames, embedding)
+    vectors = embed(frames, embedding, use_gpus)
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as partial, open(partial, "wb") as file:

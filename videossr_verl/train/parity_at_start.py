@@ -5,7 +5,6 @@ in verl's.
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 import sys
 import time
@@ -37,13 +36,9 @@ def check_before_training(mode: str, model: str, data: str, data_root: str) -> N
     if mode == "off":
         return
     command = [sys.executable, "-m", "videossr_verl.cli", "parity", "--model", model, "--data", data]
-    # Ray hides the GPUs from verl's driver; vLLM asks for their kind, and uses none here.
-    env = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
     started = time.monotonic()
     try:
-        run = subprocess.run(
-            [*command, "--data-root", data_root], env=env, capture_output=True, text=True, timeout=TIMEOUT
-        )
+        run = subprocess.run([*command, "--data-root", data_root], capture_output=True, text=True, timeout=TIMEOUT)
         code, output, wrong = run.returncode, run.stdout, run.stderr
     except subprocess.TimeoutExpired:
         code, output, wrong = -1, "", f"no result after {TIMEOUT:.0f} s"

@@ -43,11 +43,11 @@ def default_kappa(name: str) -> float:
     return KAPPA if name == BUILT_IN else KAPPA_CLIP
 
 
-def embed(frames: np.ndarray, name: str = BUILT_IN) -> np.ndarray:
+def embed(frames: np.ndarray, name: str = BUILT_IN, use_gpus: bool = True) -> np.ndarray:
     """Returns (T, D) float32 unit vectors of frames (T, H, W, 3) uint8. Raises BadInput if there is no such CLIP
-    model.
+    model. Without `use_gpus` a CLIP model stays on the CPU.
     """
-    return np.stack([_built_in(frame) for frame in frames]) if name == BUILT_IN else _clip(frames, name)
+    return np.stack([_built_in(frame) for frame in frames]) if name == BUILT_IN else _clip(frames, name, use_gpus)
 
 
 def similarity(embeddings: np.ndarray) -> np.ndarray:
@@ -64,8 +64,8 @@ def describe_embedding(name: str) -> dict[str, str]:
     if name == BUILT_IN:
         return {"name": name, "revision": _BUILT_IN_REVISION, "scikit-image": version("scikit-image")}
     digest = blake2b(digest_size=8)
-    for key, weight in sorted(_load_clip(name)[0].vision_model.state_dict().items()):
-        digest.update(key.encode() + weight.cpu().contiguous().flatten().numpy().tobytes())
+    for key, weight in sorted(_load_clip(name, use_gpus=False)[0].vision_model.state_dict().items()):
+        digest.update(key.encode() + weight.contiguous().flatten().numpy().tobytes())
     return {"name": name, "transformers": version("transformers"), "weights": digest.hexdigest()}
 
 
@@ -91,10 +91,10 @@ def _outlines(gray: np.ndarray) -> np.ndarray:
     return np.concatenate([outlines * weight[..., None], np.sqrt(1 - weight**2)[..., None]], axis=2)
 
 
-def _clip(frames: np.ndarray, name: str) -> np.ndarray:
+def _clip(frames: np.ndarray, name: str, use_gpus: bool) -> np.ndarray:
     import torch
 
-    model, processor = _load_clip(name)
+    model, processor = _load_clip(name, use_gpus)
     vectors = []
     with torch.inference_mode():
         for start in range(0, len(frames), _CLIP_BATCH):
@@ -107,8 +107,8 @@ def _clip(frames: np.ndarray, name: str) -> np.ndarray:
 
 
 @functools.cache
-def _load_clip(name: str) -> tuple[Any, Any]:
-    """Returns (model, image processor), once per process."""
+def _load_clip(name: str, use_gpus: bool) -> tuple[Any, Any]:
+    """Returns (model, image processor), once per process and device."""
     check_torchvision()
     import torch
     from transformers import AutoImageProcessor, CLIPModel
@@ -123,7 +123,7 @@ def _load_clip(name: str) -> tuple[Any, Any]:
         ) from error
     if model.config.model_type != "clip":
         raise BadInput(f"embedding '{name}' holds a '{model.config.model_type}' model; give a CLIP checkpoint")
-    if torch.cuda.is_available():
+    if use_gpus and torch.cuda.is_available():
         torch.nn.Module.to(model, f"cuda:{os.getpid() % torch.cuda.device_count()}")  # workers spread over the GPUs
     else:
         torch.set_num_threads(1)  # a build has one worker per core

@@ -75,6 +75,7 @@ class AdaptiveDraws:
             subsets=subsets,
             embeddings={name: describe_embedding(name) for name in sorted(embeddings)},
             embedding_folder=config.get("keep_embeddings") or None,
+            use_gpus=False,
         )
         self._chooser, self._preset = LevelChooser(self._levels, memory), preset.name
         self._group_size, self._data_root, self._log = group, data_root, config.get("log")
