@@ -23,14 +23,17 @@ def _found():
     return {finding.check: finding for finding in check_versions()}
 
 
-def test_another_version_is_a_failure(monkeypatch, without):
-    real = pinned("cpu")
-    monkeypatch.setattr(versions, "pinned", lambda device: real | {"verl": "0.7.0", "tqdm": "1.0"})
+def test_another_version_is_a_warning_unless_it_is_known_not_to_work(monkeypatch, without):
+    real, installed = pinned("cpu"), versions._installed
+    monkeypatch.setattr(versions, "pinned", lambda device: real | {"torch": "2.11.0", "tqdm": "1.0"})
     found = _found()
-    assert found["versions"].level == "failure"
-    assert "verl 0.9.1 (tested: 0.7.0)" in found["versions"].found
+    assert found["versions"].level == "warning"
+    assert found["versions"].found == f"not those of the tests: torch {installed('torch')} (tested: 2.11.0)"
     assert found["other packages"].level == "warning"
     assert f"tqdm {real['tqdm']} (tested: 1.0)" in found["other packages"].found
+    monkeypatch.setattr(versions, "_installed", lambda name: "0.10.0.dev0" if name == "verl" else installed(name))
+    assert _found()["versions"].level == "failure"
+    assert "verl 0.10.0.dev0 does not work (needed: <0.10,>=0.9.1, tested: 0.9.1)" in _found()["versions"].found
     without("ray")
     assert f"ray is missing (tested: {real['ray']})" in _found()["versions"].found
 

