@@ -2,12 +2,14 @@
 # A run as a RayJob on Kubernetes with the KubeRay operator (1.5.1 or newer): starts it, and KubeRay ends it.
 #   IMAGE=NAME CLAIM=NAME RUN=/data/runs/a bash recipes/launch/kuberay.sh COMMAND...
 # COMMAND is e.g.: bash recipes/grpo.sh /data/videos model=qwen3_vl_8b cluster=2x8; its paths are those in the pods
-#   IMAGE            image with the stack of constraints/gpu.txt, this package, and wget (KubeRay's probes want it)
+#   IMAGE            what docker/Dockerfile makes, under its name in your registry
 #   CLAIM            PersistentVolumeClaim that all pods can mount at once (ReadWriteMany): videos, runs, weights
 #   MOUNT=/data      where CLAIM is mounted; RUN must be below it
 #   REPO=/workspace/videossr-verl   this repository in the image, or below MOUNT
 #   NAME=videossr    the RayJob's name
 #   NODES=2 GPUS=8 CPUS=48 MEMORY=512Gi SHM=64Gi   pods with the head, and what each has; SHM is part of MEMORY
+#   RDMA=rdma/hca_shared_devices_a   the cluster's resource for InfiniBand or RoCE; a pod takes one
+#   HF_HOME=MOUNT/huggingface   where weights are downloaded to, once for all pods
 #   DRY_RUN=1        only print the YAML, e.g. to change it
 # WAIT_NODES, DATA_ROOT, SKIP_DOCTOR and MAX_RESTARTS of ray.sh and supervise.sh work too. Pods get the variables of this
 # shell that begin with VERL_, VLLM_, NCCL_, GLOO_, TORCH_ or HF_HUB_, unless they hold a secret. If a worker pod dies, it
@@ -34,6 +36,8 @@ for name in IMAGE CLAIM RUN; do [ -n "${!name:-}" ] || fail "$name is not set: s
 mount=${MOUNT:-/data} repo=${REPO:-/workspace/videossr-verl} nodes=${NODES:-2}
 [[ $nodes =~ ^[1-9][0-9]*$ ]] || fail "NODES='$nodes' is not a number: give how many pods take part, with the head's"
 [[ $RUN == "$mount"/* ]] || fail "RUN='$RUN' is not below '$mount', the volume that the pods share: set RUN or MOUNT"
+export HF_HOME=${HF_HOME:-$mount/huggingface}
+resources="cpu: ${CPUS:-48}, memory: ${MEMORY:-512Gi}, nvidia.com/gpu: ${GPUS:-8}${RDMA:+, $RDMA: 1}"
 version=$(sed -n 's/^ray==//p' "$here/../../constraints/gpu.txt")
 
 quoted() { # a YAML string; Kubernetes puts variables in for $(NAME)
@@ -42,7 +46,7 @@ quoted() { # a YAML string; Kubernetes puts variables in for $(NAME)
 }
 variables() {
     local name secret='TOKEN|KEY|SECRET|PASSWORD'
-    for name in NODES RUN COMMAND $(compgen -e | grep -E '^((VERL|VLLM|NCCL|GLOO|TORCH|HF_HUB)_|(WAIT_NODES|DATA_ROOT|SKIP_DOCTOR|MAX_RESTARTS)$)'); do
+    for name in NODES RUN COMMAND $(compgen -e | grep -E '^((VERL|VLLM|NCCL|GLOO|TORCH|HF_HUB)_|(WAIT_NODES|DATA_ROOT|SKIP_DOCTOR|MAX_RESTARTS|HF_HOME)$)'); do
         [[ $name =~ $secret ]] || printf '                - {name: %s, value: %s}\n' "$name" "$(quoted "${!name}")"
     done
 }
@@ -57,9 +61,10 @@ pod() {
               workingDir: $(quoted "$repo")
               env:
 $(variables)
+              securityContext: {capabilities: {add: [IPC_LOCK]}} # RDMA pins memory
               resources:
-                requests: {cpu: ${CPUS:-48}, memory: ${MEMORY:-512Gi}, nvidia.com/gpu: ${GPUS:-8}}
-                limits: {cpu: ${CPUS:-48}, memory: ${MEMORY:-512Gi}, nvidia.com/gpu: ${GPUS:-8}}
+                requests: {$resources}
+                limits: {$resources}
               volumeMounts:
                 - {name: shm, mountPath: /dev/shm}
                 - {name: data, mountPath: $(quoted "$mount")}

@@ -17,7 +17,8 @@
 #   RAY_START="--num-gpus 8 ..."   further options of `ray start`
 #   DRY_RUN=1            only print the commands
 # Ray wants the same secret from all who join: RAY_AUTH_TOKEN, or RUN/ray_token, which the head writes. Variables of the
-# `run` shell that begin with VERL_, VLLM_, NCCL_, GLOO_, TORCH_ or HF_HUB_ hold on all nodes, unless they hold a secret.
+# `run` shell that begin with VERL_, VLLM_, NCCL_, GLOO_, TORCH_ or HF_HUB_ hold on all nodes, unless they hold a secret,
+# and so does HF_HOME: on a disk that all nodes share, weights are downloaded once.
 set -euo pipefail
 
 fail() {
@@ -156,7 +157,7 @@ do_run() {
     use_secret || true # a cluster that somebody else has started
     if [ -z "${RAY_JOB_CONFIG_JSON_ENV_VAR:-}" ]; then
         passed=$(python -c 'import json, os, re
-own = re.compile("(VERL|VLLM|NCCL|GLOO|TORCH|HF_HUB)_(?!.*(TOKEN|KEY|SECRET|PASSWORD))")
+own = re.compile("HF_HOME$|(VERL|VLLM|NCCL|GLOO|TORCH|HF_HUB)_(?!.*(TOKEN|KEY|SECRET|PASSWORD))")
 print(json.dumps({"runtime_env": {"env_vars": {k: v for k, v in os.environ.items() if own.match(k)}}}))')
         export RAY_JOB_CONFIG_JSON_ENV_VAR=$passed RAY_OVERRIDE_JOB_RUNTIME_ENV=1
     fi

@@ -4,6 +4,8 @@
 # COMMAND is e.g.: bash recipes/grpo.sh /data/videos model=qwen3_vl_8b cluster=2x8
 #   RUN          the run's folder, on a disk that all nodes share; logs go to RUN/logs, this script's to slurm-NAME-ID.log
 #   VENV=.venv   the environment that has the stack, if none is active
+#   INSIDE="apptainer exec --nv --bind /data videossr-verl.sif"   runs all in a container, in place of VENV; the image
+#                is that of docker/Dockerfile: apptainer build videossr-verl.sif docker-daemon://videossr-verl:latest
 #   DRY_RUN=1    run by bash, not sbatch: only print the commands (NODES=2)
 # The other variables of recipes/launch/ray.sh work too (see its --help). Ray's head and COMMAND run on the job's first
 # node. After a node's failure or a preemption Slurm puts the job in the queue again, and COMMAND goes on from its last
@@ -31,7 +33,10 @@ esac
 [ -n "${RUN:-}" ] || fail "RUN is not set: give the run's folder, on a disk that all nodes share"
 ray=recipes/launch/ray.sh # Slurm runs a copy of this file, so only the folder tells where the repository is
 [ -f "$ray" ] || fail "no $ray in $PWD: submit from the repository's folder"
-if [ -f "${VENV:-.venv}/bin/activate" ]; then
+read -ra inside <<< "${INSIDE:-}"
+if [ -n "${INSIDE:-}" ]; then
+    [ -z "${VENV:-}" ] || fail "VENV and INSIDE are both set: a container has an environment of its own"
+elif [ -f "${VENV:-.venv}/bin/activate" ]; then
     # shellcheck disable=SC1091
     source "${VENV:-.venv}/bin/activate"
 else
@@ -45,7 +50,7 @@ else
     [ -n "${SLURM_JOB_NODELIST:-}" ] || fail "not in a Slurm job: submit this file with sbatch"
     mapfile -t names < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
     export NODES=${#names[@]}
-    IP=${IP:-$(python -c 'import ray; print(ray.util.get_node_ip_address())')}
+    IP=${IP:-$("${inside[@]}" python -c 'import ray; print(ray.util.get_node_ip_address())')}
     export IP
 fi
 export HOSTS="${names[*]}" RUN
@@ -54,8 +59,8 @@ others=("${names[@]:1}")
 # A step on each other node: all its cores and, by the job's own options, its GPUs. IP is the head's alone.
 list=$(IFS=, && echo "${others[*]}")
 workers=(srun --nodes="${#others[@]}" --ntasks="${#others[@]}" --nodelist="$list" --cpus-per-task="${SLURM_CPUS_ON_NODE:-1}"
-    "--export=ALL,IP=" --output="${RUN//%/%%}/logs/ray-%N.log" bash "$ray" worker "$IP:${PORT:-6379}")
-head=(bash "$ray" head "$@")
+    "--export=ALL,IP=" --output="${RUN//%/%%}/logs/ray-%N.log" "${inside[@]}" bash "$ray" worker "$IP:${PORT:-6379}")
+head=("${inside[@]}" bash "$ray" head "$@")
 if [ -n "${DRY_RUN:-}" ]; then
     [ "$NODES" = 1 ] || {
         printf '%q ' "${workers[@]}"

@@ -61,6 +61,19 @@ def test_the_job(job):
             "INFO",
         )
         assert environment["WAIT_NODES"] == "900"
+        assert environment["HF_HOME"] == "/data/huggingface"
+        assert container(group)["securityContext"]["capabilities"]["add"] == ["IPC_LOCK"]
+
+
+def test_rdma_is_asked_for_by_the_cluster_s_name_for_it(job):
+    group = job(RDMA="rdma/hca_shared_devices_a")["spec"]["rayClusterSpec"]["headGroupSpec"]
+    for kind in ("requests", "limits"):
+        assert container(group)["resources"][kind] == {
+            "cpu": 48,
+            "memory": "512Gi",
+            "nvidia.com/gpu": 8,
+            "rdma/hca_shared_devices_a": 1,
+        }
 
 
 def test_one_node_has_no_workers(job):

@@ -66,6 +66,15 @@ def test_a_dry_run(launch, tmp_path):
     assert doctor[-4:] == ["--data-root", "/data/videos", "--run", str(tmp_path)]
 
 
+def test_all_python_runs_in_a_container_that_is_named(launch, tmp_path):
+    inside = f"env INSIDE=it PATH={VENV}/bin:{os.environ['PATH']}"  # stands in for apptainer exec
+    variables = {"RUN": tmp_path, "NODES": 2, "INSIDE": inside, "DRY_RUN": 1, "PATH": "/usr/bin:/bin"}
+    finished = launch("slurm.sh", "true", cwd=ROOT, **variables)
+    steps, _, head, *_ = map(shlex.split, finished.stdout.splitlines())
+    assert steps[5:] == ["--export=ALL,IP=", f"--output={tmp_path}/logs/ray-%N.log", *inside.split(), *steps[-4:]]
+    assert head[:3] == ["ray", "start", "--head"]
+
+
 def test_one_node_has_no_steps(launch, tmp_path):
     finished = launch("slurm.sh", "true", cwd=ROOT, RUN=tmp_path, NODES=1, VENV=VENV, DRY_RUN=1)
     assert "srun" not in finished.stdout
@@ -82,6 +91,7 @@ def test_the_options_of_the_job():
         ({}, ROOT, "RUN is not set"),
         ({"RUN": "/tmp/x"}, ROOT / "recipes", "submit from the repository's folder"),
         ({"RUN": "/tmp/x", "VENV": "/no/venv"}, ROOT, "VENV='/no/venv' is no virtual environment"),
+        ({"RUN": "/tmp/x", "VENV": VENV, "INSIDE": "env"}, ROOT, "VENV and INSIDE are both set"),
         ({"RUN": "/tmp/x", "VENV": VENV}, ROOT, "not in a Slurm job: submit this file with sbatch"),
     ],
 )
