@@ -12,6 +12,8 @@ from videossr_verl.preflight.memory.run_settings import Rollout
 # Estimates: CUDA graphs and NCCL's buffers, which vLLM counts as its own, and its process's context, asleep or not.
 _GRAPHS = 1 * GIB
 ASLEEP = 2 * GIB
+# Patches of the largest image that the families take, 12.8 million pixels, whatever prompts show.
+_LARGEST_ITEM = 65_536
 _SAMPLER_COPIES = 3  # copies of all sequences' fp32 logits: sorted, and as log-probabilities
 
 
@@ -67,15 +69,15 @@ def plan_rollout(shape: ModelShape, parameters: Parameters, rollout: Rollout, gp
 
 
 def _working(shape: ModelShape, rollout: Rollout, longest: int) -> int:
-    """Returns the memory that vLLM's trial run takes: one full batch, the vision tower on as many tokens, and the
-    sampler.
+    """Returns the memory that vLLM's trial run takes: one full batch, the vision tower on as many tokens or on the
+    largest item, and the sampler.
     """
     text, vision = shape.text, shape.vision
     # verl raises the batch to the longest request where prompts may not be cut.
     tokens = rollout.batched_tokens if rollout.chunked_prefill else max(rollout.batched_tokens, longest)
     wide = text.experts_per_token * (3 * text.expert_intermediate + text.hidden) if text.experts else 0
     layer = 4 * text.hidden + max(wide, 3 * text.intermediate // rollout.tensor_parallel)
-    patches = min(tokens, text.max_positions) * vision.merge**2
+    patches = max(min(tokens, text.max_positions) * vision.merge**2, _LARGEST_ITEM)
     tower = patches * (8 * vision.hidden + 3 * vision.intermediate // rollout.tensor_parallel)
     sampler = rollout.max_seqs * text.vocab * 4 * _SAMPLER_COPIES
     return rollout.dtype_bytes * max(tokens * layer, tower) + sampler + _GRAPHS
