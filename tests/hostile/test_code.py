@@ -54,7 +54,7 @@ def object_array(path, canary_file):
 
 @pytest.fixture
 def clip(monkeypatch):
-    monkeypatch.setattr(embedding_cache, "embed", lambda frames, name: np.ones((len(frames), 5), np.float32))
+    monkeypatch.setattr(embedding_cache, "embed", lambda frames, *how: np.ones((len(frames), 5), np.float32))
     times = (0.0, 1.0, 2.0)
     return Clip("v.mp4", "a" * 16, 8, 8, times, times, (0.0, 3.0), 64, 64)
 
