@@ -82,7 +82,9 @@ def test_a_step_with_lost_groups_is_an_update_with_the_others(run):
     assert losing
     for step in losing:
         assert metrics[step]["training/lost_groups"] < 4
-        assert metrics[step]["actor/grad_norm"] > 0
+        # The groups of the first step may all have earned alike; later ones have the KL loss as well.
+        alike = step == 1 and metrics[step]["critic/advantages/max"] == 0
+        assert metrics[step]["actor/grad_norm"] > 0 or alike
         assert metrics[step]["training/rollout_probs_diff_max"] <= 0.01
 
 
