@@ -11,7 +11,7 @@ from typing import Any
 
 from videossr_verl.errors import BadInput
 
-A_GPU = 3  # max_colocate_count of verl's RayResourcePool
+A_GPU = 3  # max_colocate_count of verl's ResourcePoolManager
 OTHERS = 2  # TransferQueue's controller, and one that any other actor finds free when it starts
 STORAGE_UNITS = "transfer_queue.backend.SimpleStorage.num_data_storage_units"
 
