@@ -3,7 +3,7 @@
 #   bash recipes/videossr_8b.sh VIDEO_FOLDER [HYDRA_OVERRIDE...]
 #   RUN=runs/videossr_8b, MODEL, CONFIG, DRY_RUN, --plan, --gpu, --host-memory    as in recipes/grpo.sh
 # 12,000 groundings, 12,000 jigsaws, 6,000 countings from as many videos; the paper's come from LLaVA-Video-178K.
-# What is known to differ stands in recipes/README.md. No whole step has run on GPUs yet.
+# What is known to differ stands in recipes/README.md. A GPU has run whole steps of a tiny model only.
 set -euo pipefail
 
 case "${1:-}" in
