@@ -18,9 +18,9 @@
 #   MIX, TEST_COUNT            samples of each task and of the test set: --mix and --test-count of `videossr build`
 #   CONFIG=videossr_grpo       Hydra config with the hyperparameters
 #   DRY_RUN=1                  only print the commands
-# Each choice is one file in videossr_verl/train/config with what differs, and why. No whole step has run on GPUs yet:
-# every combination composes and passes verl's own checks (tests/recipes/test_grpo_recipe.py), and recipes/README.md tells
-# what one GPU showed.
+# Each choice is one file in videossr_verl/train/config with what differs, and why. Every
+# combination composes and passes verl's own checks (tests/recipes/test_grpo_recipe.py). On a GPU whole steps have run of a
+# tiny model only: recipes/README.md tells what one GPU showed, and check_gpu.sh what yours does.
 set -euo pipefail
 
 fail() {

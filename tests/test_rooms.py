@@ -27,6 +27,7 @@ FLOORS = (
     "preflight",
     "run",
     "tiny",
+    "trial",
     "data_preprocess",
     "cli",
 )

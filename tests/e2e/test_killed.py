@@ -1,6 +1,6 @@
 """A run goes on from its last whole checkpoint with the same data, whichever of its processes was killed.
 
-tests/faults/test_killed_saves.py kills at each file operation of a save.
+tests/faults/test_killed_saves.py kills at each file operation of a save, test_check_gpu.py a rollout server.
 """
 
 import json
@@ -12,10 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-PHASES = ("rollout", "agent", "server", "engine", "update", "trainer")
+PHASES = ("rollout", "agent", "engine", "update", "trainer")
 REASONS = {  # in the run's own words, where it still has any
     "agent": r"DeadWorkerError: agent_loop_worker_0_\w+ died: ",
-    "server": r"ActorDiedError|DeadWorkerError: vllm_server_0_0",
     "engine": r"EngineDeadError",
     "update": r"ActorDiedError|ActorUnavailableError",
     "trainer": r"ActorDiedError",

@@ -21,6 +21,7 @@ from videossr_verl.cli import (
     plan,
     probe,
     report,
+    trial,
     viubench,
 )
 from videossr_verl.cli.verb import add_verb
@@ -40,6 +41,7 @@ VERBS = {
     "benchmarks": benchmarks,
     "eval-path": eval_path,
     "doctor": doctor,
+    "trial": trial,
 }
 
 

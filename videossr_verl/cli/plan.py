@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from videossr_verl.errors import BadInput
 from videossr_verl.printable import tell
 
 SUMMARY = "tell the memory and tokens of a run before it starts"
@@ -39,30 +38,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Prints the plan. Raises BadInput after the table if the run does not fit."""
-    from pathlib import Path
-
-    from videossr_verl.preflight.memory.estimate import make_plan
     from videossr_verl.preflight.memory.gpus import DEFAULT, find_gpu, gpu_here
     from videossr_verl.preflight.memory.host import node_memory
-    from videossr_verl.preflight.memory.prompts import prompts_of_preset, prompts_of_rows
-    from videossr_verl.preflight.memory.remedies import find_remedy
-    from videossr_verl.preflight.memory.report import machines, report, summary
-    from videossr_verl.preflight.memory.run_settings import compose_config, read_settings
-    from videossr_verl.preflight.memory.shapes import model_shape
-    from videossr_verl.preflight.memory.verdict import problems
+    from videossr_verl.preflight.memory.plan_config import plan_config
+    from videossr_verl.preflight.memory.remedies import require_fit
+    from videossr_verl.preflight.memory.report import report, summary
 
     here = None if args.gpu else gpu_here()
     gpu, memory = here or find_gpu(args.gpu or DEFAULT), node_memory(args.host_memory, here=here is not None)
-    settings = read_settings(compose_config(args.config_name, args.overrides))
-    shape = model_shape(settings.model)
-    files = settings.train_files
-    built = files and all(Path(file).is_file() for file in files)
-    prompts = prompts_of_rows(files, shape) if built else prompts_of_preset(args.preset, shape)
-    plan = make_plan(settings, shape, prompts, gpu, memory)
+    plan = plan_config(args.config_name, args.overrides, gpu, memory, args.preset)
     tell(report(plan).rstrip("\n"))
-    wrong = problems(plan)
-    if wrong:
-        remedy = find_remedy(plan)
-        change = f"it fits with {remedy}" if remedy else "no setting known here makes it fit"
-        raise BadInput(f"{shape.name} cannot run on {machines(plan)}: {wrong[0]}; {change}")
+    require_fit(plan)
     tell(summary(plan))

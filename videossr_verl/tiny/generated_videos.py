@@ -89,12 +89,14 @@ def write_video(path: Path, frames: np.ndarray, fps: int) -> None:
         container.mux(stream.encode())
 
 
-def generate_videos(folder: Path, count: int, seed: int, fps: int = 12, seconds: float = 3.0) -> list[Path]:
-    """Writes `count` videos generated_000.mp4, ..., and keeps those that are already there."""
+def generate_videos(
+    folder: Path, count: int, seed: int, fps: int = 12, seconds: float = 3.0, side: int = 112
+) -> list[Path]:
+    """Writes `count` videos generated_000.mp4, ..., of side x side pixels, and keeps those that are already there."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"generated_{i:03d}.mp4" for i in range(count)]
     for i, path in enumerate(paths):
         if not path.exists():
             rng = np.random.default_rng([seed, i])
-            write_video(path, generate_frames(rng, round(fps * seconds), fps), fps)
+            write_video(path, generate_frames(rng, round(fps * seconds), fps, side, side), fps)
     return paths

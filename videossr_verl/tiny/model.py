@@ -24,7 +24,8 @@ _VISION = {
 }
 
 
-def _token_ids(tokenizer: PreTrainedTokenizerFast) -> dict[str, int]:
+def vision_token_ids(tokenizer: PreTrainedTokenizerFast) -> dict[str, int]:
+    """Returns the numbers of the tokens around pictures, under the names that a config has for them."""
     names = {
         "image_token_id": "<|image_pad|>",
         "video_token_id": "<|video_pad|>",
@@ -66,7 +67,7 @@ def build_model(family: str, tokenizer: PreTrainedTokenizerFast, seed: int) -> P
         text_config=_text_config(tokenizer, module.TINY_TEXT),
         vision_config=_VISION | module.TINY_VISION,
         tie_word_embeddings=True,
-        **_token_ids(tokenizer),
+        **vision_token_ids(tokenizer),
     )
     config.architectures = [model_class.__name__]
     torch.manual_seed(seed)

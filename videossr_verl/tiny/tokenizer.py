@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -50,8 +51,23 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 2048) -> PreTrainedT
         show_progress=False,
     )
     bpe.train_from_iterator(texts, trainer)
+    return _with_chat(bpe)
+
+
+def fill_up(tokenizer: PreTrainedTokenizerFast, vocab_size: int) -> PreTrainedTokenizerFast:
+    """Returns a tokenizer of `train_tokenizer` with words that no text holds, `vocab_size` in all. Its own words keep
+    their numbers.
+    """
+    backend = json.loads(tokenizer.backend_tokenizer.to_str())
+    words = backend["model"]["vocab"]
+    taken = {*words.values(), *(token["id"] for token in backend["added_tokens"])}
+    words |= {f"word{number}": number for number in range(vocab_size) if number not in taken}
+    return _with_chat(Tokenizer.from_str(json.dumps(backend)))
+
+
+def _with_chat(backend: Tokenizer) -> PreTrainedTokenizerFast:
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=bpe,
+        tokenizer_object=backend,
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
         additional_special_tokens=SPECIAL_TOKENS[1:],

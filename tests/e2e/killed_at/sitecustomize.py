@@ -4,8 +4,7 @@ run.
 KILL_AT, one of PLACES:
     rollout     the command's own process, while answers are on their way
     agent       the worker that prepares prompts and waits for answers
-    server      the rollout server, while it answers
-    engine      vLLM's engine below it
+    engine      vLLM's engine below the rollout server, while it answers
     update      an FSDP rank, right after the optimizer's step
     trainer     the trainer's own process, while a rank is at that step; in the third step
 KILL_FOLDER remembers the places that were done.
@@ -77,10 +76,6 @@ def _at_a_request(server_module, kill):
     replace_method(server_module.vLLMHttpServer, "generate", wrap)
 
 
-def _server(server_module):
-    _at_a_request(server_module, lambda: _kill("server", os.getpid()))
-
-
 def _engine(server_module):
     import psutil
 
@@ -129,7 +124,6 @@ SERVER = "verl.workers.rollout.vllm_rollout.vllm_async_server"
 PLACES = {
     "rollout": {TRAINER: _rollout},
     "agent": {"verl.experimental.agent_loop.single_turn_agent_loop": _agent},
-    "server": {SERVER: _server},
     "engine": {SERVER: _engine},
     "update": {RANK: _update},
     "trainer": {TRAINER: _note_the_trainer, RANK: _trainer},

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
+from videossr_verl.preflight.doctor.bytecode import check_bytecode
 from videossr_verl.preflight.doctor.compiler import check_compiler
 from videossr_verl.preflight.doctor.data import check_data
 from videossr_verl.preflight.doctor.findings import Finding, failure
@@ -44,6 +45,7 @@ def check_machine(asked: Asked) -> list[Finding]:
         ("Ray", check_ray),
         ("GPU", check_gpus),
         ("C compiler", check_compiler),
+        ("Python's caches", check_bytecode),
     )
     findings = []
     for name, check in checks:
