@@ -1,4 +1,4 @@
-"""Run by test_sharding.py on four ranks, two "nodes" of two: a tiny model as verl's engine shards it, over all
+"""Run by test_sharding.py, starts four ranks, two "nodes" of two: a tiny model as verl's engine shards it, over all
 ranks and then inside a node, trained and saved. Rank 0 prints one line of JSON for each.
 """
 
@@ -24,7 +24,7 @@ from verl.utils.torch_functional import get_constant_schedule_with_warmup
 from verl.workers.engine.fsdp.utils import create_device_mesh
 
 MODEL = "recipes/tiny/qwen2_5_vl"
-GPUS_PER_NODE, MICRO_BATCHES = 2, 3
+RANKS, GPUS_PER_NODE, MICRO_BATCHES = 4, 2, 3
 GRID = (1, 4, 4)
 
 
@@ -134,8 +134,8 @@ def train(fsdp_size, folder):
     return seen, weights, its_manager
 
 
-def main(folder):
-    dist.init_process_group("gloo")
+def main(rank, folder):
+    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=RANKS)
     trained = []
     for name, fsdp_size in (("over_all", -1), ("in_a_node", GPUS_PER_NODE)):
         seen, weights, manager = train(fsdp_size, folder / name)
@@ -151,4 +151,5 @@ def main(folder):
     dist.destroy_process_group()
 
 
-main(Path(sys.argv[1]))
+# Forked, so that verl is imported once.
+torch.multiprocessing.start_processes(main, (Path(sys.argv[1]),), RANKS, start_method="fork")

@@ -1,4 +1,4 @@
-"""What crosses the network. Figures of tests/train/test_sharding.py are measured; these are by hand, for two nodes of 8.
+"""What crosses the network: figures by hand, for two nodes of 8; tests/train/test_sharding.py measures some.
 
 Qwen3-VL-8B has 8,767,123,696 parameters. A step of 64 x 8 answers on 16 GPUs in micro batches of 8 makes 4 on each.
 """
@@ -26,8 +26,8 @@ def test_a_copy_in_each_node_sends_gradients_only(plan_of):
     """In fp32, 4 times, each to the other node and back: half of the sums are made there."""
     plan = plan_of("qwen3_vl_8b", "2x8")
     assert plan.network.parts == {"gathered weights": 0, "gradients": 4 * 4 * COUNT, "weights for vLLM": 0}
-    said = "network      130.6 GiB into each node in a step: gradients 130.6\n             8 GPUs share a copy of the model"
-    assert said in report(plan)
+    assert "network      130.6 GiB into each node in a step: gradients 130.6\n" in report(plan)
+    assert "             8 GPUs share a copy of the model\n" in report(plan)
 
 
 def test_shards_over_all_gpus(plan_of):
