@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from videossr_verl.preflight.memory.estimate import Plan, make_plan
+from videossr_verl.preflight.memory.remedies import sharding
 from videossr_verl.preflight.memory.run_settings import Run
 from videossr_verl.preflight.memory.trainer import shard_count
 from videossr_verl.preflight.memory.verdict import problems
 
-_ACTOR, _REF = "actor_rollout_ref.actor.fsdp_config", "actor_rollout_ref.ref.fsdp_config"
 _FREE = 0.1  # of a GPU, because parts are estimates
 
 
@@ -20,19 +20,15 @@ def faster_settings(plan: Plan) -> Iterator[str]:
     if run.actor.always_offloaded:
         on_gpus = replace(run, actor=replace(run.actor, always_offloaded=False))
         if share := _room(plan, on_gpus):
-            yield f"there is room for Adam on the GPUs, {share} of each: {_ACTOR}.offload_policy=false"
+            setting = "actor_rollout_ref.actor.fsdp_config.offload_policy=false"
+            yield f"there is room for Adam on the GPUs, {share} of each: {setting}"
             run = on_gpus
     if shard_count(run.actor, run.gpus) > run.gpus_per_node:
-        size = run.gpus_per_node
-        in_a_node = replace(run, actor=replace(run.actor, fsdp_size=size))
-        text = f"{_ACTOR}.fsdp_size={size}"
-        if run.reference:
-            in_a_node = replace(in_a_node, reference=replace(run.reference, fsdp_size=size))
-            text += f" {_REF}.fsdp_size={size}"
-        if share := _room(plan, in_a_node):
+        in_a_node = sharding(run.gpus_per_node)
+        if share := _room(plan, in_a_node.apply(run)):
             yield (
                 f"there is room for a copy of the model in each node, {share} of each GPU, so that only gradients cross"
-                f" the network: {text}"
+                f" the network: {in_a_node.text}"
             )
 
 

@@ -34,6 +34,12 @@ def find_remedy(plan: Plan) -> str | None:
     return None
 
 
+def sharding(size: int) -> Remedy:
+    """Returns what makes `size` GPUs share a copy of the model; all of them for -1."""
+    text = f"{_FSDP}.fsdp_size={size} actor_rollout_ref.ref.fsdp_config.fsdp_size={size}"
+    return Remedy("shards", text, lambda run: _sharded(run, size))
+
+
 def _fits(plan: Plan, chosen: tuple[Remedy, ...]) -> bool:
     run = plan.run
     for remedy in chosen:
@@ -60,8 +66,7 @@ def _remedies(plan: Plan) -> Iterator[Remedy]:
         text = f"{_ROLLOUT}.tensor_model_parallel_size={gpus}"
         yield _of_rollout("tensor", text, tensor_parallel=gpus, group=gpus)
     if shard_count(run.actor, run.gpus) < run.gpus:
-        text = f"{_FSDP}.fsdp_size=-1 actor_rollout_ref.ref.fsdp_config.fsdp_size=-1"
-        yield Remedy("shards", text, lambda r: _sharded(r, -1))
+        yield sharding(-1)
     yield from _offloads(run)
     yield Remedy("ulysses", "actor_rollout_ref.actor.ulysses_sequence_parallel_size=1", _without_ulysses)
     for nodes in (nodes for nodes in (1, 2, 4, 8) if nodes * 8 > run.gpus):
