@@ -113,6 +113,9 @@ def two(train, settings, corpus_folder, dataset_folder, read_metrics, tmp_path_f
             "data.data_root=$VIDEOS",
             "trainer.nnodes=2",
             "trainer.n_gpus_per_node=1",
+            # As base models below 30 B: each node has a whole copy.
+            "actor_rollout_ref.actor.fsdp_config.fsdp_size=1",
+            "actor_rollout_ref.ref.fsdp_config.fsdp_size=1",
             # The cluster is there already.
             "ray_kwargs.ray_init.num_cpus=null",
             "ray_kwargs.ray_init.num_gpus=null",

@@ -82,6 +82,9 @@ def test_every_model_data_set_and_cluster_passes_verls_checks_and_is_planned(mod
         assert (config.trainer.nnodes, config.trainer.n_gpus_per_node) == (nodes, gpus)
         rollout = config.actor_rollout_ref.rollout
         assert rollout.tensor_model_parallel_size in (1, 4, 8)
+        large = rollout.tensor_model_parallel_size > 1
+        parts = config.actor_rollout_ref.actor, config.actor_rollout_ref.ref
+        assert [part.fsdp_config.fsdp_size for part in parts] == [-1 if large else gpus] * 2
         assert config.data.max_prompt_length == LENGTHS.get(data, 8192)
         assert config.actor_rollout_ref.model.path.startswith("Qwen/Qwen")
         for gpu in ("h100", "h200"):

@@ -63,6 +63,16 @@ def test_what_a_checkpoint_cannot_be_loaded_with_is_refused(settings, tmp_path, 
         tell_changes(tmp_path, settings(change))
 
 
+def test_a_checkpoint_of_other_shards_is_refused(settings):
+    """tests/train/test_sharding.py shows that torch refuses it, late."""
+    size, nodes = "actor_rollout_ref.actor.fsdp_config.fsdp_size", ("trainer.nnodes=2", "trainer.n_gpus_per_node=8")
+    over_all, in_a_node, same = (settings(*nodes, f"{size}={gpus}") for gpus in (-1, 8, 16))
+    with pytest.raises(BadInput, match=f"{size} was -1 and is 8: .* a copy on 16 GPUs, not on 8; set it back"):
+        describe_changes(over_all, in_a_node)
+    (line,) = describe_changes(over_all, same)
+    assert line.endswith(f"{size}: -1 -> 16 {NOW}")
+
+
 leaves = st.dictionaries(st.sampled_from("abcd"), st.integers() | st.none() | st.text(max_size=2))
 
 

@@ -37,6 +37,7 @@ def test_what_does_not_fit(plan_of, model, cluster, gpu, reason):
         (["rollout.gpu_memory_utilization=0.95"], "while vLLM answers", "gpu_memory_utilization="),
         (["rollout.gpu_memory_utilization=0.2"], "leave no KV cache", "gpu_memory_utilization="),
         (["rollout.tensor_model_parallel_size=16"], "engines of 16 GPUs do not divide 8", "cluster=2x8"),
+        (["actor.fsdp_config.fsdp_size=2"], "while vLLM answers a GPU needs", "actor.fsdp_config.fsdp_size=-1"),
         (["actor.ulysses_sequence_parallel_size=3"], "3 does not divide 8 GPUs", "parallel_size=1"),
         (
             ["actor.ulysses_sequence_parallel_size=2", "model.use_remove_padding=false"],
@@ -49,6 +50,11 @@ def test_a_reason_and_a_remedy_that_works(plan_of, overrides, reason, remedy):
     plan = plan_of("qwen3_vl_8b", "1x8", "h100", *(f"actor_rollout_ref.{one}" for one in overrides))
     assert any(reason in wrong for wrong in problems(plan)), problems(plan)
     assert remedy in (find_remedy(plan) or "")
+
+
+def test_a_larger_node_shares_a_copy_among_all_its_gpus(plan_of):
+    plan = plan_of("qwen3_vl_8b", "1x1", "h100", "actor_rollout_ref.rollout.tensor_model_parallel_size=2")
+    assert find_remedy(plan) == "cluster=1x8"
 
 
 def test_heads_that_a_group_does_not_divide(plan_of):

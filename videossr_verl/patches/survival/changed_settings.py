@@ -52,6 +52,7 @@ IN_OPTIMIZER = {
     "betas": ("optimizer", NEW_OPTIMIZER),
     "override_optimizer_config": ("optimizer", NEW_OPTIMIZER),
 }
+SHARDS = "actor_rollout_ref.actor.fsdp_config.fsdp_size"  # torch refuses files of other shards, late
 IN_LOADER = ("data.shuffle", "data.dataloader_num_workers")  # a state of another kind of loader does not load
 EFFECTS = {
     "data.seed": "has no effect on the order of the rows: the checkpoint's loader goes on in its own",
@@ -99,6 +100,11 @@ def describe_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[st
     """Returns the lines of `tell_changes`. Settings with the same change, which verl copies from one to another, share
     a line.
     """
+    if _shards(then) != _shards(now):
+        raise BadInput(
+            f"{SHARDS} was {then.get(SHARDS)} and is {now.get(SHARDS)}: each file of the checkpoint is one GPU's share"
+            f" of a copy on {_shards(then)} GPUs, not on {_shards(now)}; set it back"
+        )
     lines: dict[str, list[str]] = {}
     for name in sorted(then.keys() | now.keys()):
         old, new = then.get(name), now.get(name)
@@ -108,6 +114,13 @@ def describe_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[st
             raise BadInput(f"{name} was {old} and is {new}: the checkpoint's data loader cannot go on so, set it back")
         lines.setdefault(f"{old} -> {new} {_effect(name, now)}", []).append(name)
     return [f"{CHANGED}{', '.join(names)}: {change}" for change, names in lines.items()]
+
+
+def _shards(settings: Mapping[str, Any]) -> int:
+    """Returns the number of GPUs that share one copy of the model."""
+    gpus = settings.get("trainer.nnodes", 1) * settings.get("trainer.n_gpus_per_node", 1)
+    size = settings.get(SHARDS, -1)
+    return size if 0 < size < gpus else gpus
 
 
 def _effect(name: str, now: Mapping[str, Any]) -> str:

@@ -1,4 +1,5 @@
-"""Plans how much memory a run needs, before anything is built or started (`videossr plan`, `grpo.sh --plan`).
+"""Plans how much memory a run needs and what crosses the network, before anything is built or started (`videossr plan`,
+`grpo.sh --plan`).
 
 These are exact: parameters, what FSDP2 keeps of them on each GPU, the bytes of a cached token, and pixels. These are
 estimates: activations, what libraries keep for themselves, and vLLM's working memory. One rank of two models was

@@ -9,6 +9,7 @@ from videossr_verl.preflight.memory import trainer
 from videossr_verl.preflight.memory.activations import Activations
 from videossr_verl.preflight.memory.gpus import Gpu
 from videossr_verl.preflight.memory.host import Host, plan_host
+from videossr_verl.preflight.memory.network import Network, plan_network
 from videossr_verl.preflight.memory.parameters import Parameters, count_parameters
 from videossr_verl.preflight.memory.prompts import Prompts
 from videossr_verl.preflight.memory.rollout import ASLEEP, RolloutPlan, plan_rollout
@@ -42,6 +43,7 @@ class Plan:
     phases: tuple[Phase, ...]
     rollout: RolloutPlan
     host: Host
+    network: Network
 
     @property
     def peak(self) -> Phase:
@@ -70,6 +72,7 @@ def make_plan(run: Run, shape: ModelShape, prompts: Prompts, gpu: Gpu, node_memo
         phases=_phases(run, shape, prompts, parameters, state, rollout),
         rollout=rollout,
         host=plan_host(run, shape, parameters, prompts.longest),
+        network=plan_network(run, shape, parameters, prompts.typical),
     )
 
 

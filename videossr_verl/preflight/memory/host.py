@@ -29,7 +29,7 @@ class Host:
         saved: the actor's weights of other versions, for old log-probs (separate_async).
         sleeping: vLLM's weights while it sleeps, which only a run with an adapter keeps.
         media: of all prompts in flight: frames in Ray's object store, patches in TransferQueue, and what making them
-        takes. loading: everything on the first node while it reads the actor's checkpoint, after the reference's.
+        takes. loading: everything on a node while it reads the actor's checkpoint, after the reference's.
     """
 
     actor: int
@@ -75,8 +75,8 @@ def plan_host(run: Run, shape: ModelShape, parameters: Parameters, prompt: Promp
     asleep = run.lora and run.rollout.frees_cache and run.trainers_answer
     sleeping = base * run.rollout.dtype_bytes // run.rollout.tensor_parallel if asleep else 0
     in_flight = prompt.frame_bytes * (1 + _PREPARING) + prompt.patch_bytes
-    # Rank 0 reads the checkpoint; each of them where embeddings are tied.
-    readers = run.gpus_per_node if shape.text.tied else 1
+    # The first rank of each copy reads the checkpoint; each of them where embeddings are tied.
+    readers = run.gpus_per_node if shape.text.tied else max(1, run.gpus_per_node // shard_count(engine, run.gpus))
     return Host(
         actor=actor * run.gpus_per_node,
         reference=reference * run.gpus_per_node,

@@ -10,6 +10,7 @@ from videossr_verl.errors import BadInput
 from videossr_verl.preflight.memory.estimate import Plan, make_plan
 from videossr_verl.preflight.memory.report import machines
 from videossr_verl.preflight.memory.run_settings import MicroBatch, Run
+from videossr_verl.preflight.memory.trainer import shard_count
 from videossr_verl.preflight.memory.verdict import problems
 
 _ROLLOUT, _FSDP = "actor_rollout_ref.rollout", "actor_rollout_ref.actor.fsdp_config"
@@ -43,6 +44,12 @@ def find_remedy(plan: Plan) -> str | None:
     return None
 
 
+def sharding(size: int) -> Remedy:
+    """Returns what makes `size` GPUs share a copy of the model; all of them for -1."""
+    text = f"{_FSDP}.fsdp_size={size} actor_rollout_ref.ref.fsdp_config.fsdp_size={size}"
+    return Remedy("shards", text, lambda run: _sharded(run, size))
+
+
 def _fits(plan: Plan, chosen: tuple[Remedy, ...]) -> bool:
     run = plan.run
     for remedy in chosen:
@@ -68,10 +75,24 @@ def _remedies(plan: Plan) -> Iterator[Remedy]:
     for gpus in (size for size in (2, 4, 8) if size > run.rollout.group):
         text = f"{_ROLLOUT}.tensor_model_parallel_size={gpus}"
         yield _of_rollout("tensor", text, tensor_parallel=gpus, group=gpus)
+    if shard_count(run.actor, run.gpus) < run.gpus:
+        yield sharding(-1)
     yield from _offloads(run)
     yield Remedy("ulysses", "actor_rollout_ref.actor.ulysses_sequence_parallel_size=1", _without_ulysses)
     for nodes in (nodes for nodes in (1, 2, 4, 8) if nodes * 8 > run.gpus):
-        yield Remedy("cluster", f"cluster={nodes}x8", lambda r, n=nodes: replace(r, nodes=n, gpus_per_node=8))
+        yield Remedy("cluster", f"cluster={nodes}x8", lambda r, n=nodes: _on_nodes(r, n))
+
+
+def _on_nodes(run: Run, nodes: int) -> Run:
+    # Models below 30 B are sharded over the GPUs of a node, whatever their number.
+    follows = run.actor.fsdp_size == run.gpus_per_node
+    run = replace(run, nodes=nodes, gpus_per_node=8)
+    return _sharded(run, 8) if follows else run
+
+
+def _sharded(run: Run, size: int) -> Run:
+    reference = replace(run.reference, fsdp_size=size) if run.reference else None
+    return replace(run, actor=replace(run.actor, fsdp_size=size), reference=reference)
 
 
 def _of_rollout(kind: str, text: str, **changes: float) -> Remedy:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from videossr_verl.preflight.memory.estimate import Plan
 from videossr_verl.preflight.memory.gpus import GIB
+from videossr_verl.preflight.memory.headroom import faster_settings
 from videossr_verl.preflight.memory.run_settings import MicroBatch
+from videossr_verl.preflight.memory.trainer import shard_count
 from videossr_verl.preflight.memory.verdict import notes
 
 _CAVEAT = """\
@@ -17,8 +19,8 @@ more than an update needs: leave a tenth free."""
 
 def report(plan: Plan) -> str:
     """Returns the whole plan: model, prompts, each GPU phase by phase, vLLM, host memory, CPUs, notes."""
-    parts = [_model(plan), _batch(plan), _phases(plan), _rollout(plan), _host(plan)]
-    said = "".join(f"\nnote: {note}" for note in notes(plan))
+    parts = [_model(plan), _batch(plan), _phases(plan), _rollout(plan), _host(plan), *_network(plan)]
+    said = "".join(f"\nnote: {note}" for note in (*notes(plan), *faster_settings(plan)))
     return "\n\n".join(parts) + f"\n\n{_CAVEAT}{said}\n"
 
 
@@ -95,9 +97,23 @@ def _host(plan: Plan) -> str:
     has = f" of {_gib(plan.node_memory)}" if plan.node_memory else ""
     return (
         f"host memory  {_gib(host.lasting)} GiB{has} a node: {said}\n"
-        f"             {_gib(host.loading)} GiB on the first one while the checkpoint is read\n"
+        f"             {_gib(host.loading)} GiB on one that reads the checkpoint\n"
         f"CPUs         at least {plan.run.cpus.of_a_node} a node: {plan.run.cpus}"
     )
+
+
+def _network(plan: Plan) -> Iterator[str]:
+    """Yields what crosses the network if any does."""
+    network, run = plan.network, plan.run
+    lines = []
+    if network.total:
+        said = ", ".join(f"{name} {_gib(size)}" for name, size in network.parts.items() if size)
+        lines.append(f"{_gib(network.total)} GiB into each node in a step: {said}")
+        lines.append(f"{shard_count(run.actor, run.gpus)} GPUs share a copy of the model")
+    if network.sent:
+        lines.append(f"{_gib(network.sent)} GiB of weights into each node that only answers")
+    if lines:
+        yield "network      " + "\n             ".join(lines)
 
 
 def _micro(micro: MicroBatch) -> str:

@@ -85,9 +85,10 @@ class Run:
     """A run's settings.
 
     A step has `prompts` prompts with `rollouts` answers each, an update has `mini_batch` prompts. `batches_ahead` are
-    in flight beside the one that is trained on (asynchronous modes). Lengths are in tokens. `fused` is a backend or
-    None. `answering` is None if the GPUs that train do all the answering. `saved_weights` are the versions of the actor
-    that wait in host memory for old log-probs (separate_async).
+    in flight beside the one that is trained on (asynchronous modes). Lengths are in tokens. `compares` is true if a
+    reference policy takes part; with an adapter it is the actor without it, and `reference` is None. `fused` is a
+    backend or None. `answering` is None if the GPUs that train do all the answering. `saved_weights` are the versions
+    of the actor that wait in host memory for old log-probs (separate_async).
     """
 
     model: str
@@ -103,6 +104,7 @@ class Run:
     answer_length: int
     actor: Engine
     reference: Engine | None
+    compares: bool
     lora: Lora | None
     checkpointing: bool
     fused: str | None
@@ -177,6 +179,7 @@ def read_settings(config: Any) -> Run:
         actor=_engine(ask, actor),
         # With an adapter the reference is the actor without it.
         reference=_engine(ask, "actor_rollout_ref.ref") if has_reference and not rank else None,
+        compares=has_reference,
         lora=Lora(rank, ask.text(f"{model}.exclude_modules", None)) if rank else None,
         checkpointing=ask.flag(f"{model}.enable_gradient_checkpointing"),
         fused=_fused(ask, model),

@@ -20,7 +20,7 @@ from videossr_verl.preflight.memory.run_settings import Engine, MicroBatch, Run
 # An estimate of a process's CUDA context, NCCL's buffers, cuBLAS's workspace and what the allocator cannot use.
 TRAINER_OVERHEAD = 2 * GIB
 _MOMENTS = 2  # Adam's
-_REDUCED = 4  # bytes of a gradient while the ranks add it up
+REDUCED = 4  # bytes of a gradient while the ranks add it up
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def gathered(shape: ModelShape, parameters: Parameters, engine: Engine, *, train
         return whole
     largest = parameters.layer if text_tied else max(parameters.layer, parameters.embedding)
     share = parameters.trained / parameters.total
-    return whole + int(share * (largest * (engine.gathered + _REDUCED) + parameters.root * engine.gathered))
+    return whole + int(share * (largest * (engine.gathered + REDUCED) + parameters.root * engine.gathered))
 
 
 def load(run: Run, micro: MicroBatch, prompt: Prompt) -> Load:

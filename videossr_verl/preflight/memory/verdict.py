@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from videossr_verl.preflight.memory.batches import batch_problems
 from videossr_verl.preflight.memory.estimate import Plan
 from videossr_verl.preflight.memory.gpus import GIB
+from videossr_verl.preflight.memory.trainer import shard_count
 
 _ROLLOUT = "actor_rollout_ref.rollout"
 _WHERE = {
@@ -56,6 +57,9 @@ def _parallel(plan: Plan) -> Iterator[str]:
         yield f"tensor_model_parallel_size {run.rollout.tensor_parallel} does not divide {text.heads} attention heads"
     if parts > 1:
         yield from _ulysses(plan)
+    for part, engine in (("actor", run.actor), ("ref", run.reference)):
+        if engine and (engine.fsdp_size == 0 or run.gpus % shard_count(engine, run.gpus)):
+            yield f"actor_rollout_ref.{part}.fsdp_config.fsdp_size {engine.fsdp_size} does not divide {run.gpus} GPUs"
     if run.fused == "triton" and not text.tied:
         yield "fused kernels of impl_backend triton fail under fsdp2 where the output layer is not the embedding"
 
