@@ -41,8 +41,7 @@ def run(args: argparse.Namespace) -> None:
     from videossr_verl.preflight.memory.gpus import DEFAULT, find_gpu, gpu_here
     from videossr_verl.preflight.memory.host import node_memory
     from videossr_verl.preflight.memory.plan_config import plan_config
-    from videossr_verl.preflight.memory.remedies import require_fit
-    from videossr_verl.preflight.memory.report import report, summary
+    from videossr_verl.preflight.memory.report import report, require_fit, summary
 
     here = None if args.gpu else gpu_here()
     gpu, memory = here or find_gpu(args.gpu or DEFAULT), node_memory(args.host_memory, here=here is not None)

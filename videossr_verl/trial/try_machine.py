@@ -15,7 +15,7 @@ from videossr_verl.families.shape import ModelShape
 from videossr_verl.preflight.memory.estimate import Plan
 from videossr_verl.preflight.memory.gpus import GIB, Gpu
 from videossr_verl.preflight.memory.plan_config import plan_config
-from videossr_verl.preflight.memory.remedies import require_fit
+from videossr_verl.preflight.memory.report import require_fit
 from videossr_verl.preflight.memory.shapes import model_shape
 from videossr_verl.tiny.shaped_model import with_layers
 from videossr_verl.trial import figures, material

@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from videossr_verl.errors import BadInput
 from videossr_verl.preflight.memory.estimate import Plan, make_plan
-from videossr_verl.preflight.memory.report import machines
 from videossr_verl.preflight.memory.run_settings import MicroBatch, Run
 from videossr_verl.preflight.memory.trainer import shard_count
 from videossr_verl.preflight.memory.verdict import problems
@@ -24,14 +22,6 @@ class Remedy:
     kind: str
     text: str
     apply: Callable[[Run], Run]
-
-
-def require_fit(plan: Plan) -> None:
-    """Raises BadInput if a run does not fit: with the first reason, and what to change."""
-    if wrong := problems(plan):
-        remedy = find_remedy(plan)
-        change = f"it fits with {remedy}" if remedy else "no setting known here makes it fit"
-        raise BadInput(f"{plan.shape.name} cannot run on {machines(plan)}: {wrong[0]}; {change}")
 
 
 def find_remedy(plan: Plan) -> str | None:

@@ -1,15 +1,17 @@
-"""A plan as a table for people."""
+"""A plan as a table for people, and as a refusal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from videossr_verl.errors import BadInput
 from videossr_verl.preflight.memory.estimate import Plan
 from videossr_verl.preflight.memory.gpus import GIB
 from videossr_verl.preflight.memory.headroom import faster_settings
+from videossr_verl.preflight.memory.remedies import find_remedy
 from videossr_verl.preflight.memory.run_settings import MicroBatch
 from videossr_verl.preflight.memory.trainer import shard_count
-from videossr_verl.preflight.memory.verdict import notes
+from videossr_verl.preflight.memory.verdict import notes, problems
 
 _CAVEAT = """\
 Weights, gradients, optimizer and cached tokens are exact; the rest are estimates. Of two models one rank of the trainer
@@ -31,6 +33,14 @@ def summary(plan: Plan) -> str:
     if memory is None:
         return f"{on_gpu}, on nodes with more than {most / GIB:,.0f} GiB of memory"
     return f"{on_gpu} and {most / memory:.0%} of a node's memory"
+
+
+def require_fit(plan: Plan) -> None:
+    """Raises BadInput if a run does not fit: with the first reason, and what to change."""
+    if wrong := problems(plan):
+        remedy = find_remedy(plan)
+        change = f"it fits with {remedy}" if remedy else "no setting known here makes it fit"
+        raise BadInput(f"{plan.shape.name} cannot run on {machines(plan)}: {wrong[0]}; {change}")
 
 
 def machines(plan: Plan) -> str:
