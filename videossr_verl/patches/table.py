@@ -290,6 +290,40 @@ PATCHES = (
     ),
     Patch(
         purpose="speed",
+        why="The trainer computes a prompt, and its videos, once for each of its answers. With `shared_prompts` it does"
+        " so once for all of a micro-batch.",
+        places=(
+            Place(
+                _FSDP_ENGINE, "FSDPEngineWithLMHead.forward_step", f"{_SPEED}.shared_prompts.engine:wrap_forward_step"
+            ),
+            Place(
+                _FSDP_ENGINE,
+                "FSDPEngineWithLMHead.prepare_model_inputs",
+                f"{_SPEED}.shared_prompts.engine:wrap_prepare_model_inputs",
+            ),
+            Place(
+                _FSDP_ENGINE,
+                "FSDPEngineWithLMHead.prepare_model_outputs",
+                f"{_SPEED}.shared_prompts.engine:wrap_prepare_model_outputs",
+            ),
+            Place(
+                "transformers.modeling_utils",
+                "AttentionInterface.get_interface",
+                f"{_SPEED}.shared_prompts.attention:wrap_get_interface",
+            ),
+            Place(
+                "verl.models.transformers.qwen2_vl",
+                "_custom_flash_attention_forward",
+                f"{_SPEED}.shared_prompts.attention:wrap_flash_attention_of_qwen2_vl",
+            ),
+            Place(_TRAINER, "PPOTrainer._balance_batch", f"{_SPEED}.shared_prompts.order:wrap_balance_batch"),
+        ),
+        versions=(_VERL, _TRANSFORMERS),
+        upstream=("verl-project/verl#7202",),
+        test="tests/patches/speed/shared_prompts/test_engine.py",
+    ),
+    Patch(
+        purpose="speed",
         why="A prompt's videos go through the processor three times for each of its rollouts, and to the server once"
         " for each; here both happen once.",
         places=(

@@ -1,0 +1,52 @@
+"""Finds the rows of a micro-batch that begin with the same prompt: the same tokens, and the same media."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from videossr_verl.patches.speed.shared_prompts.layout import Group, Layout
+
+# What a row's images and videos become for the model: names to tensors, or None for text.
+Media = Mapping[str, torch.Tensor | None] | None
+
+
+def find_groups(rows: Sequence[torch.Tensor], answers: Sequence[int], media: Sequence[Media]) -> Layout:
+    """Returns the layout of a micro-batch. It never depends on how rows came here: only equal prompts are shared.
+
+    Args:
+        rows: token ids of each row, (prompt + answer,). answers: tokens of each row's answer.
+        media: of each row.
+    """
+    known: dict[bytes, list[list[int]]] = {}
+    for number, (row, answer) in enumerate(zip(rows, answers, strict=True)):
+        prompt = row[: len(row) - answer]
+        alike = known.setdefault(prompt.cpu().numpy().tobytes(), [])
+        home = next((group for group in alike if _same(media[group[0]], media[number])), None)
+        if home is None:
+            alike.append(home := [])
+        home.append(number)
+    found = sorted((tuple(group) for alike in known.values() for group in alike), key=lambda group: group[0])
+    return Layout(tuple(_group(numbers, rows, answers) for numbers in found))
+
+
+def _group(numbers: tuple[int, ...], rows: Sequence[torch.Tensor], answers: Sequence[int]) -> Group:
+    prompt = len(rows[numbers[0]]) - answers[numbers[0]]
+    return Group(numbers, prompt, tuple(answers[number] for number in numbers))
+
+
+def _same(one: Media, other: Media) -> bool:
+    if one is other:
+        return True
+    if not one or not other or one.keys() != other.keys():
+        return not one and not other
+    return all(_equal(one[name], other[name]) for name in one)
+
+
+def _equal(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
+    if one is other:
+        return True
+    if not isinstance(one, torch.Tensor) or not isinstance(other, torch.Tensor):
+        return False
+    return one.shape == other.shape and one.dtype == other.dtype and torch.equal(one, other)
