@@ -39,6 +39,5 @@ def order_by_groups(groups: Sequence[str], tags: Sequence[Mapping[str, Any]], ra
     from verl.utils.seqlen_balancing import get_seqlen_balanced_partitions
 
     computed = [tags[rows[0]]["prompt_len"] + sum(tags[row]["response_len"] for row in rows) for rows in rows_of]
-    partitions = get_seqlen_balanced_partitions(computed, k_partitions=ranks, equal_size=True) or []
-    assert partitions is not None
+    partitions: Any = get_seqlen_balanced_partitions(computed, k_partitions=ranks, equal_size=True)
     return [row for partition in partitions for group in partition for row in rows_of[group]]
