@@ -28,13 +28,14 @@ class Training:
 
     Attributes:
         gpu_peak: the most bytes in use on one GPU, whoever has them; 0 without a GPU.
+        ended: stops looking at the GPUs.
     """
 
     process: subprocess.Popen[bytes]
     log: Path
     metrics: Path
     gpu_peak: int = 0
-    _ended: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
 
     def steps(self) -> dict[int, dict[str, Any]]:
         """Returns the steps that are done, with verl's metrics."""
@@ -65,7 +66,7 @@ class Training:
 
     def watch_memory(self) -> None:
         """Looks at the GPUs once a second, until the run has ended."""
-        while not self._ended.wait(1):
+        while not self.ended.wait(1):
             used = [int(mib) * 2**20 for (mib,) in ask_nvidia_smi("memory.used") if mib.isdigit()]
             self.gpu_peak = max(self.gpu_peak, *used, 0)
 
@@ -88,7 +89,7 @@ def training(out: Path, name: str, config: str, overrides: Sequence[str]) -> Ite
             yield run
         finally:
             _end(process)
-            run._ended.set()
+            run.ended.set()
             watch.join()
 
 
