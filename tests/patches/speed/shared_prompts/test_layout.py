@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videossr_verl.patches.speed.shared_prompts.groups import find_groups
+from videossr_verl.prompt.pixels import PromptPixels
 
 CPU = torch.device("cpu")
 # (prompt's number, answer): rows with one number have the same prompt.
@@ -61,6 +62,17 @@ def test_the_same_words_about_other_pixels_are_another_prompt():
     assert groups(media(0), None, {}, media(0)) == [(0, 3), (1, 2)]
     assert groups(media(0), media(0) | {"second_per_grid_ts": None}) == [(0,), (1,)]
     assert groups(media(0), {k: v.double() for k, v in media(0).items()}) == [(0,), (1,)]
+
+
+def pixels(key=None, value=1, mean=(0.5,)):
+    return {"pixel_values_videos": PromptPixels(mean, (1.0,), None if key else torch.full((2, 3), value), key)}
+
+
+def test_pixels_that_are_still_bytes_are_compared_too():
+    """As rollouts hand them on: here, or by the key under which they are kept."""
+    assert groups(pixels("a"), pixels("b"), pixels("a")) == [(0, 2), (1,)]
+    assert groups(pixels(), pixels(value=2), pixels()) == [(0, 2), (1,)]
+    assert groups(pixels("a"), pixels("a", mean=(0.4,)), pixels()) == [(0,), (1,), (2,)]
 
 
 def test_nothing_is_saved_where_every_row_has_its_own_prompt():

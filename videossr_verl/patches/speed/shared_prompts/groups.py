@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 
 from videossr_verl.patches.speed.shared_prompts.layout import Group, Layout
+from videossr_verl.prompt.pixels import PromptPixels
 
 # What a row's images and videos become for the model: names to tensors, or None for text.
-Media = Mapping[str, torch.Tensor | None] | None
+Media = Mapping[str, torch.Tensor | PromptPixels | None] | None
 
 
 def find_groups(rows: Sequence[torch.Tensor], answers: Sequence[int], media: Sequence[Media]) -> Layout:
@@ -44,9 +46,12 @@ def _same(one: Media, other: Media) -> bool:
     return all(_equal(one[name], other[name]) for name in one)
 
 
-def _equal(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
+def _equal(one: Any, other: Any) -> bool:
     if one is other:
         return True
+    if isinstance(one, PromptPixels) and isinstance(other, PromptPixels):
+        settings = one.mean == other.mean and one.std == other.std and one.key == other.key
+        return settings and (one.key is not None or _equal(one.patches, other.patches))
     if not isinstance(one, torch.Tensor) or not isinstance(other, torch.Tensor):
         return False
     return one.shape == other.shape and one.dtype == other.dtype and torch.equal(one, other)
