@@ -61,11 +61,20 @@ def try_machine(asked: Asked, tell: Callable[[str], None]) -> Iterator[Finding]:
     Raises:
         BadInput: the folder is somebody else's, or the run does not fit these GPUs or this disk.
     """
+    whole = model_shape(asked.model)
+    _clear(asked.out)
+    try:
+        yield from _try(asked, whole, tell)
+    finally:
+        for folder in ("steps", "model"):  # tens of GiB
+            shutil.rmtree(asked.out / folder, ignore_errors=True)
+
+
+def _try(asked: Asked, whole: ModelShape, tell: Callable[[str], None]) -> Iterator[Finding]:
     out = asked.out
-    _clear(out)
     tell("making videos and questions")
     material.make_data(out, material.PAPERS if asked.gpu else material.LAPTOPS)
-    tried, whole = _model(asked, tell)
+    tried = _model(asked, whole, tell)
     size = ON_GPUS if asked.gpu else ON_CPU
     model = out / "model" if tried is not whole or not asked.gpu else Path(asked.model)
     overrides = [*settings(out, model, size, asked.gpus), *asked.overrides]
@@ -74,9 +83,11 @@ def try_machine(asked: Asked, tell: Callable[[str], None]) -> Iterator[Finding]:
         require_fit(plan)
         _require_disk(out, plan)
     yield Finding("model", None, _describe(asked, tried, whole, size.answer_tokens))
-    tell("training two steps, with vLLM's answers, and saving")
+    tell(f"training two steps, with vLLM's answers, and saving; this takes minutes, see {out / 'first.log'}")
     more = [f"trainer.total_training_steps={_STEPS}", f"trainer.save_freq={_STEPS}"]
     with training(out, "first", size.config, [*overrides, *more]) as run:
+        if run.wait_for(1, _LIMIT):
+            tell("step 1 is done")
         made, code = run.wait_for(_STEPS, _LIMIT), run.wait_for_end(_LIMIT)
         yield from _first(run, made, code, plan, tried, whole)
     if made and code == 0:
@@ -84,8 +95,6 @@ def try_machine(asked: Asked, tell: Callable[[str], None]) -> Iterator[Finding]:
         again = ["trainer.total_training_steps=1000", "data.parity=off"]
         with training(out, "again", size.config, [*overrides, *again]) as run:
             yield from _again(run)
-    for folder in ("steps", "model"):
-        shutil.rmtree(out / folder, ignore_errors=True)
 
 
 def _clear(out: Path) -> None:
@@ -96,15 +105,14 @@ def _clear(out: Path) -> None:
     (out / MARK).touch()
 
 
-def _model(asked: Asked, tell: Callable[[str], None]) -> tuple[ModelShape, ModelShape]:
-    """Makes the model if none is given. Returns the shapes of the model to try, and of the whole one."""
-    whole = model_shape(asked.model)
+def _model(asked: Asked, whole: ModelShape, tell: Callable[[str], None]) -> ModelShape:
+    """Makes the model if none is given. Returns the shape of the model to try."""
     if asked.gpu and any(Path(asked.model).glob("*.safetensors")):
-        return whole, whole
+        return whole
     tell("making a model of random weights")
     tried = with_layers(whole, asked.layers)
     material.make_model(asked.out, tried if asked.gpu else None)
-    return tried, whole
+    return tried
 
 
 def _require_disk(out: Path, plan: Plan) -> None:
