@@ -1,8 +1,10 @@
 """Groups that teach something, counted by hand and sampled from the real engine."""
 
+import gc
 import json
 
 import numpy as np
+import psutil
 import pytest
 
 from videossr_verl.cli import main
@@ -56,6 +58,11 @@ def test_groups_of_the_real_engine(tiny_model, dataset_folder, corpus_folder, tm
     assert sum(fit.groups for fit in found) == 8
     write_probe(found, tmp_path / "probe.json")
     assert json.loads((tmp_path / "probe.json").read_text())["recommended"]
+
+    held = psutil.Process().memory_info().rss
+    del engine
+    gc.collect()
+    assert held - psutil.Process().memory_info().rss > 0.9 * 2**30  # vLLM's cache of 1 GiB goes with its engine
 
 
 class Fixed:

@@ -103,6 +103,7 @@ def sides(request, checkpoint, processor):
     banned = utils.get_vision_placeholder_token_ids(qwen)  # verl bans them too
     rollout = Rollout(folder, banned)
     yield qwen, rollout, Trainer(folder, banned)
+    rollout.llm.llm_engine.engine_core.shutdown()
     del rollout
     gc.collect()
     vllm.distributed.cleanup_dist_env_and_memory()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import finalize
 
 from videossr_verl.errors import BadInput, MachineError
 from videossr_verl.evaluate.engine import Lost, Sampling
@@ -50,6 +51,8 @@ class VllmEngine:
             self._llm = LLM(model, limit_mm_per_prompt=limits, **(options or {}))
         except (ValueError, OSError, RuntimeError) as error:
             raise BadInput(f"vLLM cannot load model '{model}': {shown_words(str(error))}") from error
+        # In this process vLLM keeps its cache as long as the process lives, unless it is told to end.
+        finalize(self, self._llm.llm_engine.engine_core.shutdown)
 
     def answer(self, asked: Sequence[Question], how: Sampling) -> Iterator[tuple[int, list[str] | Lost]]:
         """Yields (id, completions) of each question, in order.
