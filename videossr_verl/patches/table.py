@@ -294,6 +294,16 @@ PATCHES = (
         " so once for all of a micro-batch.",
         places=(
             Place(
+                _FSDP_ENGINE,
+                "FSDPEngine.forward_backward_batch",
+                f"{_SPEED}.shared_prompts.engine:wrap_forward_backward_batch",
+            ),
+            Place(
+                _FSDP_ENGINE,
+                "prepare_micro_batches",
+                f"{_SPEED}.shared_prompts.micro_batches:wrap_prepare_micro_batches",
+            ),
+            Place(
                 _FSDP_ENGINE, "FSDPEngineWithLMHead.forward_step", f"{_SPEED}.shared_prompts.engine:wrap_forward_step"
             ),
             Place(

@@ -156,7 +156,9 @@ def both(load, **options):
 def test_more_tokens_or_patches_never_take_less(tokens, more, patches, fused, checkpointing):
     options = {"fused": fused, "checkpointing": checkpointing}
     for less, larger in zip(
-        both(Load(tokens, patches), **options), both(Load(tokens + more, patches + more), **options), strict=True
+        both(Load(tokens, patches, tokens), **options),
+        both(Load(tokens + more, patches + more, tokens + more), **options),
+        strict=True,
     ):
         assert less.peak <= larger.peak
         assert less.logits <= larger.logits
@@ -164,22 +166,22 @@ def test_more_tokens_or_patches_never_take_less(tokens, more, patches, fused, ch
 
 @given(st.integers(1, 200_000), st.integers(0, 100_000))
 def test_checkpointing_never_takes_more_and_an_inference_less(tokens, patches):
-    update, inference = both(Load(tokens, patches))
-    assert update.peak <= both(Load(tokens, patches), checkpointing=False)[0].peak
+    update, inference = both(Load(tokens, patches, tokens))
+    assert update.peak <= both(Load(tokens, patches, tokens), checkpointing=False)[0].peak
     assert inference.peak <= update.peak
 
 
 def test_logits():
-    """bf16, of every token, unless a fused kernel makes them chunk by chunk."""
-    assert both(Load(10_000, 0))[0].logits == 10_000 * 151_936 * 2
-    assert both(Load(10_000, 0), fused=True)[0].logits == both(Load(90_000, 0), fused=True)[0].logits
+    """bf16, of every state that reaches the output layer, unless a fused kernel makes them chunk by chunk."""
+    assert both(Load(20_000, 0, 10_000))[0].logits == 10_000 * 151_936 * 2
+    assert both(Load(20_000, 0, 10_000), fused=True)[0].logits == both(Load(90_000, 0, 90_000), fused=True)[0].logits
     assert entropy_bytes(wanted=True, compiled=True) == 0
-    assert both(Load(10, 0), entropy=entropy_bytes(wanted=True, compiled=False))[0].logits == 10 * 151_936 * 14
+    assert both(Load(10, 0, 10), entropy=entropy_bytes(wanted=True, compiled=False))[0].logits == 10 * 151_936 * 14
 
 
 def test_pixels():
     """fp32 patches of 3 colours, 2 frames and 16 x 16 pixels stay during a micro batch, forward or backward."""
-    for with_patches, without in zip(both(Load(10, 1000)), both(Load(10, 0)), strict=True):
+    for with_patches, without in zip(both(Load(10, 1000, 10)), both(Load(10, 0, 10)), strict=True):
         blocks = with_patches.kept - without.kept - 1000 * 3 * 2 * 16 * 16 * 4
         assert blocks in (0, 1000 * 2 * EIGHT.vision.hidden * EIGHT.vision.depth)
 
@@ -189,8 +191,11 @@ def test_pixels():
     [("qwen2_5_vl_7b", (), 27.5, 31.4, 82.8), ("qwen3_vl_8b", FUSED, 16.9, 21.0, 89.2)],
 )
 def test_one_rank_on_an_h200(plan_of, model, overrides, reference, old, update):
-    """GiB at the peak of verl's own worker as one rank of 8: 8 answers of 2,048 tokens to 8,192 with a long video."""
-    plan = plan_of(model, "1x8", "h200", *(f"actor_rollout_ref.model.{one}" for one in overrides))
+    """GiB at the peak of verl's own worker as one rank of 8: 8 answers of 2,048 tokens to 8,192 with a long video. Each
+    answer's prompt was computed.
+    """
+    stock = "actor_rollout_ref.actor.shared_prompts=false"
+    plan = plan_of(model, "1x8", "h200", stock, *(f"actor_rollout_ref.model.{one}" for one in overrides))
     run, shape, counts, state = plan.run, plan.shape, plan.parameters, plan.state
     prompt = Prompt(tokens=8192, vision_tokens=7776, patches=31_104, frame_bytes=0, patch_bytes=0)
     load = trainer.load(run, run.reference_log_prob, prompt)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from known_models import KNOWN_MODELS
 from transformers import AutoModelForImageTextToText
 
+from videossr_verl.preflight.memory.activations import Load
 from videossr_verl.preflight.memory.gpus import GIB
 from videossr_verl.preflight.memory.host import plan_host
 from videossr_verl.preflight.memory.parameters import count_parameters
@@ -102,7 +103,7 @@ def test_gathered_is_less_than_the_whole_model(name):
 
 @given(st.integers(1, 8), st.integers(500, 9000), st.sampled_from([1, 2, 4]))
 def test_a_micro_batch(plan_of, samples, tokens, parallel):
-    run = replace(plan_of().run, sequence_parallel=parallel)
+    run = replace(plan_of().run, sequence_parallel=parallel, shares_prompts=False)
     prompt = Prompt(tokens, tokens // 2, 2 * tokens, 0, 0)
     longest = tokens + run.answer_length
     by_samples = load(run, MicroBatch(samples, None), prompt)
@@ -110,6 +111,22 @@ def test_a_micro_batch(plan_of, samples, tokens, parallel):
     assert by_samples.patches == samples * prompt.patches
     by_tokens = load(run, MicroBatch(None, 16384), prompt)
     assert by_tokens.tokens == -(-max(16384 * parallel, longest) // parallel)
+    assert (by_samples.predicting, by_tokens.predicting) == (by_samples.tokens, by_tokens.tokens)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "samples", "at_once"), [(64, 8, 1), (64, 2, 1), (64, 16, 2), (64, 6, 2), (60, 8, 2), (60, 1, 1)]
+)
+def test_a_micro_batch_that_shares_prompts(plan_of, prompts, samples, at_once):
+    """8 GPUs and 8 answers a prompt: groups that do not divide among GPUs, or micro batches, take one more prompt."""
+    run = replace(plan_of().run, mini_batch=prompts)
+    assert run.shares_prompts
+    prompt = Prompt(8192, 8000, 20_000, 0, 0)
+    answers = samples * run.answer_length
+    assert load(run, MicroBatch(samples, None), prompt) == Load(at_once * 8192 + answers, at_once * 20_000, answers)
+    by_tokens = load(run, MicroBatch(None, 16384), prompt)
+    assert (by_tokens.tokens, by_tokens.predicting) == (16384, 16384 - 8192)
+    assert not plan_of(*("qwen3_vl_8b", "1x8", "h100"), "option=[ulysses]").run.shares_prompts
 
 
 def test_pixels_of_a_step(plan_of):

@@ -19,10 +19,13 @@ _EAGER_ENTROPY = 12  # bytes a logit: fp32 logits, softmax and product
 
 @dataclass(frozen=True)
 class Load:
-    """The work of one GPU at once: tokens of the language model (its share, with Ulysses) and patches of the tower."""
+    """The work of one GPU at once: tokens of the language model (its share, with Ulysses), patches of the tower, and
+    the states that reach the output layer.
+    """
 
     tokens: int
     patches: int
+    predicting: int
 
 
 @dataclass(frozen=True)
@@ -123,8 +126,8 @@ def _pixels(shape: ModelShape, load: Load) -> int:
 def _logits(shape: ModelShape, parameters: Parameters, load: Load, fused: bool, entropy: int, *, backward: bool) -> int:
     if not fused:
         # bf16; the cross entropy (patches/speed/cross_entropy.py) writes the gradient in their place.
-        return load.tokens * shape.text.vocab * (2 + entropy)
-    chunk = min(load.tokens, _FUSED_CHUNK) * shape.text.vocab * (2 + 4 * _FUSED_COPIES)
+        return load.predicting * shape.text.vocab * (2 + entropy)
+    chunk = min(load.predicting, _FUSED_CHUNK) * shape.text.vocab * (2 + 4 * _FUSED_COPIES)
     # The output layer's weights in bf16, their gradient, and what a chunk adds to it.
     weights = parameters.embedding * 2 * (3 if backward else 1)
     return chunk + weights

@@ -66,11 +66,17 @@ def _batch(plan: Plan) -> str:
     run, typical, longest = plan.run, plan.prompts.typical, plan.prompts.longest
     answers = run.prompts * run.rollouts
     how = "counted" if plan.prompts.counted else "estimated"
+    most = answers * (typical.tokens + run.answer_length)
+    once = ""
+    if run.shares_prompts:
+        passes = -(-run.rollouts // (run.update.samples or run.rollouts))
+        computed = run.prompts * passes * typical.tokens + answers * run.answer_length
+        once = f", {computed / 1e6:.2f} M of them computed"
     return (
         f"prompts      {plan.prompts.source}: {typical.tokens:,} tokens, {typical.vision_tokens:,} of them vision\n"
         f"             longest {longest.tokens:,} ({how}) of {run.prompt_length:,} allowed\n"
         f"a step       {run.prompts} prompts x {run.rollouts} answers of at most {run.answer_length:,}: "
-        f"{answers * (typical.tokens + run.answer_length) / 1e6:.2f} M tokens at most\n"
+        f"{most / 1e6:.2f} M tokens at most{once}\n"
         f"micro batch  update {_micro(run.update)}, log-probs {_micro(run.log_prob)}; worst case "
         f"{plan.longest_sample:,} tokens a sample, {'packed' if run.remove_padding else 'padded'}"
     )

@@ -87,8 +87,9 @@ class Run:
     A step has `prompts` prompts with `rollouts` answers each, an update has `mini_batch` prompts. `batches_ahead` are
     in flight beside the one that is trained on (asynchronous modes). Lengths are in tokens. `compares` is true if a
     reference policy takes part; with an adapter it is the actor without it, and `reference` is None. `fused` is a
-    backend or None. `answering` is None if the GPUs that train do all the answering. `saved_weights` are the versions
-    of the actor that wait in host memory for old log-probs (separate_async).
+    backend or None. With `shares_prompts` a micro batch computes the prompt of its answers once. `answering` is None if
+    the GPUs that train do all the answering. `saved_weights` are the versions of the actor that wait in host memory for
+    old log-probs (separate_async).
     """
 
     model: str
@@ -111,6 +112,7 @@ class Run:
     remove_padding: bool
     attention: str
     sequence_parallel: int
+    shares_prompts: bool
     compiled_entropy: bool
     entropy_in_update: bool
     freezes_vision: bool
@@ -164,6 +166,7 @@ def read_settings(config: Any) -> Run:
         )
     has_reference = ask.flag(f"{actor}.use_kl_loss", False) or ask.flag("algorithm.use_kl_in_reward", False)
     answering = _answering(ask)
+    parallel = ask.number(f"{actor}.ulysses_sequence_parallel_size")
     return Run(
         model=ask.text(f"{model}.path"),
         nodes=ask.number("trainer.nnodes"),
@@ -185,7 +188,9 @@ def read_settings(config: Any) -> Run:
         fused=_fused(ask, model),
         remove_padding=ask.flag(f"{model}.use_remove_padding"),
         attention=ask.text(f"{model}.override_config.attn_implementation", "flash_attention_2"),
-        sequence_parallel=ask.number(f"{actor}.ulysses_sequence_parallel_size"),
+        sequence_parallel=parallel,
+        # Under Ulysses nothing is shared.
+        shares_prompts=parallel == 1 and ask.flag(f"{actor}.shared_prompts", False),
         compiled_entropy=ask.flag(f"{actor}.fsdp_config.use_torch_compile"),
         entropy_in_update=ask.flag(f"{actor}.calculate_entropy", False) or ask(f"{actor}.entropy_coeff", 0) != 0,
         freezes_vision=ask.flag(f"{actor}.freeze_vision_tower", False),

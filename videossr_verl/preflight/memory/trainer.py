@@ -95,10 +95,24 @@ def load(run: Run, micro: MicroBatch, prompt: Prompt) -> Load:
         assert micro.tokens is not None
         # verl lets every GPU of a Ulysses group bring its limit; a sample is never cut.
         tokens = max(micro.tokens * run.sequence_parallel, longest)
-        samples = tokens / longest
-    else:
-        samples, tokens = micro.samples, micro.samples * longest
-    return Load(-(-tokens // run.sequence_parallel), int(samples * prompt.patches))
+        share, patches = -(-tokens // run.sequence_parallel), int(tokens / longest * prompt.patches)
+        return Load(share, patches, tokens - prompt.tokens if run.shares_prompts else share)
+    if run.shares_prompts:
+        prompts, answers = prompts_at_once(run, micro.samples), micro.samples * run.answer_length
+        return Load(prompts * prompt.tokens + answers, prompts * prompt.patches, answers)
+    share = -(-micro.samples * longest // run.sequence_parallel)
+    return Load(share, micro.samples * prompt.patches, share)
+
+
+def prompts_at_once(run: Run, samples: int) -> int:
+    """Returns the most prompts that the answers of a micro batch have, whose groups stand one after the other
+    (patches/speed/shared_prompts/order.py).
+    """
+    prompts = -(-samples // run.rollouts)
+    divides = samples % run.rollouts == 0 or run.rollouts % samples == 0
+    if divides and run.mini_batch % run.gpus == 0:
+        return prompts
+    return min(samples, prompts + 1)
 
 
 def update_of(run: Run, shape: ModelShape, parameters: Parameters, prompt: Prompt) -> Activations:

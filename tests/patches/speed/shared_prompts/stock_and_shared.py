@@ -121,7 +121,7 @@ def compute(actor, rows, shared):
     tu.assign_non_tensor(batch, global_batch_size=len(rows), mini_batch_size=len(rows))
     actor.train_batch(batch)
     engine.optimizer_zero_grad()
-    return *values, gradients, seen[0]
+    return *values, gradients, seen
 
 
 def main(model, port, *overrides):
@@ -139,7 +139,7 @@ def main(model, port, *overrides):
             "entropy": (stock[1] - ours[1]).abs().max().item(),
             "gradients": far,
             "same gradients": stock[2].keys() == ours[2].keys() and len(stock[2]) > 0,
-            "tokens": [stock[3], ours[3]],
+            "tokens": [stock[3], ours[3]],  # of each micro-batch
             "wanted": [sum(len(row[0]) + len(row[1]) for row in rows), once_for_each_group(rows)],
         }
         print(json.dumps(line), flush=True)

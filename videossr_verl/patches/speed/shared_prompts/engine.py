@@ -13,8 +13,9 @@ from tensordict import TensorDict
 from verl.utils import tensordict_utils as tu
 
 from videossr_verl.patches.speed.shared_prompts import attention
-from videossr_verl.patches.speed.shared_prompts.groups import find_groups
+from videossr_verl.patches.speed.shared_prompts.groups import groups_of
 from videossr_verl.patches.speed.shared_prompts.layout import Indices, Layout
+from videossr_verl.patches.speed.shared_prompts.micro_batches import is_shared
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +28,25 @@ class Sharing:
     indices: Indices
 
 
+def wrap_forward_backward_batch(stock: Callable[..., Any]) -> Callable[..., Any]:
+    """Notes in a batch, and so in its micro-batches, whether prompts are shared."""
+
+    def forward_backward_batch(self: Any, data: TensorDict, *args: Any, **kwargs: Any) -> Any:
+        shared = getattr(self.engine_config, "shared_prompts", False)
+        if shared and (reason := _hindrance(self, data)):
+            _tell_once(reason)
+            shared = False
+        tu.assign_non_tensor(data, shared_prompts=shared)
+        return stock(self, data, *args, **kwargs)
+
+    return forward_backward_batch
+
+
 def wrap_forward_step(stock: Callable[..., Any]) -> Callable[..., Any]:
-    """Looks for shared prompts before each micro-batch, in an engine whose config has `shared_prompts`."""
+    """Looks for shared prompts before each micro-batch."""
 
     def forward_step(self: Any, micro_batch: TensorDict, *args: Any, **kwargs: Any) -> Any:
-        self._sharing = _find(self, micro_batch) if getattr(self.engine_config, "shared_prompts", False) else None
+        self._sharing = _find(micro_batch) if is_shared(micro_batch) else None
         attention.use(self._sharing.layout if self._sharing else None)
         if self._sharing:
             _keep_states_that_predict(self)
@@ -119,29 +134,23 @@ def _temperatures(micro_batch: TensorDict, sharing: Sharing) -> dict[str, Any]:
     }
 
 
-def _find(engine: Any, micro_batch: TensorDict) -> Sharing | None:
-    """Returns what a micro-batch shares, or None where that is nothing, or cannot be combined with its settings."""
-    if reason := _hindrance(engine, micro_batch):
-        _tell_once(reason)
-        return None
-    rows = _nested(micro_batch, "input_ids").unbind()
-    answers = _nested(micro_batch, "responses").offsets().diff().tolist()
-    media = micro_batch.get("multi_modal_inputs", None)
-    of_rows = [getattr(inputs, "data", inputs) for inputs in media] if media is not None else [None] * len(rows)
-    layout = find_groups(rows, answers, of_rows)
-    if not layout.saves or not any(answers):
+def _find(micro_batch: TensorDict) -> Sharing | None:
+    """Returns what a micro-batch shares, or None where that is nothing."""
+    layout = groups_of(micro_batch)
+    if not layout.saves or not any(any(group.answers) for group in layout.groups):
         return None
     return Sharing(layout, layout.indices(_nested(micro_batch, "input_ids").device))
 
 
-def _hindrance(engine: Any, micro_batch: TensorDict) -> str | None:
+def _hindrance(engine: Any, batch: TensorDict) -> str | None:
+    """Returns what keeps an engine from sharing prompts."""
     if engine.use_ulysses_sp:
         return "Ulysses splits each sequence over GPUs"
     if engine.pad_to_length:
         return "pad_to_length gives each packed sequence a length of its own"
-    if tu.get_non_tensor_data(micro_batch, "distillation_use_topk", False):
+    if tu.get_non_tensor_data(batch, "distillation_use_topk", False):
         return "distillation reads the logits of prompts"
-    responses = micro_batch.get("responses", None)
+    responses = batch.get("responses", None)
     if responses is None or not responses.is_nested:
         return "the batch does not tell prompts from answers"
     return None

@@ -1,4 +1,4 @@
-"""Finds the rows of a micro-batch that begin with the same prompt: the same tokens, and the same media."""
+"""Finds the rows of a batch that begin with the same prompt: the same tokens, and the same media."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from tensordict import TensorDict
 
 from videossr_verl.patches.speed.shared_prompts.layout import Group, Layout
 from videossr_verl.prompt.pixels import PromptPixels
@@ -14,8 +15,17 @@ from videossr_verl.prompt.pixels import PromptPixels
 Media = Mapping[str, torch.Tensor | PromptPixels | None] | None
 
 
+def groups_of(batch: TensorDict) -> Layout:
+    """Returns the layout of a batch of verl's, whose rows are nested tensors."""
+    rows: Any = batch["input_ids"]
+    answers: Any = batch["responses"]
+    media = batch.get("multi_modal_inputs", None)
+    of_rows = [getattr(inputs, "data", inputs) for inputs in media] if media is not None else [None] * len(rows)
+    return find_groups(rows.unbind(), answers.offsets().diff().tolist(), of_rows)
+
+
 def find_groups(rows: Sequence[torch.Tensor], answers: Sequence[int], media: Sequence[Media]) -> Layout:
-    """Returns the layout of a micro-batch. It never depends on how rows came here: only equal prompts are shared.
+    """Returns the layout of a batch. It never depends on how rows came here: only equal prompts are shared.
 
     Args:
         rows: token ids of each row, (prompt + answer,). answers: tokens of each row's answer.

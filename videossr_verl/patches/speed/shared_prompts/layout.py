@@ -15,7 +15,7 @@ class Group:
     """Rows that begin with the same prompt.
 
     Attributes:
-        rows: their numbers in the micro-batch.
+        rows: their numbers in the batch.
         prompt: tokens of the prompt.
         answers: tokens of each row's answer; there may be none.
     """
@@ -23,6 +23,11 @@ class Group:
     rows: tuple[int, ...]
     prompt: int
     answers: tuple[int, ...]
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that are computed."""
+        return self.prompt + sum(self.answers)
 
 
 @dataclass(frozen=True)
