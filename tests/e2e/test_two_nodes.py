@@ -145,21 +145,43 @@ def two(train, settings, corpus_folder, dataset_folder, read_metrics, tmp_path_f
 
 
 @pytest.fixture(scope="module")
-def one(two, train, settings, corpus_folder, read_metrics, tmp_path_factory):
-    """Returns the same for one node with one rank, from the rollouts of the run on two."""
-    folder = tmp_path_factory.mktemp("one_node")
-    finished = train(
-        folder,
-        *settings,
-        f"trainer.default_local_dir={folder}/steps",
-        f"data.data_root={corpus_folder}",
-        "trainer.val_before_train=false",
-        "trainer.test_freq=-1",
-        RAY_ADDRESS="local",
-    )
-    assert finished.returncode == 0, finished.stdout[-3000:] + finished.stderr[-3000:]
-    assert finished.stdout.count(f"Injected {PROMPTS * ROLLOUTS} cached trajectories") == STEPS, finished.stdout[-3000:]
-    return SimpleNamespace(folder=folder, metrics=read_metrics(folder / "metrics.jsonl"))
+def again(two, train, settings, corpus_folder, read_metrics, tmp_path_factory):
+    """Returns a function (name, *overrides) -> the same for one node with one rank, from the rollouts of the run on
+    two.
+    """
+
+    def run(name, *overrides):
+        folder = tmp_path_factory.mktemp(name)
+        finished = train(
+            folder,
+            *settings,
+            f"trainer.default_local_dir={folder}/steps",
+            f"data.data_root={corpus_folder}",
+            "trainer.val_before_train=false",
+            "trainer.test_freq=-1",
+            *overrides,
+            RAY_ADDRESS="local",
+        )
+        assert finished.returncode == 0, finished.stdout[-3000:] + finished.stderr[-3000:]
+        metrics = read_metrics(folder / "metrics.jsonl")
+        injected = finished.stdout.count(f"Injected {PROMPTS * ROLLOUTS} cached trajectories")
+        assert injected == len(metrics), finished.stdout[-3000:]
+        return SimpleNamespace(folder=folder, metrics=metrics)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def one(again):
+    """Stock verl, which computes each row by itself."""
+    return again("one_node", "actor_rollout_ref.actor.shared_prompts=false")
+
+
+@pytest.fixture(scope="module")
+def by_tokens(again):
+    """One step with shared prompts, in micro-batches by tokens."""
+    limits = (f"actor_rollout_ref.{part}_max_token_len_per_gpu=400" for part in ("actor.ppo", "rollout.log_prob"))
+    return again("by_tokens", "actor_rollout_ref.actor.use_dynamic_bsz=true", *limits, "trainer.total_training_steps=1")
 
 
 def _scoring(dataset):
@@ -256,21 +278,35 @@ def test_the_same_text_earns_the_same_on_either_node(two):
     assert first == second
 
 
-def test_the_same_trajectories_give_the_same_update_on_one_node(two, one, tiny_model):
-    """Compares the change of all weights, and of each tensor.
+def test_the_same_trajectories_give_the_same_update_whoever_computes_them(two, one, by_tokens, tiny_model):
+    """Compares stock verl on one rank with shared prompts on two, and on one by tokens: the change of all weights, and
+    of each tensor.
 
     Measured: 1e-5 and 4e-4 at most. A rank too few or a factor 2 would be about 1, and a mean over each rank's own
     tokens, in place of all tokens, was 0.014.
     """
     before = _weights(tiny_model)
-    for step in range(1, STEPS + 1):
-        for name in ("critic/score/mean", "critic/advantages/max", "critic/advantages/min", "actor/grad_norm"):
-            assert two.metrics[step][name] == pytest.approx(one.metrics[step][name], rel=1e-4), name
-        after = [_weights(run.folder / "steps" / f"global_step_{step}/actor/huggingface") for run in (two, one)]
-        assert before.keys() == after[0].keys() == after[1].keys()
-        updates = [{name: weights[name] - before[name] for name in before} for weights in after]
-        assert all(update.any() for update in updates[1].values())
-        differences = {name: updates[0][name] - updates[1][name] for name in before}
-        assert _norm(differences) <= 1e-3 * _norm(updates[1])
-        for name, difference in differences.items():
-            assert difference.norm() <= 1e-2 * updates[1][name].norm(), name
+    for run, steps in ((two, STEPS), (by_tokens, 1)):
+        for step in range(1, steps + 1):
+            for name in ("critic/score/mean", "critic/advantages/max", "critic/advantages/min", "actor/grad_norm"):
+                assert run.metrics[step][name] == pytest.approx(one.metrics[step][name], rel=1e-4), name
+            after = [_weights(each.folder / "steps" / f"global_step_{step}/actor/huggingface") for each in (run, one)]
+            assert before.keys() == after[0].keys() == after[1].keys()
+            updates = [{name: weights[name] - before[name] for name in before} for weights in after]
+            assert all(update.any() for update in updates[1].values())
+            differences = {name: updates[0][name] - updates[1][name] for name in before}
+            assert _norm(differences) <= 1e-3 * _norm(updates[1])
+            for name, difference in differences.items():
+                assert difference.norm() <= 1e-2 * updates[1][name].norm(), name
+
+
+def test_shared_prompts_are_computed_once(two, one, by_tokens):
+    """As the trainer's engines count for each rank, and the metrics of the ranks' balance."""
+    for step, run, ranks in ((1, two, 2), (2, two, 2), (1, by_tokens, 1)):
+        stock, ours = (each.metrics[step] for each in (one, run))
+        answers = PROMPTS * ROLLOUTS * stock["response_length/mean"]
+        prompts = PROMPTS * stock["prompt_length/mean"]
+        assert stock["global_seqlen/mean"] == pytest.approx(ROLLOUTS * prompts + answers)
+        assert ours["global_seqlen/mean"] * ranks == pytest.approx(prompts + answers)
+        assert ours["actor/computed_tokens"] * ranks == pytest.approx(prompts + answers)
+        assert ours["perf/total_num_tokens"] == stock["perf/total_num_tokens"]

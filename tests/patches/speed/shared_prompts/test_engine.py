@@ -9,9 +9,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
+from verl.utils import tensordict_utils as tu
 
+from videossr_verl.families.shape import ModelShape, TextShape, VisionShape
 from videossr_verl.patches.speed.shared_prompts import engine
+from videossr_verl.patches.speed.shared_prompts.micro_batches import is_shared
 from videossr_verl.tiny.model import build_model, build_processor, save_checkpoint
+from videossr_verl.tiny.shaped_model import save_shaped_model
 from videossr_verl.tiny.tokenizer import train_tokenizer
 
 SCRIPT = Path(__file__).parent / "stock_and_shared.py"
@@ -28,23 +33,59 @@ RUNS = {
         "actor_rollout_ref.actor.use_dynamic_bsz=true",
         *(f"actor_rollout_ref.{part}_max_token_len_per_gpu=260" for part in ("actor.ppo", "rollout.log_prob")),
     ),
+    "qwen3_vl_moe, packed": PACKED,
     "qwen3_vl, frozen tower": ("actor_rollout_ref.actor.freeze_vision_tower=true",),
 }
 
 
+# As Qwen3-VL-30B-A3B, with few and narrow layers.
+MIXTURE = ModelShape(
+    "tiny mixture",
+    "qwen3_vl_moe",
+    TextShape(
+        hidden=256,
+        intermediate=256,
+        layers=3,
+        heads=2,
+        kv_heads=1,
+        head_dim=128,
+        vocab=512,
+        tied=False,
+        max_positions=8192,
+        qkv_bias=False,
+        qk_norm=True,
+        experts=8,
+        experts_per_token=2,
+        expert_intermediate=64,
+    ),
+    VisionShape(
+        hidden=256,
+        intermediate=256,
+        depth=3,
+        patch=16,
+        gated_mlp=False,
+        layer_norms=True,
+        stem_bias=True,
+        positions=256,
+        deepstack=2,
+    ),
+)
+
+
 @pytest.fixture(scope="module")
-def qwen3_vl(tmp_path_factory):
-    """Makes a tiny Qwen3-VL."""
-    folder = tmp_path_factory.mktemp("qwen3_vl")
+def models(tmp_path_factory, tiny_model):
+    """Returns the folders of tiny models, by the first word of a run."""
     tokenizer = train_tokenizer(["order <1.5 seconds> 0123456789"] * 4, 400)
-    save_checkpoint(build_model("qwen3_vl", tokenizer, 0), build_processor("qwen3_vl", tokenizer), folder)
-    return folder
+    dense, mixture = (tmp_path_factory.mktemp(name) for name in ("qwen3_vl", "qwen3_vl_moe"))
+    save_checkpoint(build_model("qwen3_vl", tokenizer, 0), build_processor("qwen3_vl", tokenizer), dense)
+    save_shaped_model(MIXTURE, tokenizer, mixture, 0)
+    return {"qwen2_5_vl": tiny_model, "qwen3_vl": dense, "qwen3_vl_moe": mixture}
 
 
 @pytest.fixture(scope="module", params=RUNS)
-def compared(request, qwen3_vl, tiny_model):
+def compared(request, models):
     """Returns what stock_and_shared.py said of each batch."""
-    model = qwen3_vl if request.param.startswith("qwen3_vl") else tiny_model
+    model = models[request.param.partition(",")[0]]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -80,8 +121,12 @@ def test_a_prompt_is_computed_once(compared):
 )
 def test_what_cannot_be_combined_is_told_once(changed, reason, caplog):
     engine._tell_once.cache_clear()
-    asked = SimpleNamespace(**{"use_ulysses_sp": False, "pad_to_length": False} | changed)
+    config = SimpleNamespace(shared_prompts=True)
+    asked = SimpleNamespace(engine_config=config, **{"use_ulysses_sp": False, "pad_to_length": False} | changed)
+    noted = []
+    run = engine.wrap_forward_backward_batch(lambda _engine, batch: noted.append(is_shared(batch)))
     with caplog.at_level(logging.WARNING):
-        found = [engine._find(asked, {}) for _ in range(2)]
-    assert found == [None, None]
+        for _ in range(2):
+            run(asked, tu.get_tensordict({"input_ids": torch.zeros(2, 3)}, {}))
+    assert noted == [False, False]
     assert caplog.messages == [f"shared_prompts: every row is computed by itself, because {reason}"]

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from tensordict import TensorDict
 from verl.utils import tensordict_utils as tu
+from verl.utils.metric import AggregationType, Metric
 
 from videossr_verl.patches.speed.shared_prompts import attention
 from videossr_verl.patches.speed.shared_prompts.groups import groups_of
@@ -43,14 +44,20 @@ def wrap_forward_backward_batch(stock: Callable[..., Any]) -> Callable[..., Any]
 
 
 def wrap_forward_step(stock: Callable[..., Any]) -> Callable[..., Any]:
-    """Looks for shared prompts before each micro-batch."""
+    """Looks for shared prompts before each micro-batch. In an update it counts the tokens that a rank
+    computes."""
 
-    def forward_step(self: Any, micro_batch: TensorDict, *args: Any, **kwargs: Any) -> Any:
+    def forward_step(self: Any, micro_batch: TensorDict, loss_function: Any, forward_only: bool) -> Any:
         self._sharing = _find(micro_batch) if is_shared(micro_batch) else None
         attention.use(self._sharing.layout if self._sharing else None)
         if self._sharing:
             _keep_states_that_predict(self)
-        return stock(self, micro_batch, *args, **kwargs)
+        loss, output = stock(self, micro_batch, loss_function, forward_only)
+        if is_shared(micro_batch) and not forward_only:
+            layout = self._sharing.layout if self._sharing else None
+            tokens = layout.tokens if layout else _nested(micro_batch, "input_ids").values().numel()
+            output["metrics"]["computed_tokens"] = Metric(AggregationType.SUM, tokens)
+        return loss, output
 
     return forward_step
 

@@ -18,16 +18,16 @@ from videossr_verl.patches.speed.shared_prompts.layout import Group, Layout
 
 def is_shared(batch: TensorDict) -> bool:
     """Returns whether prompts of a batch are shared; `engine.wrap_forward_backward_batch` notes it."""
-    return tu.get_non_tensor_data(batch, "shared_prompts", False)
+    return _setting(batch, "shared_prompts", False)
 
 
 def wrap_prepare_micro_batches(stock: Callable[..., Any]) -> Callable[..., Any]:
     """Makes verl's engine take these micro-batches where it chooses them by tokens."""
 
     def prepare_micro_batches(data: TensorDict, dp_group: Any = None, **kwargs: Any) -> Any:
-        if not is_shared(data) or not tu.get_non_tensor_data(data, "use_dynamic_bsz", True):
+        if not is_shared(data) or not _setting(data, "use_dynamic_bsz", True):
             return stock(data=data, dp_group=dp_group, **kwargs)
-        micro_batches = fill(groups_of(data), tu.get_non_tensor_data(data, "max_token_len_per_gpu", None))
+        micro_batches = fill(groups_of(data), _setting(data, "max_token_len_per_gpu", None))
         # Each is a step of FSDP, which every rank takes part in.
         most = torch.tensor([len(micro_batches)], device=get_device_name())
         dist.all_reduce(most, op=dist.ReduceOp.MAX, group=dp_group)
@@ -71,6 +71,10 @@ def divide(micro_batches: list[list[Group]], number: int) -> list[list[Group]]:
         found.remove(largest)
         found += _halves(largest)
     return sorted(found, key=_tokens, reverse=True)
+
+
+def _setting(batch: TensorDict, name: str, default: Any) -> Any:
+    return tu.get_non_tensor_data(batch, name, default)
 
 
 def _cut(group: Group, limit: int) -> list[Group]:
