@@ -179,9 +179,12 @@ def one(again):
 
 @pytest.fixture(scope="module")
 def by_tokens(again):
-    """One step with shared prompts, in micro-batches by tokens."""
+    """One step with shared prompts, in micro-batches by tokens, and with the rollout's log-probabilities as the old
+    ones.
+    """
+    choices = ("actor_rollout_ref.actor.use_dynamic_bsz=true", "option=[reuse_rollout_log_probs]")
     limits = (f"actor_rollout_ref.{part}_max_token_len_per_gpu=400" for part in ("actor.ppo", "rollout.log_prob"))
-    return again("by_tokens", "actor_rollout_ref.actor.use_dynamic_bsz=true", *limits, "trainer.total_training_steps=1")
+    return again("by_tokens", *choices, *limits, "trainer.total_training_steps=1")
 
 
 def _scoring(dataset):
@@ -279,8 +282,8 @@ def test_the_same_text_earns_the_same_on_either_node(two):
 
 
 def test_the_same_trajectories_give_the_same_update_whoever_computes_them(two, one, by_tokens, tiny_model):
-    """Compares stock verl on one rank with shared prompts on two, and on one by tokens: the change of all weights, and
-    of each tensor.
+    """Compares stock verl on one rank with shared prompts on two, and on one by tokens without a pass for old
+    log-probabilities: the change of all weights, and of each tensor.
 
     Measured: 1e-5 and 4e-4 at most. A rank too few or a factor 2 would be about 1, and a mean over each rank's own
     tokens, in place of all tokens, was 0.014.
@@ -310,3 +313,11 @@ def test_shared_prompts_are_computed_once(two, one, by_tokens):
         assert ours["global_seqlen/mean"] * ranks == pytest.approx(prompts + answers)
         assert ours["actor/computed_tokens"] * ranks == pytest.approx(prompts + answers)
         assert ours["perf/total_num_tokens"] == stock["perf/total_num_tokens"]
+
+
+def test_the_rollouts_log_probs_spare_a_pass(one, by_tokens):
+    """Rollout and trainer agree in fp32, so that no weight is cut off and none is far from 1."""
+    stock, ours = one.metrics[1], by_tokens.metrics[1]
+    assert ours["timing_s/old_log_prob"] < 0.2 * stock["timing_s/old_log_prob"]
+    assert ours["actor/rollout_corr/rollout_is_max"] == pytest.approx(1, abs=0.01)
+    assert ours["actor/rollout_corr/rollout_is_min"] == pytest.approx(1, abs=0.01)

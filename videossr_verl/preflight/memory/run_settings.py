@@ -16,6 +16,7 @@ from videossr_verl.errors import BadInput
 from videossr_verl.preflight.memory.config_values import ConfigValues
 from videossr_verl.preflight.memory.parameters import Lora
 
+_BYPASS = "algorithm.rollout_correction.bypass_mode"
 _BYTES = {"fp32": 4, "float32": 4, "float": 4, "32": 4, "bf16": 2, "bfloat16": 2, "fp16": 2, "float16": 2, "16": 2}
 
 
@@ -87,9 +88,10 @@ class Run:
     A step has `prompts` prompts with `rollouts` answers each, an update has `mini_batch` prompts. `batches_ahead` are
     in flight beside the one that is trained on (asynchronous modes). Lengths are in tokens. `compares` is true if a
     reference policy takes part; with an adapter it is the actor without it, and `reference` is None. `fused` is a
-    backend or None. With `shares_prompts` a micro batch computes the prompt of its answers once. `answering` is None if
-    the GPUs that train do all the answering. `saved_weights` are the versions of the actor that wait in host memory for
-    old log-probs (separate_async).
+    backend or None. With `shares_prompts` a micro batch computes the prompt of its answers once; with
+    `reuses_log_probs` the old log-probs are the rollout's. `answering` is None if the GPUs that train do all the
+    answering. `saved_weights` are the versions of the actor that wait in host memory for old log-probs
+    (separate_async).
     """
 
     model: str
@@ -113,6 +115,7 @@ class Run:
     attention: str
     sequence_parallel: int
     shares_prompts: bool
+    reuses_log_probs: bool
     compiled_entropy: bool
     entropy_in_update: bool
     freezes_vision: bool
@@ -189,6 +192,7 @@ def read_settings(config: Any) -> Run:
         remove_padding=ask.flag(f"{model}.use_remove_padding"),
         attention=ask.text(f"{model}.override_config.attn_implementation", "flash_attention_2"),
         sequence_parallel=parallel,
+        reuses_log_probs=ask.flag(_BYPASS, False),
         # Under Ulysses nothing is shared.
         shares_prompts=parallel == 1 and ask.flag(f"{actor}.shared_prompts", False),
         compiled_entropy=ask.flag(f"{actor}.fsdp_config.use_torch_compile"),
@@ -223,7 +227,7 @@ def _batches_ahead(ask: ConfigValues) -> float:
 
 
 def _saved_weights(ask: ConfigValues, answering: Answering | None) -> int:
-    if not answering or ask.flag("algorithm.rollout_correction.bypass_mode", False):
+    if not answering or ask.flag(_BYPASS, False):
         return 0
     # The weights that answered; and for the second and further updates the current ones, which the former replace for a
     # while.

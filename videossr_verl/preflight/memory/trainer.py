@@ -129,10 +129,12 @@ def update_of(run: Run, shape: ModelShape, parameters: Parameters, prompt: Promp
 
 
 def log_probs_of(run: Run, shape: ModelShape, parameters: Parameters, prompt: Prompt) -> Activations:
-    """Returns the larger of two forward passes: the old policy's, which gives its entropy too, and the reference's."""
-    fused = run.fused is not None
-    entropy = entropy_bytes(wanted=True, compiled=run.compiled_entropy)
-    old = inference_activations(shape, parameters, load(run, run.log_prob, prompt), fused=fused, entropy=entropy)
-    micro = run.reference_log_prob
-    reference = inference_activations(shape, parameters, load(run, micro, prompt), fused=fused, entropy=0)
-    return max(old, reference, key=lambda activations: activations.peak) if run.reference else old
+    """Returns the largest of the forward passes: the old policy's, which gives its entropy too, and the reference's."""
+    passes = [] if run.reuses_log_probs else [(run.log_prob, entropy_bytes(wanted=True, compiled=run.compiled_entropy))]
+    if run.compares:
+        passes.append((run.reference_log_prob if run.reference else run.log_prob, 0))
+    sizes = [
+        inference_activations(shape, parameters, load(run, micro, prompt), fused=run.fused is not None, entropy=entropy)
+        for micro, entropy in passes
+    ]
+    return max(sizes, key=lambda activations: activations.peak, default=Activations(0, 0, 0))
