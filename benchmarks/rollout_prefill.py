@@ -3,9 +3,9 @@
     VERL_PLATFORM=cpu python benchmarks/rollout_prefill.py [--servers 2] [--answers 8 16] [HYDRA_OVERRIDE...]
 
 Real vLLM servers of a tiny model, started by verl's own manager with our config, answer prompts by verl's own client,
-first by way of verl's balancer, then of ours, with other noise for videos each time. Tokens are by vLLM's counters: those
-that it looked up in its prefix cache less those that it found. Videos are those that went through its encoder. Both are
-given per prompt: 1.00 is each prompt once.
+first by way of verl's balancer, then of ours, with other noise for videos each time. Tokens are by vLLM's counters:
+those that it looked up in its prefix cache less those that it found. Videos are those that went through its encoder.
+Both are given per prompt: 1.00 is each prompt once.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """verl 0.9.1 tells a router no name of the prompt that a request answers.
 
-Each answer has an id of its own. The tokens do not tell prompts apart either: two videos of one size have the same. But a
-worker that begins an answer has the prompt's `uid`, which verl makes for each row of each batch. So a row that comes
+Each answer has an id of its own. The tokens do not tell prompts apart either: two videos of one size have the same. But
+a worker that begins an answer has the prompt's `uid`, which verl makes for each row of each batch. So a row that comes
 again, in a later step or in a validation, is another prompt: the weights have changed.
 """
 
