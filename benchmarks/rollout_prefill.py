@@ -14,7 +14,6 @@ import argparse
 import asyncio
 import os
 import re
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -42,7 +41,7 @@ from videossr_verl.tiny.model import build_model, build_processor, save_checkpoi
 from videossr_verl.tiny.tokenizer import train_tokenizer
 from videossr_verl.video.metadata import video_metadata
 
-FRAMES, FPS = 16, 2
+FRAMES, FPS, SIDE = 16, 2, 14  # 1,568 tokens: two frames share SIDE x SIDE
 ANSWER = 8  # tokens
 COUNTERS = re.compile(r"^vllm:prefix_cache_(queries|hits)_total\{.*?\} (\S+)$", re.M)
 
@@ -152,13 +151,14 @@ def started(servers: int, overrides: list[str]) -> Iterator[tuple[Servers, Train
         tokenizer = train_tokenizer(["order <1.5 seconds> 0123456789"] * 4, 512)
         save_checkpoint(build_model("qwen3_vl", tokenizer, 0), build_processor("qwen3_vl", tokenizer), model)
         rollout = {
-            "nnodes": 1,
-            "n_gpus_per_node": servers,
-            "max_model_len": 4096,
-            "load_format": "auto",
-            "disable_log_stats": "false",
+            "actor_rollout_ref.rollout.nnodes": 1,
+            "actor_rollout_ref.rollout.n_gpus_per_node": servers,
+            "actor_rollout_ref.rollout.max_model_len": 4096,
+            "actor_rollout_ref.rollout.load_format": "auto",
+            "actor_rollout_ref.rollout.disable_log_stats": "false",
+            "+actor_rollout_ref.rollout.engine_kwargs.vllm.block_size": 16,  # as on GPUs
         }
-        settings = [f"actor_rollout_ref.rollout.{name}={value}" for name, value in rollout.items()]
+        settings = [f"{name}={value}" for name, value in rollout.items()]
         config = compose_config("videossr_grpo_cpu", [f"actor_rollout_ref.model.path={model}", *settings, *overrides])
         ray.init(num_cpus=4 * servers, num_gpus=servers, include_dashboard=False, logging_level="ERROR")
         try:
@@ -167,17 +167,33 @@ def started(servers: int, overrides: list[str]) -> Iterator[tuple[Servers, Train
             ray.shutdown()
 
 
-def video_prompts(side: TrainerSide, number: int, seed: int) -> list[Prompt]:
+def video_prompts(side: TrainerSide, number: int) -> list[Prompt]:
     """Prompts with a video of noise each, all of one size, so that their tokens are the same."""
-    part, generator = side.processor.video_processor, torch.Generator().manual_seed(seed)
-    size = 10 * part.patch_size * part.merge_size
+    part = side.processor.video_processor
+    size = SIDE * part.patch_size * part.merge_size
     prompts = []
     for _ in range(number):
-        frames = torch.randint(0, 256, (FRAMES, 3, size, size), dtype=torch.uint8, generator=generator)
+        frames = torch.randint(0, 256, (FRAMES, 3, size, size), dtype=torch.uint8)
         videos = SharedVideos([(frames, video_metadata([k / FPS for k in range(FRAMES)]))])
         content = [{"type": "video"}, {"type": "text", "text": "order 0123456789"}]
         prompts.append(Prompt(side.ids([{"role": "user", "content": content}], videos), videos))
     return prompts
+
+
+def table(servers: Servers, side: TrainerSide, prompts: int, answers: list[int]) -> Iterator[str]:
+    """The table's lines, as they are measured."""
+    asyncio.run(servers.answer("ours", video_prompts(side, len(servers.handles)), 1))  # each server's first is slow
+    for number in answers:
+        asked = [video_prompts(side, prompts) for _ in servers.clients]
+        stock, ours = (asyncio.run(servers.answer(*one, number)) for one in zip(servers.clients, asked, strict=True))
+        length = len(asked[0][0].ids)
+        per_prompt = {
+            f"tokens per prompt of {length}": (stock.tokens / prompts / length, ours.tokens / prompts / length),
+            "videos per prompt": (stock.videos / prompts, ours.videos / prompts),
+            "s until all is answered": (stock.seconds, ours.seconds),
+        }
+        for label, (theirs, own) in per_prompt.items():
+            yield f"| {number} | {label} | {theirs:.2f} | {own:.2f} | {own / theirs:.2f} |"
 
 
 def main() -> None:
@@ -188,26 +204,9 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=4, help="at once")
     parser.add_argument("overrides", nargs="*", metavar="HYDRA_OVERRIDE")
     args = parser.parse_args()
-    lines = []
     with started(args.servers, args.overrides) as (servers, side):
-        asyncio.run(servers.answer("stock", video_prompts(side, 1, 0), 1))  # what is done once in a server's life
-        for number, answers in enumerate(args.answers, 1):
-            costs = {}
-            for shift, name in enumerate(servers.clients):
-                print(f"{answers} answers, {name}", file=sys.stderr)
-                prompts = video_prompts(side, args.prompts, 2 * number + shift)
-                costs[name] = asyncio.run(servers.answer(name, prompts, answers))
-            length = len(prompts[0].ids)
-            stock, ours = costs.values()
-            for label, one, digits in (("tokens", length * args.prompts, 2), ("videos", args.prompts, 2)):
-                values = [getattr(cost, label) / one for cost in (stock, ours)]
-                cells = " | ".join(f"{value:.{digits}f}" for value in values)
-                lines.append(f"| {answers} | {label} per prompt | {cells} | {values[1] / values[0]:.2f} |")
-            lines.append(
-                f"| {answers} | s until all is answered | {stock.seconds:.1f} | {ours.seconds:.1f} "
-                f"| {ours.seconds / stock.seconds:.2f} |"
-            )
-    print(f"{args.servers} servers, {args.prompts} prompts of {length} tokens, answers of {ANSWER}\n")
+        lines = list(table(servers, side, args.prompts, args.answers))
+    print(f"{args.servers} servers, {args.prompts} prompts at once, answers of {ANSWER} tokens\n")
     print("| answers | | stock | ours | ours / stock |\n| --- | --- | --- | --- | --- |", *lines, sep="\n")
 
 

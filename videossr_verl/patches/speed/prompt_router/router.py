@@ -18,10 +18,11 @@ class _Server:
     name: str
     handle: Any
     open: set[_Group] = field(default_factory=set)  # with requests in flight
+    prompts: int = 0  # that it ever got
 
-    def load(self) -> tuple[int, int]:
-        """Returns (answers, prompt tokens) to compare servers by."""
-        return sum(group.owed() for group in self.open), sum(group.tokens for group in self.open)
+    def load(self) -> tuple[int, int, int]:
+        """Returns (answers, prompt tokens, prompts so far) to compare servers by."""
+        return sum(group.owed() for group in self.open), sum(group.tokens for group in self.open), self.prompts
 
     def in_flight(self) -> int:
         return sum(group.in_flight for group in self.open)
@@ -48,7 +49,7 @@ class PromptRouter:
     that is most of a rollout's time. All n answers of a prompt count from its first request on, since the others are
     about to come; a server that had them only counted as they came would be given a second prompt meanwhile. Between
     servers that owe as many, as at the start of a batch, the tokens of their prompts decide, once for each prompt: they
-    are what is left to prefill, and the cache that answers must keep.
+    are what is left to prefill, and the cache that answers must keep. Then those that had fewer prompts so far.
 
     A request without a prompt, from code that does not tell it, is a prompt of its own, as in verl's own balancer.
 
@@ -85,7 +86,7 @@ class PromptRouter:
         Raises:
             RuntimeError: there is no server. verl knows the message.
         """
-        key = prompt or request_id
+        key = request_id if prompt is None else prompt
         group = self._placed.get(key)
         if group is None or self._servers.get(group.server.name) is not group.server:
             group = self._place(key, answers, prompt_tokens)
@@ -99,6 +100,7 @@ class PromptRouter:
         if not self._servers:
             raise RuntimeError("No available servers in load balancer")
         server = min(self._servers.values(), key=_Server.load)
+        server.prompts += 1
         self._placed.pop(key, None)
         self._placed[key] = _Group(server, answers, tokens)
         if len(self._placed) > REMEMBERED:
