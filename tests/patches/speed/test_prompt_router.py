@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 import ray
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from verl.utils.import_utils import resolve_config_path
 from verl.workers.rollout.router import RequestLoadBalancer
 
 from videossr_verl.patches.speed.prompt_router.router import PromptRouter
+from videossr_verl.preflight.memory.run_settings import compose_config
 
 BENCHMARKS = Path(__file__).parent.parent.parent.parent / "benchmarks"
 PROMPTS = 4
@@ -118,12 +120,20 @@ def test_it_is_what_verl_wants():
     assert all(callable(getattr(PromptRouter, name)) for name in names)
 
 
-def test_verl_finds_its_file_from_any_folder(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["videossr_grpo", "videossr_grpo_cpu", "mvp_grpo", "videossr_mvp_grpo"])
+def test_our_configs_name_it_where_verl_finds_it_from_any_folder(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    found = resolve_config_path("pkg://videossr_verl/patches/speed/prompt_router/router.yaml")
-    assert Path(found).read_text().endswith(f"router_class: {PromptRouter.__module__}.PromptRouter\n")
-    with pytest.raises(FileNotFoundError):
-        resolve_config_path("videossr_router.yaml")
+    setting = compose_config(name, []).actor_rollout_ref.rollout.router_config_path
+    assert yaml.safe_load(Path(resolve_config_path(setting)).read_text()) == {"router_class": class_name(PromptRouter)}
+
+
+def test_verls_own_router_is_one_setting_away():
+    config = compose_config("videossr_grpo", ["actor_rollout_ref.rollout.router_config_path=null"])
+    assert config.actor_rollout_ref.rollout.router_config_path is None
+
+
+def class_name(kind):
+    return f"{kind.__module__}.{kind.__name__}"
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +165,7 @@ def figures(lines):
 
 
 def test_a_prompt_is_computed_once_and_its_video_encoded_once(benchmark, two):
-    found = figures(benchmark.table(*two, PROMPTS, [8, 16]))
+    found = figures(benchmark.table(*two, 2, [8, 16]))
     for answers in (8, 16):
         tokens, videos = found[answers, "tokens"], found[answers, "videos"]
         assert 1 <= tokens[1] <= 1.1
