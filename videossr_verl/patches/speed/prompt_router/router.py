@@ -55,11 +55,10 @@ class PromptRouter:
 
     Args:
         servers: actor handles by address.
-        config: `router.yaml`.
+        _config: `router.yaml`, which holds no settings.
     """
 
-    def __init__(self, servers: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-        del config
+    def __init__(self, servers: Mapping[str, Any], _config: Mapping[str, Any]) -> None:
         self._servers: dict[str, _Server] = {}
         self._placed: dict[str, _Group] = {}  # the newest group of each prompt, oldest prompt first
         self._running: dict[str, list[_Group]] = {}  # by request
@@ -138,10 +137,6 @@ class PromptRouter:
     def get_all_servers(self) -> list[str]:
         """Returns the servers' addresses."""
         return list(self._servers)
-
-    def get_inflight_count(self, server_id: str) -> int:
-        """Returns the requests in flight on a server."""
-        return self._in_flight().get(server_id, 0)
 
     def get_total_inflight(self) -> int:
         """Returns the requests in flight on all servers."""
