@@ -21,6 +21,7 @@ MICRO = "actor_rollout_ref.{}_micro_batch_size_per_gpu=2"
             ["| 2 | CPU s |", "| 2 | MB in flight |", "| 2 | MB of pixels |"],
         ),
         (["startup.py", "--rows", "50"], ["| CPU s |", "| wall s |"]),
+        (["prefill_schedule.py", "--answers", "2", "--prompts", "2"], ["| a video of 4,000 tokens | 2 | yes |"]),
         (
             [
                 *("actor.py", "--model", "qwen2_5_vl_7b", "--model-folder", ROOT / "recipes" / "tiny" / "qwen2_5_vl"),

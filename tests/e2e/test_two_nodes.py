@@ -8,7 +8,7 @@ import os
 import random
 import shutil
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -73,7 +73,8 @@ def settings(tiny_model, dataset_folder, tmp_path_factory):
     trajectories = tmp_path_factory.mktemp("trajectories")
     return (
         f"data.train_files={dataset_folder}/train.parquet",
-        f"data.val_files={dataset_folder}/test.parquet",
+        # Each row four times, for answers to one question from either node: those of one prompt come from one.
+        f"data.val_files={[f'{dataset_folder}/test.parquet'] * 4}",
         f"data.train_batch_size={PROMPTS}",
         "data.max_prompt_length=256",
         "data.max_response_length=12",
@@ -124,7 +125,6 @@ def two(train, settings, corpus_folder, dataset_folder, read_metrics, tmp_path_f
             "actor_rollout_ref.rollout.agent.default_agent_loop=witnessed",
             f"actor_rollout_ref.rollout.agent.agent_loop_config_path={folder}/loops.yaml",
             f"reward.custom_reward_function.path={HERE}/witness.py",
-            "actor_rollout_ref.rollout.val_kwargs.n=4",
             f"trainer.test_freq={STEPS}",
             RAY_ADDRESS=address,
         )
@@ -256,8 +256,16 @@ def test_both_replicas_answer_and_agree_with_the_trainer(two):
         assert two.metrics[step]["training/rollout_actor_probs_pearson_corr"] > 0.999
 
 
+def test_all_answers_of_a_prompt_come_from_one_replica(two):
+    served = defaultdict(list)
+    for line in two.rollouts:
+        served[line["uid"]].append(line["served_by"])
+    assert Counter(map(len, served.values()))[ROLLOUTS] == STEPS * PROMPTS
+    assert all(len(set(replicas)) == 1 for replicas in served.values())
+
+
 def test_both_replicas_have_the_same_weights_before_and_after_training(two):
-    """Greedy answers to one prompt are the same from either, and changed by the training."""
+    """Greedy answers to one question are the same from either, and changed by the training."""
     answers = defaultdict(lambda: defaultdict(set))
     for line in two.rollouts:
         if line["greedy"]:

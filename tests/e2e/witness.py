@@ -44,6 +44,7 @@ class WitnessedAgentLoop(SingleTurnAgentLoop):
             greedy=sampling_params["temperature"] == 0,
             step=int(kwargs["global_steps"]),
             prompt=f"{kwargs['data_source']} {kwargs['index']}",
+            uid=kwargs["uid"],
             served_by=served_by[0].rpartition(":")[0],
             tokens=list(output.response_ids),
             data_root=data_root(self.data_config),

@@ -334,6 +334,45 @@ PATCHES = (
     ),
     Patch(
         purpose="speed",
+        why="The n answers of a prompt go to up to n rollout servers, each of which computes the prompt and its videos;"
+        " a router cannot tell which requests share a prompt.",
+        places=(
+            Place(
+                _AGENT_LOOP,
+                "AgentLoopWorker._run_agent_loop",
+                f"{_SPEED}.prompt_router.prompt_of_request:wrap_run_agent_loop",
+            ),
+            Place(
+                "verl.workers.rollout.llm_server",
+                "LLMServerClient._acquire_server",
+                f"{_SPEED}.prompt_router.prompt_of_request:wrap_acquire_server",
+            ),
+            Place(
+                "verl.utils.import_utils",
+                "resolve_config_path",
+                f"{_SPEED}.prompt_router.router_path:wrap_resolve_config_path",
+            ),
+        ),
+        versions=(_VERL,),
+        upstream=("verl-project/verl#6122", "verl-project/verl#6383"),
+        test="tests/patches/speed/test_prompt_router.py",
+    ),
+    Patch(
+        purpose="speed",
+        why="Answers of a prompt that come together each prefill it again, if they find the vision encoder busy.",
+        places=(
+            Place(
+                "vllm.v1.core.sched.scheduler",
+                "Scheduler._try_schedule_encoder_inputs",
+                f"{_SPEED}.repeated_prefills:wrap_try_schedule_encoder_inputs",
+            ),
+        ),
+        versions=(_VLLM,),
+        test="tests/patches/speed/test_repeated_prefills.py",
+        installed_by="vllm",
+    ),
+    Patch(
+        purpose="speed",
         why="A prompt's videos go through the processor three times for each of its rollouts, and to the server once"
         " for each; here both happen once.",
         places=(

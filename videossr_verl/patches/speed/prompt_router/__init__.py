@@ -1,0 +1,1 @@
+"""All answers of a prompt come from one rollout server."""
