@@ -37,11 +37,29 @@ SHORT = 1 / 32  # of the prompt
 HEADER = ("family", "prompt + answer", "n", "pass", *("CPU s", "", ""), *("tokens", "", ""), *("MB", "", ""))
 
 
+class Lengths(NamedTuple):
+    """Tokens of a prompt and of each answer, before they are scaled down."""
+
+    prompt: int
+    answer: int
+
+    @classmethod
+    def read(cls, text: str) -> Lengths:
+        """Reads PROMPTxANSWER."""
+        prompt, _, answer = text.partition("x")
+        if not (prompt.isdecimal() and answer.isdecimal()):
+            raise argparse.ArgumentTypeError(f"'{text}' is not PROMPTxANSWER, as in 8192x128")
+        return cls(int(prompt), int(answer))
+
+    def __str__(self) -> str:
+        return f"{self.prompt} + {self.answer}"
+
+
 class Row(NamedTuple):
     """One pass over one group; pairs are stock's and ours."""
 
     family: str
-    lengths: str
+    lengths: Lengths
     rollouts: int
     name: str
     seconds: tuple[float, float]
@@ -53,7 +71,7 @@ class Row(NamedTuple):
         return _ratio(getattr(self, what)) / _ratio(self.tokens)
 
     def __str__(self) -> str:
-        return f"{self.family}, {self.lengths.replace('x', ' + ')}, n = {self.rollouts}, {self.name}"
+        return f"{self.family}, {self.lengths}, n = {self.rollouts}, {self.name}"
 
 
 class Goal(NamedTuple):
@@ -72,7 +90,8 @@ def _ratio(pair: tuple[float, float]) -> float:
 def measured(family: str, args: argparse.Namespace) -> Iterator[Row]:
     """Rows of one family, from a process of its own."""
     command = [sys.executable, str(SCRIPT), family, *("--scale", str(args.scale), "--layers", str(args.layers))]
-    command += ["--rounds", str(args.rounds), "--rollouts", *map(str, args.rollouts), "--lengths", *args.lengths]
+    command += ["--rounds", str(args.rounds), "--rollouts", *map(str, args.rollouts)]
+    command += ["--lengths", *(f"{lengths.prompt}x{lengths.answer}" for lengths in args.lengths)]
     one_thread = os.environ | {"OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=one_thread) as process:
         for line in process.stdout or ():
@@ -84,7 +103,7 @@ def measured(family: str, args: argparse.Namespace) -> Iterator[Row]:
 
 def _read(line: dict[str, Any]) -> Row:
     pairs = (tuple(line[name]) for name in ("seconds", "tokens", "bytes"))
-    return Row(line["family"], line["lengths"], line["rollouts"], line["pass"], *pairs)
+    return Row(line["family"], Lengths.read(line["lengths"]), line["rollouts"], line["pass"], *pairs)
 
 
 def measure_all(args: argparse.Namespace) -> list[Row]:
@@ -111,9 +130,8 @@ def judge(rows: list[Row]) -> Iterator[Goal]:
     ours = {row[:4]: row.seconds[1] for row in rows}
     grown = []
     for row in rows:
-        prompt, answer = map(int, row.lengths.split("x"))
         half = ours.get((row.family, row.lengths, row.rollouts / 2, row.name))
-        if half is not None and answer <= SHORT * prompt:
+        if half is not None and row.lengths.answer <= SHORT * row.lengths.prompt:
             grown.append((row.seconds[1] / half, row))
     if grown:
         most, row = max(grown)
@@ -123,7 +141,7 @@ def judge(rows: list[Row]) -> Iterator[Goal]:
 
 def cells(row: Row) -> list[str]:
     """The row of the table."""
-    found = [row.family, row.lengths.replace("x", " + "), str(row.rollouts), row.name]
+    found = [row.family, str(row.lengths), str(row.rollouts), row.name]
     for pair, form in ((row.seconds, ".2f"), (row.tokens, "d"), (tuple(b / 1e6 for b in row.bytes), ".1f")):
         found += [*(format(value, form) for value in pair), f"{_ratio(pair):.2f}"]
     return found
@@ -133,12 +151,16 @@ def main() -> None:
     """Prints two Markdown tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--family", nargs="+", choices=families(), default=["qwen2_5_vl", "qwen3_vl"])
-    parser.add_argument("--lengths", nargs="+", default=["2048x32", "8192x128", "8192x2048"], metavar="PROMPTxANSWER")
+    lengths = [Lengths(2048, 32), Lengths(8192, 128), Lengths(8192, 2048)]
+    parser.add_argument("--lengths", nargs="+", type=Lengths.read, default=lengths, metavar="PROMPTxANSWER")
     parser.add_argument("--rollouts", type=int, nargs="+", default=[8, 16])
     parser.add_argument("--scale", type=int, default=8)
     parser.add_argument("--layers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5, help="at most; long passes have fewer")
     args = parser.parse_args()
+    shortest = min(min(lengths) for lengths in args.lengths) // args.scale if args.scale > 0 else 0
+    if min(shortest, args.layers, args.rounds, *args.rollouts) < 1:
+        parser.error("all numbers must be at least 1, and no length less than the scale")
     rows = measure_all(args)
     print(f"Widths, prompts and answers divided by {args.scale}, {args.layers} layers; stock, ours, stock / ours\n")
     print(f"| {' | '.join(HEADER)} |\n|{' --- |' * len(HEADER)}")

@@ -28,11 +28,12 @@ from tensordict import TensorDict
 from verl.utils import tensordict_utils as tu
 from verl.workers.engine_workers import ActorRolloutRefWorker, TrainingWorker
 
+from videossr_verl.errors import BadInput
 from videossr_verl.preflight.memory.run_settings import compose_config
 from videossr_verl.preflight.memory.shapes import model_shape
 
 RELEASED = {"qwen2_5_vl": "Qwen/Qwen2.5-VL-7B-Instruct", "qwen3_vl": "Qwen/Qwen3-VL-8B-Instruct"}
-FRAMES = 12
+FRAMES = 12  # of the paper's 48: a frame's text does not scale
 SIDES = (False, True)  # of `shared_prompts`
 FEWEST_ROUNDS, ENOUGH_SECONDS = 2, 20.0
 
@@ -113,7 +114,7 @@ def compare(worker: TrainingWorker, run: Callable, rows: TensorDict, rounds: int
 
 
 def _share(worker: TrainingWorker, shared: bool) -> None:
-    object.__setattr__(worker.engine.engine_config, "shared_prompts", shared)  # a frozen one
+    object.__setattr__(worker.engine.engine_config, "shared_prompts", shared)  # verl freezes it
 
 
 def main() -> None:
@@ -127,19 +128,17 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         write_scaled_model(scaled(model_shape(RELEASED[args.family]), args.scale, args.layers), Path(scratch))
-        os.environ |= {
-            "RANK": "0",
-            "WORLD_SIZE": "1",
-            "LOCAL_RANK": "0",
-            "MASTER_ADDR": "localhost",
-            "MASTER_PORT": "1",
-        }
+        os.environ |= dict.fromkeys(("RANK", "LOCAL_RANK"), "0") | {"WORLD_SIZE": "1"}
+        os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": "1"}
         dist.init_process_group("gloo", init_method=f"file://{scratch}/rendezvous", rank=0, world_size=1)
         passes = make_passes(*make_workers(scratch, max(args.rollouts)))
         for lengths in args.lengths:
             prompt, answer = (int(tokens) // args.scale for tokens in lengths.split("x"))
             for rollouts in args.rollouts:
-                rows, _ = make_rows(scratch, prompt, answer, rollouts, FRAMES)
+                try:
+                    rows, _ = make_rows(scratch, prompt, answer, rollouts, FRAMES)
+                except BadInput as error:
+                    parser.error(f"{lengths} / {args.scale}: {error}")
                 for name, (worker, run) in passes.items():
                     line = {"family": args.family, "lengths": lengths, "rollouts": rollouts, "pass": name}
                     print(json.dumps(line | compare(worker, run, rows, args.rounds)), flush=True)
