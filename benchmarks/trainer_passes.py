@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("family", choices=RELEASED)
     for name in ("--scale", "--layers", "--rounds"):
         parser.add_argument(name, type=int, required=True)
-    parser.add_argument("--lengths", nargs="+", required=True, help="PROMPTxANSWER tokens, divided by the scale")
+    parser.add_argument("--lengths", nargs="+", required=True, help="PROMPTxANSWER/SCALE")
     parser.add_argument("--rollouts", type=int, nargs="+", required=True)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -133,12 +133,12 @@ def main() -> None:
         dist.init_process_group("gloo", init_method=f"file://{scratch}/rendezvous", rank=0, world_size=1)
         passes = make_passes(*make_workers(scratch, max(args.rollouts)))
         for lengths in args.lengths:
-            prompt, answer = (int(tokens) // args.scale for tokens in lengths.split("x"))
+            prompt, answer, scale = map(int, lengths.replace("/", "x").split("x"))
             for rollouts in args.rollouts:
                 try:
-                    rows, _ = make_rows(scratch, prompt, answer, rollouts, FRAMES)
+                    rows, _ = make_rows(scratch, prompt // scale, answer // scale, rollouts, FRAMES)
                 except BadInput as error:
-                    parser.error(f"{lengths} / {args.scale}: {error}")
+                    parser.error(f"{lengths}: {error}")
                 for name, (worker, run) in passes.items():
                     line = {"family": args.family, "lengths": lengths, "rollouts": rollouts, "pass": name}
                     print(json.dumps(line | compare(worker, run, rows, args.rounds)), flush=True)

@@ -23,11 +23,11 @@ MICRO = "actor_rollout_ref.{}_micro_batch_size_per_gpu=2"
         (["startup.py", "--rows", "50"], ["| CPU s |", "| wall s |"]),
         (
             [
-                *("step.py", "--family", "qwen3_vl", "--lengths", "2048x32", "--rollouts", "2", "4"),
+                *("step.py", "--family", "qwen3_vl", "--lengths", "2048x32/16", "--rollouts", "2", "4"),
                 *("--scale", "16", "--layers", "1", "--rounds", "1"),
             ],
             [
-                *(f"| qwen3_vl | 2048 + 32 | 4 | {part} |" for part in ("reference", "old log-probs", "update")),
+                *(f"| qwen3_vl | (2048 + 32) / 16 | 4 | {part} |" for part in ("reference", "old log-probs", "update")),
                 *("| 520 | 136 | 3.82 |", "| reference and update: ", "| ours, short answers: "),
             ],
         ),
