@@ -16,10 +16,12 @@ FRAMES, FPS = 48, 2
 UNSURE = -12.0  # about the log-probability of a token to a model with random weights
 
 
-def make_rows(folder: str, prompt_tokens: int, answer_tokens: int, rows: int) -> tuple[TensorDict, Prompt]:
+def make_rows(
+    folder: str, prompt_tokens: int, answer_tokens: int, rows: int, frames: int = FRAMES
+) -> tuple[TensorDict, Prompt]:
     """Random answers to a prompt of noise that fills `prompt_tokens`, for `folder`'s model. BadInput if too few."""
     side = TrainerSide(folder)
-    ids, videos = _prompt(side, prompt_tokens)
+    ids, videos = _prompt(side, prompt_tokens, frames)
     generator = torch.Generator().manual_seed(0)
     made: dict[str, list] = {name: [] for name in ("input_ids", "position_ids", "multi_modal_inputs")}
     for _ in range(rows):
@@ -33,13 +35,13 @@ def make_rows(folder: str, prompt_tokens: int, answer_tokens: int, rows: int) ->
     return _batch(made, len(ids), generator), prompt
 
 
-def _prompt(side: TrainerSide, tokens: int) -> tuple[list[int], SharedVideos]:
+def _prompt(side: TrainerSide, tokens: int, frames: int) -> tuple[list[int], SharedVideos]:
     part = side.processor.video_processor
-    factor, steps = part.patch_size * part.merge_size, FRAMES // part.temporal_patch_size
+    factor, steps = part.patch_size * part.merge_size, frames // part.temporal_patch_size
 
     def ask(rows: int, columns: int) -> tuple[list[int], SharedVideos]:
-        frames = torch.randint(0, 256, (FRAMES, 3, rows * factor, columns * factor), dtype=torch.uint8)
-        videos = SharedVideos([(frames, video_metadata([i / FPS for i in range(FRAMES)]))])
+        noise = torch.randint(0, 256, (frames, 3, rows * factor, columns * factor), dtype=torch.uint8)
+        videos = SharedVideos([(noise, video_metadata([i / FPS for i in range(frames)]))])
         content = [{"type": "video"}, {"type": "text", "text": "order"}]
         return side.ids([{"role": "user", "content": content}], videos), videos
 
@@ -47,7 +49,7 @@ def _prompt(side: TrainerSide, tokens: int) -> tuple[list[int], SharedVideos]:
     cells = (tokens - written) // steps
     if cells < 4:
         raise BadInput(
-            f"a prompt of {tokens} tokens has no room for {FRAMES} frames: give {written + 4 * steps} or more"
+            f"a prompt of {tokens} tokens has no room for {frames} frames: give {written + 4 * steps} or more"
         )
     rows = max(2, int(cells**0.5) // 2 * 2)
     ids, videos = ask(rows, cells // rows)

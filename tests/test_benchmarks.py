@@ -24,6 +24,16 @@ MICRO = "actor_rollout_ref.{}_micro_batch_size_per_gpu=2"
         (["prefill_schedule.py", "--answers", "2", "--prompts", "2"], ["| a video of 4,000 tokens | 2 | yes |"]),
         (
             [
+                *("step.py", "--family", "qwen3_vl", "--lengths", "2048x32/16", "--rollouts", "2", "4"),
+                *("--scale", "16", "--layers", "1", "--rounds", "1"),
+            ],
+            [
+                *(f"| qwen3_vl | (2048 + 32) / 16 | 4 | {part} |" for part in ("reference", "old log-probs", "update")),
+                *("| 520 | 136 | 3.82 |", "| reference and update: ", "| ours, short answers: "),
+            ],
+        ),
+        (
+            [
                 *("actor.py", "--model", "qwen2_5_vl_7b", "--model-folder", ROOT / "recipes" / "tiny" / "qwen2_5_vl"),
                 *("--config-name", "videossr_grpo_cpu", "--prompt-tokens", "160", "--answer-tokens", "8"),
                 *(MICRO.format(part) for part in ("actor.ppo", "ref.log_prob", "rollout.log_prob")),
