@@ -71,12 +71,12 @@ def row_by_row(q, k, v, layout):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
-@pytest.mark.parametrize("kind", ["SDPA", "merged kernels"])
+@pytest.mark.parametrize("kind", ["kernels for CPUs", "kernels written out"])
 def test_it_is_each_rows_own(layout, kind):
     torch.manual_seed(1)
     shapes = ((layout.tokens, 4, 8), (layout.tokens, 2, 8), (layout.tokens, 2, 8))
     tensors = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
-    if kind == "SDPA":
+    if kind == "kernels for CPUs":
         found = shared_attention(*tensors, layout, SCALE)
     else:
         found = flash_attention(*tensors, layout, SCALE, Kernels(forward, backward))

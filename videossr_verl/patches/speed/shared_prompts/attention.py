@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.nn.functional import scaled_dot_product_attention
 
 from videossr_verl.patches.speed.shared_prompts.flash import flash_attention
 from videossr_verl.patches.speed.shared_prompts.layout import Layout
@@ -32,27 +31,7 @@ def shared_attention(
         scale: of the scores; None for width ** -0.5.
     """
     scaled = q.shape[-1] ** -0.5 if scale is None else scale
-    if q.is_cuda:
-        return flash_attention(q, k, v, layout, scaled)
-    parts = []
-    for prompt, answers in layout.spans():
-        parts.append(_attend(q[prompt], k[prompt], v[prompt], scaled, None))
-        for answer in answers:
-            keys, values = (torch.cat([x[prompt], x[answer]]) for x in (k, v))
-            length = answer.stop - answer.start
-            seen = torch.ones(length, len(keys), dtype=torch.bool, device=q.device).tril(len(keys) - length)
-            parts.append(_attend(q[answer], keys, values, scaled, seen))
-    return torch.cat(parts)
-
-
-def _attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float, seen: torch.Tensor | None) -> torch.Tensor:
-    """Returns the attention of one sequence; causal if `seen`, (queries, keys), is None."""
-    one, other, values = (x.transpose(0, 1)[None] for x in (q, k, v))
-    causal = seen is None
-    out = scaled_dot_product_attention(
-        one, other, values, attn_mask=seen, is_causal=causal, scale=scale, enable_gqa=True
-    )
-    return out[0].transpose(0, 1)
+    return flash_attention(q, k, v, layout, scaled)
 
 
 def wrap_get_interface(stock: Callable[..., Any]) -> Callable[..., Any]:

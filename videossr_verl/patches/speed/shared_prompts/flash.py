@@ -8,9 +8,9 @@ log-sum-exp: with these a kernel computes exactly its own share of the gradients
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -69,6 +69,59 @@ def _flash_backward(
 FLASH = Kernels(_flash_forward, _flash_backward)
 
 
+def _cpu_forward(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, of_q: Sequences, of_k: Sequences, causal: bool, scale: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    found = [
+        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+            _one(q[rows]), _one(k[keys]), _one(v[keys]), 0.0, causal, scale=scale
+        )
+        for rows, keys in _spans(of_q, of_k)
+    ]
+    return torch.cat([out[0].transpose(0, 1) for out, _ in found]), torch.cat([lse[0] for _, lse in found], 1)
+
+
+def _cpu_backward(
+    grad: torch.Tensor,
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    out: torch.Tensor,
+    lse: torch.Tensor,
+    of_q: Sequences,
+    of_k: Sequences,
+    causal: bool,
+    scale: float,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    found = [
+        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward(
+            *(_one(x) for x in (grad[rows], q[rows], k[keys], v[keys], out[rows])),
+            lse[None, :, rows],
+            0.0,
+            causal,
+            scale=scale,
+        )
+        for rows, keys in _spans(of_q, of_k)
+    ]
+    of_queries, of_keys, of_values = (
+        torch.cat([x[0].transpose(0, 1) for x in part]) for part in zip(*found, strict=True)
+    )
+    return of_queries, of_keys, of_values
+
+
+def _one(x: torch.Tensor) -> torch.Tensor:
+    """Returns a sequence as the kernels for CPUs take it: (1, heads, tokens, width) of (tokens, heads, width)."""
+    return x.transpose(0, 1)[None]
+
+
+def _spans(of_q: Sequences, of_k: Sequences) -> Iterator[tuple[slice, slice]]:
+    bounds = (pairwise(sequences.starts.tolist()) for sequences in (of_q, of_k))
+    return ((slice(*rows), slice(*keys)) for rows, keys in zip(*bounds, strict=True))
+
+
+CPU = Kernels(_cpu_forward, _cpu_backward)
+
+
 @dataclass(frozen=True)
 class _Places:
     parts: Sequences
@@ -79,10 +132,14 @@ class _Places:
 
 
 def flash_attention(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, layout: Layout, scale: float, kernels: Kernels = FLASH
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, layout: Layout, scale: float, kernels: Kernels | None = None
 ) -> torch.Tensor:
-    """Returns the attention of a shared sequence, (tokens, heads, width); see `shared_attention`."""
-    return _Flash.apply(q, k, v, _places(layout, q.device), scale, kernels)
+    """Returns the attention of a shared sequence, (tokens, heads, width); see `shared_attention`.
+
+    Args:
+        kernels: None for PyTorch's of the device.
+    """
+    return _Flash.apply(q, k, v, _places(layout, q.device), scale, kernels or (FLASH if q.is_cuda else CPU))
 
 
 class _Flash(torch.autograd.Function):
