@@ -5,7 +5,9 @@
 verl's own worker with the config of recipes/grpo.sh, on random weights of the model's shape and answers to a prompt
 with one long video. This process is one rank of the cluster, whose other ranks are not there (lone_rank.py): shards,
 gathered layers, activations and kernels are those of a rank, and what is missing from the seconds is the network.
-"plan" is what `grpo.sh --plan` counts for the same parts, without CUDA's own memory and without vLLM.
+Each pass runs twice: each answer's row with its own prompt (stock verl), and the prompt once (`shared_prompts`). A
+second table compares one layer's attention of both, and the second with exact attention. "plan" is what `grpo.sh
+--plan` counts for the same parts, without CUDA's own memory and without vLLM.
 """
 
 from __future__ import annotations
@@ -24,9 +26,12 @@ from typing import Any
 import torch
 from lone_rank import join_cluster, make_worker, write_model
 from long_video_rows import make_rows
+from shared_attention import HEADER as ATTENTION_HEADER
+from shared_attention import attention_lines
 from tensordict import TensorDict
 from verl.utils import tensordict_utils as tu
 from verl.utils.device import get_torch_device
+from verl.workers.engine_workers import TrainingWorker
 
 from videossr_verl.errors import BadInput
 from videossr_verl.preflight.memory import trainer
@@ -37,7 +42,8 @@ from videossr_verl.preflight.memory.prompts import Prompt
 from videossr_verl.preflight.memory.run_settings import Run, compose_config, read_settings
 from videossr_verl.preflight.memory.shapes import ModelShape, model_shape
 
-HEADER = ("model", "pass", "micro batch", "s each", "s a step", "GiB at peak", "plan", "GiB reserved")
+HEADER = ("model", "pass", "prompt", "micro batch", "s each", "s a step", "GiB at peak", "plan", "GiB reserved")
+SIDES = (False, True)  # of `shared_prompts`
 
 
 @dataclass(frozen=True)
@@ -64,18 +70,23 @@ def measure(run: Callable[[TensorDict], Any], rows: TensorDict, micro: int, **se
     return Measured(statistics.mean(seconds[1:]), device.max_memory_allocated(), device.max_memory_reserved())
 
 
-def passes(config: Any, rows: TensorDict, run: Run) -> Iterator[tuple[str, Measured]]:
-    """Measures the passes of one step, in their order."""
+def passes(config: Any, rows: TensorDict, run: Run) -> Iterator[tuple[str, bool, Measured]]:
+    """Measures the passes of one step, in their order: without shared prompts, and with them."""
     forward = {"compute_loss": False, "calculate_entropy": False}
     if run.reference:
-        reference = make_worker(config, "ref").compute_ref_log_prob
-        yield "reference forward", measure(reference, rows, run.reference_log_prob.samples, **forward)
-        del reference
+        worker = make_worker(config, "ref")
+        for shared in SIDES:
+            share(worker.ref, shared)
+            found = measure(worker.compute_ref_log_prob, rows, run.reference_log_prob.samples, **forward)
+            yield "reference forward", shared, found
+        del worker
         gc.collect()
         get_torch_device().empty_cache()
     actor = make_worker(config, "actor")
     forward["calculate_entropy"] = True
-    yield "old log-probs", measure(actor.compute_log_prob, rows, run.log_prob.samples, **forward)
+    for shared in SIDES:
+        share(actor.actor, shared)
+        yield "old log-probs", shared, measure(actor.compute_log_prob, rows, run.log_prob.samples, **forward)
 
     def update(batch: TensorDict) -> None:
         answers = run.gpus * len(batch)
@@ -85,7 +96,15 @@ def passes(config: Any, rows: TensorDict, run: Run) -> Iterator[tuple[str, Measu
             raise RuntimeError("verl left out the optimizer's step: the gradients are not finite")
 
     settings = {"epochs": 1, "seed": 1, "dataloader_kwargs": {"shuffle": False}}
-    yield "update", measure(update, rows, run.update.samples, calculate_entropy=run.entropy_in_update, **settings)
+    for shared in SIDES:
+        share(actor.actor, shared)
+        found = measure(update, rows, run.update.samples, calculate_entropy=run.entropy_in_update, **settings)
+        yield "update", shared, found
+
+
+def share(worker: TrainingWorker, shared: bool) -> None:
+    """Turns `shared_prompts` on or off in a worker that is there, whose settings verl freezes."""
+    object.__setattr__(worker.engine.engine_config, "shared_prompts", shared)
 
 
 def planned(run: Run, shape: ModelShape, prompt: Prompt) -> dict[str, int]:
@@ -104,8 +123,8 @@ def planned(run: Run, shape: ModelShape, prompt: Prompt) -> dict[str, int]:
     }
 
 
-def print_model(name: str, args: argparse.Namespace) -> None:
-    """The lines of one base model."""
+def print_model(name: str, args: argparse.Namespace) -> list[str]:
+    """Prints the lines of one base model. Returns those of its attention."""
     choices = [f"base_model={name}", f"dataset={args.dataset}", f"cluster={args.cluster}", *args.overrides]
     with tempfile.TemporaryDirectory() as scratch:
         folder = args.model_folder
@@ -121,13 +140,23 @@ def print_model(name: str, args: argparse.Namespace) -> None:
         join_cluster(run.gpus)
         rows, prompt = make_rows(folder, args.prompt_tokens, args.answer_tokens, size * args.micro_batches)
         print(f"{name}: {prompt.tokens} tokens a prompt, {prompt.vision_tokens} of them video", file=sys.stderr)
-        expected = planned(run, shape, prompt)
-        for kind, found in passes(config.actor_rollout_ref, rows, run):
+        expected = [planned(replace(run, shares_prompts=shared), shape, prompt) for shared in SIDES]
+        for kind, shared, found in passes(config.actor_rollout_ref, rows, run):
             each = found.seconds / args.micro_batches
             step = each * run.prompts * run.rollouts / run.gpus / size
-            memory = [f"{n / GIB:.1f}" for n in (found.allocated, expected[kind], found.reserved)]
-            cells = [name, kind, f"{size} x {prompt.tokens + args.answer_tokens}", f"{each:.2f}", f"{step:.0f}"]
+            memory = [f"{n / GIB:.1f}" for n in (found.allocated, expected[shared][kind], found.reserved)]
+            cells = [
+                name,
+                kind,
+                "once" if shared else "each",
+                f"{size} x {prompt.tokens + args.answer_tokens}",
+                f"{each:.2f}",
+                f"{step:.0f}",
+            ]
             print(f"| {' | '.join([*cells, *memory])} |", flush=True)
+        gc.collect()
+        get_torch_device().empty_cache()
+        return list(attention_lines(shape.text, prompt.tokens, args.answer_tokens, run.rollouts))
 
 
 def main() -> None:
@@ -148,11 +177,14 @@ def main() -> None:
     device = get_torch_device().get_device_name()
     print(f"{device}, torch {torch.__version__}, one rank of {args.cluster}\n\n| {' | '.join(HEADER)} |")
     print("|" + " --- |" * len(HEADER), flush=True)
+    of_attention = []
     try:
         for name in args.model or ("qwen2_5_vl_7b", "qwen3_vl_8b"):
-            print_model(name, args)
+            of_attention += print_model(name, args)
     except BadInput as error:
         parser.error(str(error))
+    print(f"\n| {' | '.join(ATTENTION_HEADER)} |\n|" + " --- |" * len(ATTENTION_HEADER))
+    print(*of_attention, sep="\n")
 
 
 if __name__ == "__main__":

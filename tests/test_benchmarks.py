@@ -39,7 +39,14 @@ MICRO = "actor_rollout_ref.{}_micro_batch_size_per_gpu=2"
                 *(MICRO.format(part) for part in ("actor.ppo", "ref.log_prob", "rollout.log_prob")),
                 "trainer.n_gpus_per_node=8",  # of which the config for CPUs has one, whatever the cluster
             ],
-            [f"| qwen2_5_vl_7b | {part} | 2 x 168 |" for part in ("reference forward", "old log-probs", "update")],
+            [
+                *(
+                    f"| qwen2_5_vl_7b | {part} | {prompt} | 2 x 168 |"
+                    for part in ("reference forward", "old log-probs", "update")
+                    for prompt in ("each", "once")
+                ),
+                *(f"| 3 / 3 | 160 + 8 x 8 | {part} |" for part in ("forward", "both")),
+            ],
         ),
     ],
 )

@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from videossr_verl.patches.speed.shared_prompts.attention import shared_attention
 from videossr_verl.patches.speed.shared_prompts.flash import Kernels, flash_attention
 from videossr_verl.patches.speed.shared_prompts.layout import Group, Layout
 
@@ -76,10 +75,8 @@ def test_it_is_each_rows_own(layout, kind):
     torch.manual_seed(1)
     shapes = ((layout.tokens, 4, 8), (layout.tokens, 2, 8), (layout.tokens, 2, 8))
     tensors = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
-    if kind == "kernels for CPUs":
-        found = shared_attention(*tensors, layout, SCALE)
-    else:
-        found = flash_attention(*tensors, layout, SCALE, Kernels(forward, backward))
+    kernels = None if kind == "kernels for CPUs" else Kernels(forward, backward)
+    found = flash_attention(*tensors, layout, SCALE, kernels)
     expected = row_by_row(*tensors, layout)
     torch.testing.assert_close(found, expected)
     gradient = torch.randn_like(found)

@@ -21,19 +21,6 @@ def use(layout: Layout | None) -> None:
     _layout = layout
 
 
-def shared_attention(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, layout: Layout, scale: float | None
-) -> torch.Tensor:
-    """Returns the attention of a shared sequence, (tokens, heads, width).
-
-    Args:
-        q: (tokens, heads, width). k, v: the same, with as many heads, or with fewer that divide them.
-        scale: of the scores; None for width ** -0.5.
-    """
-    scaled = q.shape[-1] ** -0.5 if scale is None else scale
-    return flash_attention(q, k, v, layout, scaled)
-
-
 def wrap_get_interface(stock: Callable[..., Any]) -> Callable[..., Any]:
     """Makes the attention of transformers' language models take the shared sequence's where a layout is set."""
 
@@ -46,7 +33,7 @@ def wrap_get_interface(stock: Callable[..., Any]) -> Callable[..., Any]:
             if _layout is None or not getattr(module, "is_causal", False):  # a vision tower's is not
                 return function(module, query, key, value, *more, **how)
             q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))
-            return shared_attention(q, k, v, _layout, how.get("scaling"))[None], None
+            return flash_attention(q, k, v, _layout, how.get("scaling"))[None], None
 
         return attention
 
@@ -61,6 +48,6 @@ def wrap_flash_attention_of_qwen2_vl(stock: Callable[..., torch.Tensor]) -> Call
     ) -> torch.Tensor:
         if _layout is None:
             return stock(query, key, value, *args, **kwargs)
-        return shared_attention(query[0], key[0], value[0], _layout, kwargs.get("softmax_scale"))[None]
+        return flash_attention(query[0], key[0], value[0], _layout, kwargs.get("softmax_scale"))[None]
 
     return _custom_flash_attention_forward

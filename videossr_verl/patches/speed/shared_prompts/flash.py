@@ -132,14 +132,22 @@ class _Places:
 
 
 def flash_attention(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, layout: Layout, scale: float, kernels: Kernels | None = None
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    layout: Layout,
+    scale: float | None = None,
+    kernels: Kernels | None = None,
 ) -> torch.Tensor:
-    """Returns the attention of a shared sequence, (tokens, heads, width); see `shared_attention`.
+    """Returns the attention of a shared sequence, (tokens, heads, width).
 
     Args:
+        q: (tokens, heads, width). k, v: the same, with as many heads, or with fewer that divide them.
+        scale: of the scores; None for width ** -0.5.
         kernels: None for PyTorch's of the device.
     """
-    return _Flash.apply(q, k, v, _places(layout, q.device), scale, kernels or (FLASH if q.is_cuda else CPU))
+    scaled = q.shape[-1] ** -0.5 if scale is None else scale
+    return _Flash.apply(q, k, v, _places(layout, q.device), scaled, kernels or (FLASH if q.is_cuda else CPU))
 
 
 class _Flash(torch.autograd.Function):
