@@ -160,7 +160,7 @@ def started(servers: int, overrides: list[str]) -> Iterator[tuple[Servers, Train
         }
         settings = [f"{name}={value}" for name, value in rollout.items()]
         config = compose_config("videossr_grpo_cpu", [f"actor_rollout_ref.model.path={model}", *settings, *overrides])
-        ray.init(num_cpus=4 * servers, num_gpus=servers, include_dashboard=False, logging_level="ERROR")
+        ray.init("local", num_cpus=4 * servers, num_gpus=servers, include_dashboard=False, logging_level="ERROR")
         try:
             yield Servers(config, Path(scratch)), TrainerSide(str(model))
         finally:
