@@ -65,6 +65,12 @@ def test_remaining_time_leaves_the_start_up_out():
     ]
 
 
+@pytest.mark.parametrize(("gap", "shown"), [(2.7e-5, "3e-05"), (0.0005, "0.001"), (0.0312, "0.031"), (0, "0.000")])
+def test_a_small_gap_is_no_zero(gap, shown):
+    line = step_line({"step": 1, "data": {"training/rollout_probs_diff_max": gap}}, 2, 1, (0, 0))
+    assert f"probability gap {shown}  (" in line
+
+
 @pytest.mark.parametrize(
     ("line", "shown", "code"),
     [

@@ -51,12 +51,17 @@ def step_line(record: Mapping[str, Any], total: int, seconds: float, first: tupl
     """
     step, left = record["step"], ""
     figures = {name: value for name, value in record["data"].items() if isinstance(value, int | float)}
-    shown = [f"{label} {figures[name]:.3f}" for name, label in _SHOWN.items() if name in figures]
+    shown = [f"{label} {_figure(figures[name])}" for name, label in _SHOWN.items() if name in figures]
     if held_out := [value for name, value in figures.items() if _HELD_OUT.fullmatch(name)]:
         shown.append(f"held-out reward {sum(held_out) / len(held_out):.3f}")
     if step > first[0]:
         left = f", about {(seconds - first[1]) / (step - first[0]) * (total - step) / 60:.0f} min left"
     return f"step {step}/{total}  {'  '.join(shown)}  ({seconds / 60:.1f} min{left})"
+
+
+def _figure(value: float) -> str:
+    """Returns three decimals, or one digit of what would be 0.000."""
+    return f"{value:.0e}" if 0 < abs(value) < 0.0005 else f"{value:.3f}"
 
 
 def find_error(line: str) -> tuple[str, str] | None:
