@@ -42,6 +42,7 @@ from videossr_verl.tiny.tokenizer import train_tokenizer
 from videossr_verl.video.metadata import video_metadata
 
 FRAMES, FPS, SIDE = 16, 2, 14  # 1,568 tokens: two frames share SIDE x SIDE
+PATIENCE = 120  # seconds for a server to tell its counters, on a busy machine
 ANSWER = 8  # tokens
 COUNTERS = re.compile(r"^vllm:prefix_cache_(queries|hits)_total\{.*?\} (\S+)$", re.M)
 
@@ -128,7 +129,7 @@ class Servers:
     def _counted(self) -> Counter[str]:
         total = Counter(videos=sum(file.read_text().count("\n") for file in self._encoded.iterdir()))
         for address in self.handles:
-            for name, value in COUNTERS.findall(httpx.get(f"http://{address}/metrics").text):
+            for name, value in COUNTERS.findall(httpx.get(f"http://{address}/metrics", timeout=PATIENCE).text):
                 total[name] += int(float(value))
         return total
 
