@@ -32,7 +32,8 @@ esac
 
 # A training run starts its processes one after the other and keeps one core busy, so half of all time goes beside the
 # other half: not more, as a run takes some 8 GB, and those with two rollout servers (two_nodes comes early on its side,
-# grpo_recipe and prompt_router late on theirs) should not meet. Each side has a Ray of its own, in a folder with a short name, for sockets.
+# grpo_recipe and prompt_router late on theirs) should not meet. Each side has a Ray of its own, in a folder with a short
+# name, for sockets.
 beside=(tests/e2e/test_{killed,adaptive,grpo_recipe,lost_videos,node_leaves,quickstart,mvp_recipe,equal_rows}.py)
 beside+=(tests/patches/speed/test_prompt_router.py)
 scratch=$(mktemp -d /tmp/tests-XXXXXX)
