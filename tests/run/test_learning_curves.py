@@ -99,9 +99,10 @@ def test_seeds_are_compared_at_the_last_step_they_share(tmp_path):
         file.write(json.dumps({"step": 18, "data": figures("t", 1, 1, 0)}) + "\n")
     table = learning_curves.compare_seeds(runs, tmp_path / "seeds.png")
     assert "after 9 steps" in table
-    assert "| reward, t | 0.400 | 0.500, 0.600, 0.700 | +0.200 | 0.200 |" in table
-    assert "| **held-out mean reward** | 0.400 | 0.500, 0.600, 0.700 | +0.200 | 0.200 |" in table
-    assert "| **lead over the blind control** | 0.100 | 0.200, 0.300, 0.400 | +0.200 | 0.200 |" in table
+    assert "| reward, t | 0.400 | 0.500, 0.600, 0.700 | +0.200 | 0.200 | 1.0 |" in table
+    assert "| lead, t | 0.100 | 0.200, 0.300, 0.400 | +0.200 | 0.200 | 1.0 |" in table
+    assert "| **held-out mean reward** | 0.400 | 0.500, 0.600, 0.700 | +0.200 | 0.200 | 1.0 |" in table
+    assert "| **lead over the blind control** | 0.100 | 0.200, 0.300, 0.400 | +0.200 | 0.200 | 1.0 |" in table
     assert (tmp_path / "seeds.png").read_bytes().startswith(b"\x89PNG")
 
 

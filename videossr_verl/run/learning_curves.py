@@ -40,6 +40,10 @@ class TaskCurves:
     blind: list[float]
     parts: dict[str, list[float]] = field(default_factory=dict)
 
+    def lead(self, at: int) -> float:
+        """Returns the lead over the blind control at index `at` of the validated steps."""
+        return self.score[at] - self.blind[at]
+
 
 def read_curves(run: Path) -> dict[str, TaskCurves]:
     """Returns for each task the validation figures in `run`/metrics/*.jsonl: one file for each start of the run, in
@@ -138,9 +142,9 @@ def compare_seeds(runs: Sequence[str | Path], picture: str | Path | None = None)
     """Returns a Markdown table of runs that differ in their seed, before and after, up to the last step that all
     validated.
 
-    Per task the reward, then the mean reward and the lead over the blind control. `gain` is the mean of
-    after - before; `spread` is the range (largest - smallest) of after over the seeds. With `picture`, all curves
-    are drawn into that file.
+    Per task the reward and its lead over the blind control, then the means of both. `gain` is the mean of
+    after - before; `spread` is the range (largest - smallest) of after over the seeds; the last column is how often
+    the spread goes into the gain. With `picture`, all curves are drawn into that file.
     """
     all_curves = [read_curves(Path(run)) for run in runs]
     if len({tuple(curves) for curves in all_curves}) > 1:
@@ -149,17 +153,19 @@ def compare_seeds(runs: Sequence[str | Path], picture: str | Path | None = None)
     if len(shared) < 2:
         raise BadInput("the runs share fewer than two validated steps: train them with the same trainer.test_freq")
     cut = [{task: _up_to(c, max(shared)) for task, c in curves.items()} for curves in all_curves]
-    rows = {
-        f"reward, {task.replace('_', ' ')}": [(c[task].score[0], c[task].score[-1]) for c in cut] for task in cut[0]
-    }
+    rows: dict[str, list[tuple[float, float]]] = {}
+    for task in cut[0]:
+        rows[f"reward, {task.replace('_', ' ')}"] = [(c[task].score[0], c[task].score[-1]) for c in cut]
+        if all(c[task].blind for c in cut):
+            rows[f"lead, {task.replace('_', ' ')}"] = [(c[task].lead(0), c[task].lead(-1)) for c in cut]
     means = [(mean_figures(curves, 0), mean_figures(curves, -1)) for curves in cut]
     for name, label in (("score", "**held-out mean reward**"), ("lead", "**lead over the blind control**")):
         if all(name in after for _, after in means):
             rows[label] = [(before[name], after[name]) for before, after in means]
     if picture:
         draw_curves(cut, Path(picture))
-    head = f"| figure | warm start | after {max(shared)} steps, each seed | mean gain | spread over seeds |"
-    return "\n".join([head, "| --- | --- | --- | --- | --- |", *(_row(*row) for row in rows.items())])
+    head = f"| figure | warm start | after {max(shared)} steps, each seed | mean gain | spread over seeds | gain / spread |"
+    return "\n".join([head, "| --- | --- | --- | --- | --- | --- |", *(_row(*row) for row in rows.items())])
 
 
 def _up_to(c: TaskCurves, step: int) -> TaskCurves:
@@ -171,8 +177,9 @@ def _up_to(c: TaskCurves, step: int) -> TaskCurves:
 def _row(label: str, pairs: list[tuple[float, float]]) -> str:
     before, after = (sum(values) / len(pairs) for values in zip(*pairs, strict=True))
     last = [value for _, value in pairs]
-    each = ", ".join(f"{value:.3f}" for value in last)
-    return f"| {label} | {before:.3f} | {each} | {after - before:+.3f} | {max(last) - min(last):.3f} |"
+    each, gain, spread = ", ".join(f"{value:.3f}" for value in last), after - before, max(last) - min(last)
+    times = f"{gain / spread:.1f}" if spread else "-"
+    return f"| {label} | {before:.3f} | {each} | {gain:+.3f} | {spread:.3f} | {times} |"
 
 
 def draw_curves(runs: Sequence[dict[str, TaskCurves]], out: Path) -> None:
