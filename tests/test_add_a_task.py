@@ -15,9 +15,9 @@ import pytest
 from reward_fns import compute_metric, compute_score
 from reward_fns.registry import ATTACKS
 from videossr_verl.cli import main
+from videossr_verl.evaluate.baselines import baselines
 from videossr_verl.evaluate.difficulty import fits
 from videossr_verl.evaluate.scores import score_rows
-from videossr_verl.evaluate.viubench.baselines import baselines
 from videossr_verl.rows.check import check_rows
 from videossr_verl.rows.dataset_folder import read_rows
 from videossr_verl.tasks.draw import DrawSettings

@@ -1,9 +1,9 @@
 """What a learner gets from each control of a task: is the task answerable without order, from one frame, or blind?
 
-Trains the tiny model from scratch on each task of a preset four times: on its videos as they are, on those of other
-samples (blind), on one frame of each, and on their frames in a random order. Each learner is tested on other videos,
-shown in the same way, by the task's own reward. A task needs what a control takes away if the learner of that control
-stays at chance while that of the whole videos does not.
+Trains the tiny model on each task of a preset four times, from scratch or from a checkpoint: on its videos as they are,
+on those of other samples (blind), on one frame of each, and on their frames in a random order. Each learner is tested
+on other videos, shown in the same way, by the task's own reward. A task needs what a control takes away if the learner
+of that control earns no more than the blind one, while that of the whole videos does.
 
     VERL_PLATFORM=cpu python recipes/tiny/controls.py --preset videossr_tiny --steps 300
 """
@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 from tqdm import tqdm
+from transformers.utils.logging import disable_progress_bar
 
 from reward_fns import compute_score
 from videossr_verl.endings import end_well
@@ -30,12 +31,11 @@ from videossr_verl.errors import BadInput
 from videossr_verl.evaluate.bootstrap import bootstrap
 from videossr_verl.families import families
 from videossr_verl.files.whole_file import write_whole
-from videossr_verl.rows.schema import compact
 from videossr_verl.tasks.presets import Preset, load_preset
 from videossr_verl.tiny.controlled import CONDITIONS, WHOLE, draw_controlled
 from videossr_verl.tiny.scenes import Drawn, Scenes, draw, load_scenes
 from videossr_verl.tiny.supervised import Samples, collate, encode, greedy_answers, train
-from videossr_verl.tiny.untrained import Untrained, untrained
+from videossr_verl.tiny.untrained import Untrained, take_over, untrained
 
 AT_ONCE = 40  # questions that are answered together
 WORDS_FROM = 300  # samples that the tokenizer is trained on
@@ -51,6 +51,7 @@ class Settings:
     lr: float
     questions: int
     seed: int
+    init: Path | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +73,8 @@ def learn(subset: str, condition: str, preset: Preset, scenes: Scenes, held_out:
     started = time.process_time()
     words = np.random.default_rng([how.seed, 0])
     learner = untrained(how.family, [draw(scenes, preset, subset, words).sample for _ in range(WORDS_FROM)], how.seed)
+    if how.init:
+        take_over(learner.model, learner.tokenizer, how.init)
     draws = _draws(scenes, preset, subset, condition, [how.seed, 1])
     loader = DataLoader(Samples(draws, learner.processor), batch_size=how.batch, collate_fn=collate)
     train(learner.model, loader, how.steps, how.lr)
@@ -96,10 +99,9 @@ def _test(learner: Untrained, preset: Preset, subset: str, asked: list[Drawn], s
     for start in range(0, len(asked), AT_ONCE):
         encoded = [encode(drawn, learner.processor) for drawn in asked[start : start + AT_ONCE]]
         answers += map(learner.tokenizer.decode, greedy_answers(learner.model, encoded, end))
-    task, difficulty = preset.subsets[subset].task, preset.subsets[subset].difficulty
-    knobs = {"difficulty": compact(dataclasses.asdict(difficulty))}
+    task = preset.subsets[subset].task
     results = [
-        compute_score(f"videossr/{task}", text, drawn.sample.answer, knobs)
+        compute_score(f"videossr/{task}", text, drawn.sample.answer, {"difficulty": drawn.knobs})
         for text, drawn in zip(answers, asked, strict=True)
     ]
     reward, exact, chance = (float(np.mean([r[kind] for r in results])) for kind in ("score", "acc", "chance"))
@@ -126,8 +128,9 @@ def main() -> None:
     parser.add_argument("--family", choices=families(), default="qwen2_5_vl")
     parser.add_argument("--preset", default="videossr_tiny")
     parser.add_argument("--tasks", nargs="+", help="only these of the preset")
+    parser.add_argument("--init", type=Path, help="checkpoint that each learner goes on from (default: from scratch)")
     parser.add_argument("--steps", type=int, required=True, help="of each learner")
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr", type=float, default=1.5e-3)
     parser.add_argument("--scenes", type=int, default=400, help="generated videos to learn from")
     parser.add_argument("--held-out", type=int, default=80, help="other generated videos to be tested on")
@@ -143,16 +146,18 @@ def main() -> None:
     preset = dataclasses.replace(preset, subsets={task: preset.subsets[task] for task in args.tasks or preset.subsets})
     factor = families()[args.family].FACTOR
     torch.set_num_threads(1)
+    disable_progress_bar()
     with tempfile.TemporaryDirectory() as scratch:
         folder = args.videos or Path(scratch)
         scenes = load_scenes(folder / "learn", args.scenes, args.seed, preset, factor)
         held_out = load_scenes(folder / "held_out", args.held_out, args.seed + 1, preset, factor)
-    how = Settings(args.family, args.steps, args.batch, args.lr, args.questions, args.seed)
+    how = Settings(args.family, args.steps, args.batch, args.lr, args.questions, args.seed, args.init)
     found: dict[str, dict[str, Earned]] = {}
     for subset in preset.subsets:
         for condition in tqdm(CONDITIONS, desc=subset, unit="learner"):
             print(f"{subset}, {condition}", flush=True)
             found.setdefault(subset, {})[condition] = learn(subset, condition, preset, scenes, held_out, how)
+            print(found[subset][condition], flush=True)
         print(as_markdown(found), flush=True)
     if args.out:
         data = {subset: {name: dataclasses.asdict(e) for name, e in earned.items()} for subset, earned in found.items()}

@@ -22,7 +22,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
-from transformers import AutoModelForImageTextToText, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from videossr_verl.endings import end_well
 from videossr_verl.families import families
@@ -31,20 +30,7 @@ from videossr_verl.tasks.presets import load_preset
 from videossr_verl.tiny.model import build_processor, save_checkpoint
 from videossr_verl.tiny.scenes import Drawn, draw, load_scenes
 from videossr_verl.tiny.supervised import Samples, collate, train
-from videossr_verl.tiny.untrained import untrained
-
-
-def take_over(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
-    """Puts the weights of the checkpoint `folder` into `model`. Embeddings of tokens that both know go by name."""
-    old = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32)
-    known = AutoTokenizer.from_pretrained(folder).get_vocab()
-    rows, old_rows = torch.tensor([(row, known[t]) for t, row in tokenizer.get_vocab().items() if t in known]).T
-    with torch.no_grad():
-        model.get_input_embeddings().weight[rows] = old.get_input_embeddings().weight[old_rows]
-        weights = dict(model.named_parameters())
-        for name, weight in old.named_parameters():
-            if weight is not old.get_input_embeddings().weight:
-                weights[name].copy_(weight)
+from videossr_verl.tiny.untrained import take_over, untrained
 
 
 def main() -> None:

@@ -27,11 +27,11 @@ def draw_controlled(scenes: Scenes, preset: Preset, subset: str, condition: str,
     if condition == "blind":
         return _with_other_videos(drawn, scenes, preset, subset, rng)
     order = _ORDERS[condition]
-    return Drawn(drawn.sample, [frames[order(len(frames), rng)] for frames in drawn.videos])
+    return drawn._replace(videos=[frames[order(len(frames), rng)] for frames in drawn.videos])
 
 
 def _with_other_videos(drawn: Drawn, scenes: Scenes, preset: Preset, subset: str, rng: np.random.Generator) -> Drawn:
     while True:
         other = draw(scenes, preset, subset, rng)
         if other.sample.videos[0].video != drawn.sample.videos[0].video:
-            return Drawn(replace(drawn.sample, videos=other.sample.videos), other.videos)
+            return drawn._replace(sample=replace(drawn.sample, videos=other.sample.videos), videos=other.videos)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -28,10 +29,11 @@ class Scene(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """A sample, and its N videos as they are shown, uint8 (T, H, W, 3)."""
+    """A sample, its N videos as they are shown, uint8 (T, H, W, 3), and the knobs that its row would hold."""
 
     sample: Sample
     videos: list[np.ndarray]
+    knobs: dict[str, Any]
 
 
 Scenes = dict[str, list[Scene]]  # by the preset's subset
@@ -71,10 +73,8 @@ def draw(scenes: Scenes, preset: Preset, subset: str, rng: np.random.Generator) 
             continue
         at = {time: i for i, time in enumerate(clip.times)}
         shown = [frames[[at[t] for t in spec.times]] for spec in sample.videos]
-        return Drawn(
-            sample,
-            [
-                task.render(spec.transform, f) if spec.transform else f
-                for spec, f in zip(sample.videos, shown, strict=True)
-            ],
-        )
+        videos = [
+            task.render(spec.transform, f) if spec.transform else f
+            for spec, f in zip(sample.videos, shown, strict=True)
+        ]
+        return Drawn(sample, videos, asdict(of_subset.difficulty) | {"num_frames": len(clip.times)})

@@ -54,7 +54,7 @@ def encode(drawn: Drawn, processor: ProcessorMixin) -> Encoded:
     Args:
         processor: of `verl.utils.tokenizer.hf_processor`, which gives it the positions that verl's training uses.
     """
-    sample, videos = drawn
+    sample, videos = drawn.sample, drawn.videos
     text = processor.apply_chat_template(prompt(sample), tokenize=False, add_generation_prompt=True)
     pairs = [
         (torch.from_numpy(np.ascontiguousarray(v.transpose(0, 3, 1, 2))), video_metadata(spec.clock))

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from transformers import PreTrainedModel, PreTrainedTokenizerFast, ProcessorMixin
+import torch
+from transformers import (
+    AutoModelForImageTextToText,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    ProcessorMixin,
+)
 from verl.utils.tokenizer import hf_processor
 
 from videossr_verl.rows.schema import SYSTEM_PROMPT
@@ -38,3 +45,16 @@ def untrained(family: str, samples: Sequence[Sample], seed: int) -> Untrained:
     with tempfile.TemporaryDirectory() as folder:
         save_checkpoint(model, build_processor(family, tokenizer), Path(folder))
         return Untrained(model, tokenizer, hf_processor(folder))
+
+
+def take_over(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Puts the weights of the checkpoint `folder` into `model`. Embeddings of tokens that both know go by name."""
+    old = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32)
+    known = AutoTokenizer.from_pretrained(folder).get_vocab()
+    rows, old_rows = torch.tensor([(row, known[t]) for t, row in tokenizer.get_vocab().items() if t in known]).T
+    with torch.no_grad():
+        model.get_input_embeddings().weight[rows] = old.get_input_embeddings().weight[old_rows]
+        weights = dict(model.named_parameters())
+        for name, weight in old.named_parameters():
+            if weight is not old.get_input_embeddings().weight:
+                weights[name].copy_(weight)
