@@ -18,6 +18,7 @@ import numpy as np
 from videossr_verl.errors import BadInput
 from videossr_verl.rows.schema import Row
 from videossr_verl.tasks.seeds import digest, rng
+from videossr_verl.video.specs import VideoItem
 
 
 def blind(rows: Sequence[Row]) -> list[Row]:
@@ -75,7 +76,7 @@ def _ordered(row: Row, control: str, order: Callable[[int, np.random.Generator],
     extra = row["extra_info"]
     seed = int(digest(control, row["data_source"], extra["video_id"], extra["seed"], extra["index"])[:16], 16)
     own = rng(seed)
-    videos = [{**video, "order": order(len(video["times"]), own)} for video in row["videos"]]
+    videos: list[VideoItem] = [{**video, "order": order(len(video["times"]), own)} for video in row["videos"]]
     return {**_named(row, control), "videos": videos}
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 import numpy as np
 import torch
 from torch.utils.data import IterableDataset
-from transformers import PreTrainedModel, ProcessorMixin
+from transformers import PreTrainedModel
 from verl.utils.tokenizer import build_multimodal_processor_inputs
 
 from videossr_verl.prompt.tokens import content_parts
@@ -48,7 +48,7 @@ def prompt(sample: Sample) -> list[dict[str, Any]]:
     return [{"role": role, "content": content_parts(text)} for role, text in turns]
 
 
-def encode(drawn: Drawn, processor: ProcessorMixin) -> Encoded:
+def encode(drawn: Drawn, processor: Any) -> Encoded:
     """Returns the sample's prompt and answer as tokens.
 
     Args:
@@ -84,7 +84,7 @@ def encode(drawn: Drawn, processor: ProcessorMixin) -> Encoded:
 class Samples(IterableDataset[Encoded]):
     """Endless encoded samples: what `draws` yields, which is called once in each process that reads them."""
 
-    def __init__(self, draws: Callable[[], Iterator[Drawn]], processor: ProcessorMixin) -> None:
+    def __init__(self, draws: Callable[[], Iterator[Drawn]], processor: Any) -> None:
         self._draws, self._processor = draws, processor
 
     def __iter__(self) -> Iterator[Encoded]:

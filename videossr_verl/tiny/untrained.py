@@ -5,16 +5,10 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from transformers import (
-    AutoModelForImageTextToText,
-    AutoTokenizer,
-    PreTrainedModel,
-    PreTrainedTokenizerFast,
-    ProcessorMixin,
-)
+from transformers import AutoModelForImageTextToText, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 from verl.utils.tokenizer import hf_processor
 
 from videossr_verl.rows.schema import SYSTEM_PROMPT
@@ -29,7 +23,7 @@ class Untrained(NamedTuple):
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerFast
-    processor: ProcessorMixin
+    processor: Any
 
 
 def untrained(family: str, samples: Sequence[Sample], seed: int) -> Untrained:
@@ -52,9 +46,15 @@ def take_over(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder
     old = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32)
     known = AutoTokenizer.from_pretrained(folder).get_vocab()
     rows, old_rows = torch.tensor([(row, known[t]) for t, row in tokenizer.get_vocab().items() if t in known]).T
+    words, old_words = (_embeddings(one) for one in (model, old))
     with torch.no_grad():
-        model.get_input_embeddings().weight[rows] = old.get_input_embeddings().weight[old_rows]
+        words[rows] = old_words[old_rows]
         weights = dict(model.named_parameters())
         for name, weight in old.named_parameters():
-            if weight is not old.get_input_embeddings().weight:
+            if weight is not old_words:
                 weights[name].copy_(weight)
+
+
+def _embeddings(model: PreTrainedModel) -> torch.Tensor:
+    words: Any = model.get_input_embeddings()  # declared as any module
+    return words.weight
