@@ -70,7 +70,7 @@ data=$run/data-$family
 run "$py" -m videossr_verl.cli build "$videos" --out "$data" --preset videossr_tiny --data-root "$videos" \
     --count 2400 --test-count 320 --test-share 0.3 --model "$model"
 [ "$data/blind.parquet" -nt "$data/test.parquet" ] \
-    || run "$py" -m data_preprocess.blind_control "$data/test.parquet" "$data/blind.parquet"
+    || run "$py" -m data_preprocess.controls blind "$data/test.parquet" "$data/blind.parquet"
 
 say "training $steps GRPO steps"
 log=$train/train.log

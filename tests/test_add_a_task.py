@@ -15,9 +15,9 @@ import pytest
 from reward_fns import compute_metric, compute_score
 from reward_fns.registry import ATTACKS
 from videossr_verl.cli import main
+from videossr_verl.evaluate.baselines import baselines
 from videossr_verl.evaluate.difficulty import fits
 from videossr_verl.evaluate.scores import score_rows
-from videossr_verl.evaluate.viubench.baselines import baselines
 from videossr_verl.rows.check import check_rows
 from videossr_verl.rows.dataset_folder import read_rows
 from videossr_verl.tasks.draw import DrawSettings
@@ -113,6 +113,7 @@ def test_the_pages_commands(package, built, commands, install, monkeypatch, caps
     assert (package / "arrow.png").stat().st_size > 10_000
     assert all(rule in shown for rule in ("blind constant", "fade in", "key frames", "coming to rest"))
     assert "preset arrow_of_time.yaml" in shown
+    assert "| arrow_of_time | " in shown.split("best rule without learning |", 1)[1]  # of `videossr controls`
 
 
 def test_without_rules_all_but_the_attack_works(package, built, install, write_dist_info, tmp_path, capsys):
@@ -123,6 +124,8 @@ def test_without_rules_all_but_the_attack_works(package, built, install, write_d
     install(tmp_path)
     assert main(["attack", str(built)]) == 2
     assert "no rules are installed for task 'arrow_of_time'" in capsys.readouterr().err
+    assert main(["controls", str(built)]) == 0
+    assert "| none is installed |" in capsys.readouterr().out
     assert main(["inspect", str(built), "--out", str(tmp_path / "sheet.png")]) == 0
     assert (tmp_path / "sheet.png").stat().st_size > 10_000
 

@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from data_preprocess.blind_control import swap_videos
 from data_preprocess.build import BuildSettings, build
 from data_preprocess.held_out import find_known, known_videos
 from data_preprocess.signature_file import NAME, SignedVideo, read_signatures, write_signatures
 from videossr_verl.errors import BadInput
+from videossr_verl.rows.controls import blind
 from videossr_verl.tiny.generated_videos import generate_frames, write_video
 from videossr_verl.video.signature import Signature
 
@@ -60,8 +60,8 @@ def test_look_alikes_stay_in_one_split_and_are_told(dataset):
 def test_a_blind_row_shows_no_look_alike(dataset):
     for rows in rows_of(dataset).values():
         names = {str(row["videos"]): row["extra_info"]["look_alike_id"] for row in rows}
-        for row, blind in zip(rows, swap_videos(rows), strict=True):
-            assert names[str(blind["videos"])] != row["extra_info"]["look_alike_id"]
+        for row, swapped in zip(rows, blind(rows), strict=True):
+            assert names[str(swapped["videos"])] != row["extra_info"]["look_alike_id"]
 
 
 def test_another_dataset_leaves_them_out(videos, dataset, tmp_path):

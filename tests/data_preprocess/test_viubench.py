@@ -13,7 +13,7 @@ from data_preprocess.build import BuildSettings, build
 from data_preprocess.viubench import BenchmarkSettings, build_viubench
 from videossr_verl.cli import main
 from videossr_verl.errors import BadInput
-from videossr_verl.evaluate.viubench.baselines import baselines
+from videossr_verl.evaluate.baselines import baselines
 from videossr_verl.evaluate.viubench.score import COLUMNS, score
 from videossr_verl.tasks.presets import load_preset
 from videossr_verl.tiny.generated_videos import generate_frames, generate_videos, write_video

@@ -48,7 +48,7 @@ def test_vllm_answers_resumes_and_scores(tiny_model, dataset_folder, corpus_fold
     with (tmp_path / "out" / "answers.jsonl").open("a") as file:
         file.write('{"id": 9, "ans')  # cut off by the kill
     asked.clear()
-    text = evaluate(how, VLLM)
+    text = evaluate(how, VLLM).text
     assert asked == [row["extra_info"]["index"] for row in rows[8:]]
     lines = [json.loads(line) for line in (tmp_path / "out" / "answers.jsonl").read_text().splitlines()]
     assert [line["id"] for line in lines] == [row["extra_info"]["index"] for row in rows]
@@ -68,7 +68,7 @@ def test_vllm_answers_resumes_and_scores(tiny_model, dataset_folder, corpus_fold
     assert "| temporal_jigsaw |" in text
     assert (tmp_path / "out" / "scores.png").read_bytes().startswith(b"\x89PNG")
     asked.clear()
-    assert evaluate(how, VLLM) == text
+    assert evaluate(how, VLLM).text == text
     assert not asked
 
     with pytest.raises(BadInput, match="holds answers with another max_tokens"):

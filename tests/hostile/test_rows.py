@@ -51,6 +51,13 @@ def source(video, **changed):
 # What is changed in a good row -> a word of the sentence.
 BAD_ROWS = [
     ({"times": [0.0] * 10**6}, "has 1000000"),
+    ({"order": [0] * 10**6}, "an order that is no list of 4 numbers"),
+    ({"order": [0, 1, 2]}, "an order that is no list of 4 numbers"),
+    ({"order": "0123"}, "an order that is no list of 4 numbers"),
+    ({"order": [0, 1, 2, 4]}, "4 in order, which must be whole numbers from 0 to 3"),
+    ({"order": [0, 1, 2, -1]}, "-1 in order"),
+    ({"order": [0, 1, 2, 1.5]}, "1.5 in order"),
+    ({"order": [0, 1, 2, True]}, "True in order"),
     ({"times": []}, "has 0"),
     ({"times": None}, "has none"),
     ({"times": "0123"}, "has"),

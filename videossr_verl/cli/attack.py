@@ -33,32 +33,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Attacks, and prints the table."""
-    import sys
-    from collections import Counter
     from pathlib import Path
 
-    from videossr_verl.evaluate.attacks.answer_rows import answer_rows
-    from videossr_verl.evaluate.attacks.earnings import as_text, earnings, write_earnings
-    from videossr_verl.evaluate.questions import read_questions
+    from videossr_verl.evaluate.attacks.earnings import as_text, attack, write_earnings
+    from videossr_verl.evaluate.questions import first_of_each_subset, read_questions
     from videossr_verl.rows.dataset_folder import stored_data_root
 
     for name, value in (("--limit", args.limit), ("--workers", args.workers)):
         if value is not None and value < 1:
             raise BadInput(f"{name} is {value}, must be at least 1")
     file = Path(args.data) / "train.parquet" if Path(args.data).is_dir() else Path(args.data)
-    rows, seen = [], Counter()
-    for row in read_questions(file):
-        seen[row["data_source"]] += 1
-        if args.limit is None or seen[row["data_source"]] <= args.limit:
-            rows.append(row)
+    rows = first_of_each_subset(read_questions(file), args.limit)
     root = args.data_root or stored_data_root(file.parent)
-    answers = answer_rows(rows, root, args.workers or len(os.sched_getaffinity(0)))
-    shown = len(set().union(*answers.values()))
-    if not shown:
-        raise BadInput(f"none of the {len(rows)} videos can be shown: give --data-root")
-    if shown < len(rows):
-        tell(f"note: {len(rows) - shown} of {len(rows)} videos cannot be shown: left out", file=sys.stderr)
-    found = earnings(rows, answers)
+    found = attack(rows, root, args.workers or len(os.sched_getaffinity(0)))
     tell(as_text(found))
     if args.out:
         write_earnings(found, args.out)

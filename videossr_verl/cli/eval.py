@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from videossr_verl.cli.asking import add_asking
+from videossr_verl.cli.asking import add_asking, eval_settings
 from videossr_verl.printable import tell
 
 SUMMARY = "ask a model the questions of a data set"
@@ -38,18 +38,9 @@ def run(args: argparse.Namespace) -> None:
     """Asks and scores."""
     from pathlib import Path
 
-    from videossr_verl.evaluate.run import EvalSettings, evaluate
+    from videossr_verl.evaluate.run import evaluate
     from videossr_verl.rows.dataset_folder import stored_data_root
 
-    settings = EvalSettings(
-        model=args.model,
-        data=args.data,
-        data_root=args.data_root or stored_data_root(Path(args.data).parent),
-        out=args.out,
-        base_url=args.base_url,
-        timeout=args.timeout,
-        temperature=args.temperature,
-        max_tokens=args.max_tokens,
-        limit=args.limit,
-    )
-    tell(evaluate(settings, {"tensor_parallel_size": args.tensor_parallel}))
+    root = args.data_root or stored_data_root(Path(args.data).parent)
+    settings = eval_settings(args, args.data, root, args.limit)
+    tell(evaluate(settings, {"tensor_parallel_size": args.tensor_parallel}).text)

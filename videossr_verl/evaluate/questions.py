@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -45,6 +46,16 @@ def read_questions(file: str | Path) -> list[Row]:
     if len({row["extra_info"]["index"] for row in rows}) < len(rows):
         raise BadInput(f"'{file}' has rows with the same index, so answers could not be told apart")
     return rows
+
+
+def first_of_each_subset(rows: Sequence[Row], limit: int | None) -> list[Row]:
+    """Returns the first `limit` rows of each subset, in their order; all if it is None."""
+    seen, first = Counter[str](), list[Row]()
+    for row in rows:
+        seen[row["data_source"]] += 1
+        if limit is None or seen[row["data_source"]] <= limit:
+            first.append(row)
+    return first
 
 
 def questions(

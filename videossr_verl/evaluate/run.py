@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from videossr_verl.errors import BadInput, MachineError, machine_failure
 from videossr_verl.evaluate.answers import Answer, append_answer, read_outcomes
 from videossr_verl.evaluate.asking import ask, tell_unanswered
 from videossr_verl.evaluate.engine import TIMEOUT, Lost, Sampling, check_numbers, open_engine
 from videossr_verl.evaluate.questions import read_questions
-from videossr_verl.evaluate.scores import draw_scores, score_rows, scores_as_data, scores_as_markdown
+from videossr_verl.evaluate.scores import SubsetScore, draw_scores, score_rows, scores_as_data, scores_as_markdown
 from videossr_verl.evaluate.server import read_server
 from videossr_verl.files.json_text import read_object
 from videossr_verl.files.one_writer import one_writer
@@ -52,8 +52,22 @@ class EvalSettings:
     seed: int = 0
 
 
-def evaluate(settings: EvalSettings, engine_options: dict[str, Any] | None = None) -> str:
-    """Asks the questions without an answer, scores, writes, and returns the table.
+class Evaluation(NamedTuple):
+    """What a model's answers earn.
+
+    Attributes:
+        scores: of each subset.
+        unanswered: one sentence about the questions without an answer, "" if there are none.
+        text: both as a table.
+    """
+
+    scores: list[SubsetScore]
+    unanswered: str
+    text: str
+
+
+def evaluate(settings: EvalSettings, engine_options: dict[str, Any] | None = None) -> Evaluation:
+    """Asks the questions without an answer, scores, and writes the scores.
 
     Raises:
         BadInput: wrong data, a folder of another evaluation, a model or server that cannot be had.
@@ -85,7 +99,7 @@ def _what_is_asked(settings: EvalSettings) -> dict[str, Any]:
 
 def _answer_and_score(
     rows: Sequence[Row], settings: EvalSettings, out: Path, engine_options: dict[str, Any] | None
-) -> str:
+) -> Evaluation:
     file = out / "answers.jsonl"
     known = read_outcomes(file) if file.exists() else {}
     left = [row for row in rows if (answer := known.get(row["extra_info"]["index"])) is None or answer.lost]
@@ -109,19 +123,20 @@ def _answer(outcome: list[str] | Lost | VideoRejected) -> Answer:
     return Answer(text)
 
 
-def _score(rows: Sequence[Row], answers: Mapping[int, Answer], model: str, out: Path) -> str:
+def _score(rows: Sequence[Row], answers: Mapping[int, Answer], model: str, out: Path) -> Evaluation:
     scores = score_rows(rows, {identity: answer.text for identity, answer in answers.items()})
     errors = [(answer.error, answer.lost) for answer in answers.values() if answer.error is not None]
     not_shown, lost = ([error for error, is_lost in errors if is_lost == of_lost] for of_lost in (False, True))
     text = scores_as_markdown(model, scores)
-    if message := tell_unanswered(len(rows), not_shown, lost):
-        text += f"\n{message}; each earns 0{'; the same command asks the lost ones again' if lost else ''}\n"
+    if unanswered := tell_unanswered(len(rows), not_shown, lost):
+        unanswered += f"; each earns 0{'; the same command asks the lost ones again' if lost else ''}"
+        text += f"\n{unanswered}\n"
     data = scores_as_data(model, scores) | {"not_shown": len(not_shown), "lost": len(lost)}
     write_whole(out / "scores.json", json.dumps(data, indent=2) + "\n")
     write_whole(out / "scores.md", text)
     with whole_file(out / "scores.png") as partial:
         draw_scores(scores, partial)
-    return text
+    return Evaluation(scores, unanswered, text)
 
 
 def _claim(out: Path, asked: Mapping[str, Any]) -> None:

@@ -91,6 +91,8 @@ def render(
     for spec, parts in zip(videos, requests, strict=True):
         sources = [np.stack([decoded[source][t] for t in times]) for source, times in parts]
         frames = _changed(spec, sources) if spec.transform else sources[0]
+        if spec.order is not None:
+            frames = frames[list(spec.order)]
         tensor = torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)))
         rendered.append((tensor, video_metadata(spec.clock)))
     return rendered, [Image.fromarray(decoded[source][time]) for source, (time,) in stills]

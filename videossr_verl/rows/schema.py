@@ -12,7 +12,7 @@ from videossr_verl.video.specs import ImageItem, VideoItem
 
 SYSTEM_PROMPT = "Answer the question from what you see in the video. Give only the answer, with no explanation."
 
-_TEXT, _INT, _SECONDS = pa.string(), pa.int64(), pa.list_(pa.float64())
+_TEXT, _INT, _SECONDS, _NUMBERS = pa.string(), pa.int64(), pa.list_(pa.float64()), pa.list_(pa.int64())
 _VIDEO = pa.struct(
     [
         ("video", _TEXT),
@@ -25,6 +25,7 @@ _VIDEO = pa.struct(
         ("task", _TEXT),
         ("transform", _TEXT),
         ("decoder", _TEXT),
+        ("order", _NUMBERS),
     ]
 )
 _IMAGE = pa.struct(

@@ -94,6 +94,19 @@ def read_transform(row: Mapping[str, Any], video: str) -> dict[str, Any]:
     return transform
 
 
+def read_order(row: Mapping[str, Any], video: str, frames: int) -> tuple[int, ...] | None:
+    """Returns which of the `frames` stands in each place, or None where the row does not say."""
+    order = row.get("order")
+    if order is None:
+        return None
+    if not isinstance(order, Sequence) or isinstance(order, str) or len(order) != frames:
+        raise _bad_row(video, f"has an order that is no list of {frames} numbers, one for each frame")
+    for number in order:
+        if not is_whole_number(number) or not 0 <= number < frames:
+            raise _bad_row(video, f"has {number!r} in order, which must be whole numbers from 0 to {frames - 1}")
+    return tuple(map(int, order))
+
+
 def check_clock(video: str, times: Sequence[float], clock: Sequence[float]) -> None:
     """Checks that the clock has as many values as times, two at least, and that none is earlier than the one before."""
     if len(clock) != len(times) or len(times) < 2 or any(b < a for a, b in pairwise(clock)):

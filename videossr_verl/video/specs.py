@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from videossr_verl.video import spec_limits
 from videossr_verl.video.decode import DEFAULT_DECODER
 
 
 class VideoItem(TypedDict):
-    """A `VideoSpec` in a row; `transform` is JSON text, as its shape differs by task."""
+    """A `VideoSpec` in a row; `transform` is JSON text, as its shape differs by task. Older rows have no `order`."""
 
     video: str
     times: list[float]
@@ -27,6 +27,7 @@ class VideoItem(TypedDict):
     task: str
     transform: str
     decoder: str
+    order: NotRequired[list[int] | None]
 
 
 class ImageItem(TypedDict):
@@ -55,6 +56,8 @@ class VideoSpec:
         task: name of the task whose `render` makes the change.
         transform: the change, as JSON data; empty when the frames are shown as they are.
         decoder: what reads the file, see `video.decode`.
+        order: T numbers of frames, from 0: which of the changed frames stands in each place, for controls of a data set
+            (`rows.controls`). None: each stands in its own.
     """
 
     video: str
@@ -67,6 +70,7 @@ class VideoSpec:
     task: str
     transform: Mapping[str, Any] = field(default_factory=dict)
     decoder: str = DEFAULT_DECODER
+    order: tuple[int, ...] | None = None
 
     def to_row(self) -> VideoItem:
         """Returns the entry of a parquet row's `videos` list."""
@@ -81,6 +85,7 @@ class VideoSpec:
             "task": self.task,
             "transform": json.dumps(self.transform, sort_keys=True, separators=(",", ":")),
             "decoder": self.decoder,
+            "order": None if self.order is None else list(self.order),
         }
 
     @classmethod
@@ -101,6 +106,7 @@ class VideoSpec:
             task=str(row.get("task")),
             transform=spec_limits.read_transform(row, video),
             decoder=spec_limits.read_decoder(row, video),
+            order=spec_limits.read_order(row, video, len(times)),
         )
 
 

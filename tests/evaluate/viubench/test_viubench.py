@@ -9,9 +9,9 @@ import pytest
 from reward_fns import compute_score, reward_of
 from videossr_verl.errors import BadInput
 from videossr_verl.evaluate.answers import read_answers
+from videossr_verl.evaluate.baselines import BEST_CONSTANT, baselines, best_constant
 from videossr_verl.evaluate.bootstrap import bootstrap
 from videossr_verl.evaluate.scores import score_rows
-from videossr_verl.evaluate.viubench.baselines import BEST_CONSTANT, baselines, best_constant
 from videossr_verl.evaluate.viubench.score import COLUMNS, GROUPS, figure_of, overall, score
 from videossr_verl.evaluate.viubench.table import as_data, as_markdown, published
 from videossr_verl.tasks import task_names

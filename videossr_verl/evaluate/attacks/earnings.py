@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from videossr_verl.evaluate.attacks.answer_rows import Answers
+from videossr_verl.errors import BadInput
+from videossr_verl.evaluate.attacks.answer_rows import Answers, answer_rows, rules_of
 from videossr_verl.evaluate.scores import SubsetScore, score_rows
 from videossr_verl.files.whole_file import write_whole
+from videossr_verl.printable import tell
 from videossr_verl.rows.schema import Row
 
 Earnings = dict[str, dict[str, SubsetScore]]
+
+
+def attack(rows: Sequence[Row], data_root: str | Path, workers: int) -> Earnings:
+    """Answers the rows by all rules of their tasks, and returns what these earn. Tells how many rows are left out.
+
+    Raises:
+        BadInput: no row's task has rules, or no row's video can be shown.
+    """
+    answers = answer_rows(rows, data_root, workers)
+    shown = len(set().union(*answers.values()))
+    if not shown:
+        raise BadInput(f"none of the {len(rows)} videos can be shown: give --data-root")
+    asked = sum(rules_of(row["extra_info"]["task"]) is not None for row in rows)
+    if shown < asked:
+        tell(f"note: {asked - shown} of {asked} videos cannot be shown: left out", file=sys.stderr)
+    return earnings(rows, answers)
 
 
 def earnings(rows: Sequence[Row], answers: Answers) -> Earnings:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from videossr_verl.evaluate.answers import read_answers
+from videossr_verl.evaluate.baselines import baselines
 from videossr_verl.evaluate.questions import read_questions
 from videossr_verl.evaluate.scores import score_rows, scores_as_data, scores_as_markdown
-from videossr_verl.evaluate.viubench.baselines import baselines
 from videossr_verl.evaluate.viubench.best_rules import NAME, read_best_rules
 from videossr_verl.evaluate.viubench.score import score
 from videossr_verl.evaluate.viubench.table import as_data, as_markdown

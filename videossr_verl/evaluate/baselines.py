@@ -1,4 +1,4 @@
-"""Answers without looking. They are computed from a benchmark's own rows, and scored like a model's."""
+"""Answers without looking. They are computed from a data set's own rows, and scored like a model's."""
 
 from __future__ import annotations
 
