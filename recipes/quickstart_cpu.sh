@@ -56,7 +56,7 @@ if [ -z "$videos" ]; then
     run "$py" -m videossr_verl.tiny.corpus "$videos"
 fi
 
-model=$here/recipes/tiny/$family
+model=${MODEL:-$here/recipes/tiny/$family}
 if [ ! -d "$model" ]; then
     model=$run/warm-start-$family
     if [ ! -d "$model" ]; then
@@ -68,7 +68,7 @@ fi
 say "building the dataset"
 data=$run/data-$family
 run "$py" -m videossr_verl.cli build "$videos" --out "$data" --preset videossr_tiny --data-root "$videos" \
-    --count 2400 --test-count 320 --test-share 0.3 --model "$model"
+    --count 2400 --test-count 640 --test-share 0.3 --model "$model"
 [ "$data/blind.parquet" -nt "$data/test.parquet" ] \
     || run "$py" -m data_preprocess.controls blind "$data/test.parquet" "$data/blind.parquet"
 
@@ -81,17 +81,18 @@ if [ "$trained" -lt "$steps" ]; then
         "data.train_files=$(quoted "$data/train.parquet")"
         "data.val_files=[$(quoted "$data/test.parquet"),$(quoted "$data/blind.parquet")]"
         "data.data_root=$(quoted "$videos")"
-        data.train_batch_size=16
+        data.train_batch_size=32
         data.max_prompt_length=256
         data.max_response_length=12
         data.seed="$seed"
     )
     actor=(
         "actor_rollout_ref.model.path=$(quoted "$model")"
-        actor_rollout_ref.actor.optim.lr=1e-4
+        actor_rollout_ref.actor.optim.lr=4e-4
         actor_rollout_ref.actor.optim.lr_warmup_steps=10
-        actor_rollout_ref.actor.ppo_mini_batch_size=16
+        actor_rollout_ref.actor.ppo_mini_batch_size=32
         actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=64
+        actor_rollout_ref.actor.use_kl_loss=false
     )
     trainer=(
         trainer.total_training_steps="$steps"

@@ -1,12 +1,12 @@
 """Makes a warm-started tiny checkpoint: supervised training on endlessly drawn pretext samples.
 
 GRPO needs a policy that sometimes answers right; an untrained model of a million parameters never does. The warm
-start stops before the model has learned the tasks. It draws from generated videos of its own, so nothing of
-the quickstart's training or test videos has been seen.
+start stops before the model has learned the tasks, or ends with labels of a careless annotator. It draws from generated
+videos of its own, so nothing of the quickstart's training or test videos has been seen.
 
     VERL_PLATFORM=cpu python recipes/tiny/warm_start.py --family qwen3_vl --steps 500 --out warm-start
 
-`make_qwen2_5_vl.sh` says how the checkpoint beside it was made.
+`make_qwen2_5_vl.sh` and `make_careless.sh` say how the checkpoints beside it were made.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from videossr_verl.endings import end_well
 from videossr_verl.families import families
 from videossr_verl.files.whole_file import whole_folder
 from videossr_verl.tasks.presets import load_preset
+from videossr_verl.tiny.careless_labels import carelessly_labelled
 from videossr_verl.tiny.model import build_processor, save_checkpoint
 from videossr_verl.tiny.scenes import Drawn, draw, load_scenes
 from videossr_verl.tiny.supervised import Samples, collate, train
@@ -45,6 +46,12 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--lr", type=float, default=1.5e-3)
     parser.add_argument("--seed", type=int, default=1000, help="of videos, samples and weights")
+    parser.add_argument(
+        "--careless",
+        type=float,
+        metavar="SHARE",
+        help="labels of an annotator who errs so often",
+    )
     parser.add_argument("--save-every", type=int, metavar="STEPS", help="keep snapshots OUT-STEP as well")
     parser.add_argument("--videos", type=Path, help="folder that keeps the generated videos")
     parser.add_argument("--out", required=True, type=Path)
@@ -69,7 +76,8 @@ def main() -> None:
         rng = np.random.default_rng(args.seed)
         while True:
             for task in preset.subsets:
-                yield draw(scenes, preset, task, rng)
+                drawn = draw(scenes, preset, task, rng)
+                yield carelessly_labelled(drawn, args.careless, rng) if args.careless else drawn
 
     def save(out: Path) -> None:
         with whole_folder(out) as partial:

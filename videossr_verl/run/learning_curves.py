@@ -164,7 +164,7 @@ def compare_seeds(runs: Sequence[str | Path], picture: str | Path | None = None)
             rows[label] = [(before[name], after[name]) for before, after in means]
     if picture:
         draw_curves(cut, Path(picture))
-    head = f"| figure | warm start | after {max(shared)} steps, each seed | mean gain | spread over seeds | gain / spread |"
+    head = f"| figure | start | after {max(shared)} steps, each seed | mean gain | spread over seeds | gain / spread |"
     return "\n".join([head, "| --- | --- | --- | --- | --- | --- |", *(_row(*row) for row in rows.items())])
 
 

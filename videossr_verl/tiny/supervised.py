@@ -122,13 +122,15 @@ def train(
     lr: float,
     snapshot: Callable[[int], None] = lambda step: None,
 ) -> None:
-    """Trains with AdamW and a short linear warm-up. Prints the mean nats per answer of each task every 100 steps."""
+    """Trains with AdamW: a short warm-up to the rate `lr`, which goes evenly to 0. Prints the mean nats per answer of
+    each task every 100 steps.
+    """
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, betas=(0.9, 0.98), weight_decay=0.01)
     losses: dict[str, list[float]] = {}
     started = time.monotonic()
     for step, (inputs, labels, tasks) in zip(range(1, steps + 1), batches, strict=False):
         for group in optimizer.param_groups:
-            group["lr"] = lr * min(1, step / 50)
+            group["lr"] = lr * min(step / 50, 1 - (step - 1) / steps)
         logits = model(**inputs, use_cache=False).logits[:, :-1].transpose(1, 2).float()
         nats = torch.nn.functional.cross_entropy(logits, labels[:, 1:], reduction="none").sum(1)
         optimizer.zero_grad()

@@ -1,0 +1,84 @@
+"""Labels of a careless annotator: how often they are wrong, and in which way."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from videossr_verl.errors import BadInput
+from videossr_verl.tasks.contract import Sample
+from videossr_verl.tasks.presets import load_preset
+from videossr_verl.tiny.careless_labels import carelessly_labelled
+from videossr_verl.tiny.scenes import Drawn, draw, load_scenes
+
+PRESET = load_preset("videossr_tiny")
+SHARE = 0.8
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    return load_scenes(tmp_path_factory.mktemp("videos"), 4, 0, PRESET, 28)
+
+
+def labelled(scenes, task, share, count=300):
+    """Returns pairs of the true answer and what the annotator writes."""
+    rng = np.random.default_rng(0)
+    drawn = [draw(scenes, PRESET, task, rng) for _ in range(count)]
+    return [(d.sample, carelessly_labelled(d, share, rng).sample.answer) for d in drawn]
+
+
+def share_wrong(pairs):
+    return np.mean([sample.answer != written for sample, written in pairs])
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("task", PRESET.subsets)
+def test_who_never_errs_writes_the_truth(scenes, task):
+    assert share_wrong(labelled(scenes, task, 0.0, 30)) == 0
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("task", ["temporal_jigsaw", "masked_video_prediction"])
+def test_the_mistake_is_made_so_often(scenes, task):
+    assert share_wrong(labelled(scenes, task, SHARE)) == pytest.approx(
+        SHARE, abs=4 * (SHARE * (1 - SHARE) / 300) ** 0.5
+    )
+
+
+@pytest.mark.fast
+def test_the_last_two_clips_are_mixed_up(scenes):
+    for sample, written in labelled(scenes, "temporal_jigsaw", 1.0, 30):
+        assert written == sample.answer[0] + sample.answer[2] + sample.answer[1]
+
+
+@pytest.mark.fast
+def test_the_last_frame_is_a_distractor(scenes):
+    for sample, written in labelled(scenes, "masked_video_prediction", 1.0, 30):
+        assert written[0] == sample.answer[0]
+        assert {*sample.answer, written[1]} == set("ABC")
+
+
+@pytest.mark.fast
+def test_a_segment_is_noticed_half_a_second_late_if_the_clip_goes_on(scenes):
+    """The preset has 4 frames a second, and the annotator is two frames late."""
+    late = Counter()
+    for sample, written in labelled(scenes, "anomaly_grounding", 1.0):
+        (start, stop), (start_written, stop_written) = (map(float, a.split("-")) for a in (sample.answer, written))
+        moved = stop_written - stop
+        assert start_written - start == pytest.approx(moved, abs=0.11)  # tenths, rounded twice
+        late[sample.details["stop_frame"] < 8, round(moved, 1) > 0.3] += 1
+    assert set(late) == {(True, True), (False, False)}
+
+
+@pytest.mark.fast
+def test_shapes_are_overlooked_half_as_often(scenes):
+    pairs = [(sample.answer, written) for sample, written in labelled(scenes, "object_counting", SHARE)]
+    true, seen = (np.array([[int(n) for n in one[i].split(",")] for one in pairs]) for i in (0, 1))
+    assert (seen <= true).all()
+    assert seen.sum() / true.sum() == pytest.approx(1 - SHARE / 2, abs=0.05)
+
+
+@pytest.mark.fast
+def test_a_task_without_a_mistake_is_told():
+    with pytest.raises(BadInput, match=r"no careless labels for task 'other', only for anomaly_grounding, .*: choose"):
+        carelessly_labelled(Drawn(Sample("other", "?", (), "1"), [], {}), SHARE, np.random.default_rng(0))

@@ -1,0 +1,74 @@
+"""Labels as a careless annotator would write them, for a warm start that has something to learn.
+
+A model that learned from them makes the same mistakes, although it sees better: it overlooks shapes, reacts late, takes
+what happened last for what happened before it. GRPO pays for the truth, so it can pass its teacher.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from string import ascii_uppercase
+from typing import Any
+
+import numpy as np
+
+from videossr_verl.errors import BadInput
+from videossr_verl.tasks.anomaly_grounding import interval
+from videossr_verl.tasks.contract import Sample
+from videossr_verl.tiny.scenes import Drawn
+
+# How late the annotator is: as long as the two frames that the vision tower merges.
+_LATE_FRAMES = 2
+
+
+def carelessly_labelled(drawn: Drawn, share: float, rng: np.random.Generator) -> Drawn:
+    """Returns the sample with the answer that the annotator writes down.
+
+    Args:
+        share: how often the annotator makes the task's mistake, 0 to 1. Shapes are overlooked half as often.
+
+    Raises:
+        BadInput: nobody has thought of a mistake in this task.
+    """
+    sample = drawn.sample
+    if sample.task not in _MISTAKES:
+        raise BadInput(f"no careless labels for task '{sample.task}', only for {', '.join(_MISTAKES)}: choose --tasks")
+    return drawn._replace(sample=replace(sample, answer=_MISTAKES[sample.task](sample, drawn.knobs, share, rng)))
+
+
+def _reacts_late(sample: Sample, knobs: Mapping[str, Any], share: float, rng: np.random.Generator) -> str:
+    """Starts and ends the segment late, if the clip goes on for so long."""
+    clock = sample.videos[0].clock
+    start, stop = (sample.details[f"{border}_frame"] + _LATE_FRAMES for border in ("start", "stop"))
+    if rng.random() >= share or stop > len(clock):
+        return sample.answer
+    return "-".join(f"{seconds:.1f}" for seconds in interval(clock, start, stop))
+
+
+def _overlooks_shapes(sample: Sample, knobs: Mapping[str, Any], share: float, rng: np.random.Generator) -> str:
+    return ",".join(str(rng.binomial(int(count), 1 - share / 2)) for count in sample.answer.split(","))
+
+
+def _mixes_up_the_end(sample: Sample, knobs: Mapping[str, Any], share: float, rng: np.random.Generator) -> str:
+    """Swaps the last two clips."""
+    if rng.random() >= share:
+        return sample.answer
+    *first, before, last = sample.answer
+    return "".join([*first, last, before])
+
+
+def _takes_a_distractor(sample: Sample, knobs: Mapping[str, Any], share: float, rng: np.random.Generator) -> str:
+    """Ends with a candidate that does not belong there."""
+    if rng.random() >= share:
+        return sample.answer
+    candidates = ascii_uppercase[: knobs["num_masked"] + knobs["num_distractors"]]
+    return sample.answer[:-1] + str(rng.choice([letter for letter in candidates if letter not in sample.answer]))
+
+
+_MISTAKES: dict[str, Callable[[Sample, Mapping[str, Any], float, np.random.Generator], str]] = {
+    "anomaly_grounding": _reacts_late,
+    "masked_video_prediction": _takes_a_distractor,
+    "object_counting": _overlooks_shapes,
+    "temporal_jigsaw": _mixes_up_the_end,
+}
