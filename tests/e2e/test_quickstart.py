@@ -1,9 +1,12 @@
 """The README's first command, whole, with a few steps: videos in, a checkpoint out, on the real stack."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
+START = Path(__file__).parent.parent.parent / "recipes" / "tiny" / "careless_qwen2_5_vl"
 TASKS = ("anomaly_grounding", "masked_video_prediction", "object_counting", "temporal_jigsaw")
 
 
@@ -23,11 +26,13 @@ def test_the_run_has_checked_that_both_sides_see_the_same(two_runs):
     assert log.count("rollout and trainer see the same prompts") == 1
 
 
-def test_the_warm_start_sees_in_the_rollout_engine(metrics):
-    """Far above the blind control: right frames, right weights and right positions reached vLLM."""
-    task = "videossr/anomaly_grounding"
-    lead = metrics[0][f"val-aux/{task}/score/mean@1"] - metrics[0][f"val-aux/{task}/blind/score/mean@1"]
-    assert lead > 0.2
+def test_the_start_sees_in_the_rollout_engine(metrics):
+    """It leads over the blind control: right frames, right weights and right positions reached vLLM."""
+    leads = [
+        metrics[0][f"val-aux/videossr/{task}/score/mean@1"] - metrics[0][f"val-aux/videossr/{task}/blind/score/mean@1"]
+        for task in TASKS
+    ]
+    assert sum(leads) / len(leads) > 0.05
 
 
 def test_every_task_is_validated_with_its_chance_and_blind_control(metrics):
@@ -39,11 +44,11 @@ def test_every_task_is_validated_with_its_chance_and_blind_control(metrics):
                 assert 0.3 < metrics[step][f"val-aux/{prefix}/chance/mean@1"] < 0.8
 
 
-def test_the_checkpoint_loads_and_has_learned(two_runs, tiny_model):
+def test_the_checkpoint_loads_and_has_learned(two_runs):
     folder = two_runs[0] / "qwen2_5_vl-seed1" / "checkpoint"
     AutoProcessor.from_pretrained(folder)
     trained = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).state_dict()
-    before = AutoModelForImageTextToText.from_pretrained(tiny_model, dtype=torch.float32).state_dict()
+    before = AutoModelForImageTextToText.from_pretrained(START, dtype=torch.float32).state_dict()
     moved = [name for name, weight in trained.items() if not torch.equal(weight, before[name])]
     assert any("visual" in name for name in moved)
     assert any("language_model" in name for name in moved)
