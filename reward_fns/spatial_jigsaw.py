@@ -135,7 +135,9 @@ GUESSES = {"uniform guess": _uniform_guess}
 
 def _sizes(knobs: Mapping[str, Any]) -> tuple[int, int, bool]:
     """Returns (rows, columns, turns)."""
-    rows, columns = (whole_number(knobs, name, default, 1, MAX_THINGS) for name, default in (("rows", 2), ("columns", 3)))
+    rows, columns = (
+        whole_number(knobs, name, default, 1, MAX_THINGS) for name, default in (("rows", 2), ("columns", 3))
+    )
     turns = knobs.get("turns", False)
     if not 2 <= rows * columns <= MAX_THINGS:
         raise ValueError(f"rows x columns of spatial_jigsaw must be 2 to 9 pieces, not {rows} x {columns}")

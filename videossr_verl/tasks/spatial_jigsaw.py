@@ -124,7 +124,9 @@ def render(transform: Mapping[str, Any], frames: np.ndarray, other_frames: np.nd
     return put_together(pieces, rows, columns, bool(turns), *frames.shape[1:3])
 
 
-def _in_light(shown: np.ndarray, region: np.ndarray, light: Sequence[Sequence[float]] | np.ndarray | None) -> np.ndarray:
+def _in_light(
+    shown: np.ndarray, region: np.ndarray, light: Sequence[Sequence[float]] | np.ndarray | None
+) -> np.ndarray:
     """Returns `shown`, a region's frames or their thumbnails, in the light of all pieces, if there is one."""
     return shown if light is None or not len(light) else even_light(shown, light_of(region), np.asarray(light))
 
@@ -164,7 +166,9 @@ def _check_transform(transform: Mapping[str, Any]) -> None:
         raise ValueError(f"{rows} x {columns} pieces cannot show the regions {str(places)[:80]}")
     if turns and (len(turns) != len(places) or not set(turns) <= set(TURNS)):
         raise ValueError(f"{len(places)} pieces cannot have the turns {str(turns)[:80]}")
-    if light and not (np.shape(light) == (2, 3) and np.all(np.asarray(light) >= 0) and np.all(np.asarray(light) <= 255)):
+    if light and not (
+        np.shape(light) == (2, 3) and np.all(np.asarray(light) >= 0) and np.all(np.asarray(light) <= 255)
+    ):
         raise ValueError(f"pieces cannot have the light {str(light)[:80]}")
 
 

@@ -10,7 +10,6 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from videossr_verl.evaluate.attacks.paths import cheapest_path
 from videossr_verl.evaluate.attacks.pictures import colours, differences, shift, small, without_light
 from videossr_verl.evaluate.attacks.placements import cheapest_placement
 from videossr_verl.evaluate.attacks.shown import Shown
@@ -19,8 +18,8 @@ from videossr_verl.tasks.frames.turns import TURNS
 
 _GRID = re.compile(r"(\d) rows of (\d)")
 _SIDE = 24  # pixels of a piece
-_LAGS = 6  # frames by which what leaves a piece may come late into the next
 _SLIDES = 4  # pixels by which it may have moved along the edge meanwhile
+_Apart = Callable[[Sequence[np.ndarray]], np.ndarray]  # m pieces (T, length, depth, C) -> how badly j goes on i, (m, m)
 # The turn that makes each turn upright again.
 _BACK = {"U": "U", "M": "M", "R": "L", "D": "D", "L": "R"}
 
@@ -64,7 +63,7 @@ def edges_without_light(shown: Shown) -> str:
 def edges_extended(shown: Shown) -> str:
     """Answers the same of edges that are extended half across the gap, in a straight line."""
     puzzle = _puzzle(shown)
-    return _solve(puzzle, [_smooth(way) for way in puzzle.ways], _extended_apart)
+    return _solve(puzzle, puzzle.ways, _extended_apart)
 
 
 def stripes(shown: Shown) -> str:
@@ -76,7 +75,7 @@ def stripes(shown: Shown) -> str:
 def comes_and_goes(shown: Shown) -> str:
     """Guesses that what leaves a piece comes into its neighbour some frames later, perhaps moved along the edge."""
     puzzle = _puzzle(shown)
-    return _solve(puzzle, [without_light(way)[..., None] for way in puzzle.ways], _late_apart)
+    return _solve(puzzle, puzzle.ways, _late_apart)
 
 
 def colour_histogram(shown: Shown) -> str:
@@ -99,7 +98,8 @@ def sky_above(shown: Shown) -> str:
     puzzle = _puzzle(shown)
     above = np.array([_sky(way) for way in puzzle.ways])
     row = np.repeat(np.linspace(-1, 1, puzzle.rows), puzzle.columns)
-    falls = np.array([_sky(way[:, : _SIDE // 2]) - _sky(way[:, _SIDE // 2 :]) for way in puzzle.ways])
+    halves = [np.array_split(way, 2, axis=1) for way in puzzle.ways]
+    falls = np.array([_sky(upper) - _sky(lower) for upper, lower in halves])
     place = row[:, None] * above - falls
     return _laid(puzzle, *(np.zeros((len(above),) * 2),) * 2, place)
 
@@ -128,62 +128,61 @@ def _puzzle(shown: Shown) -> _Puzzle:
     return _Puzzle(rows, columns, ways, np.repeat(np.arange(len(pieces)), len(turns)), turns * len(pieces))
 
 
-def _solve(puzzle: _Puzzle, ways: Sequence[np.ndarray], apart: Callable[[np.ndarray, np.ndarray], float]) -> str:
-    """Lays the pieces so that neighbours are least apart.
-
-    Args:
-        apart: of two arrays (T, length, depth, C); the second goes on where the first ends, at depth -1 and 0.
+def _solve(puzzle: _Puzzle, ways: Sequence[np.ndarray], apart: _Apart) -> str:
+    """Lays the pieces so that neighbours are least apart, on the right and below, where rows and columns change
+    places.
     """
-    lying = [way.swapaxes(1, 2) for way in ways]
-    return _laid(puzzle, *(np.array([[apart(a, b) for b in some] for a in some]) for some in (ways, lying)))
+    return _laid(puzzle, apart(ways), apart([way.swapaxes(1, 2) for way in ways]))
 
 
 def _laid(puzzle: _Puzzle, right: np.ndarray, below: np.ndarray, place: np.ndarray | None = None) -> str:
     return _answer(puzzle, cheapest_placement(right, below, puzzle.rows, puzzle.columns, puzzle.piece, place))
 
 
-def _edges_apart(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.abs(a[:, :, -1] - b[:, :, 0]).mean())
+def _edges_apart(ways: Sequence[np.ndarray]) -> np.ndarray:
+    return differences([way[:, :, -1] for way in ways], [way[:, :, 0] for way in ways])
 
 
-def _extended_apart(a: np.ndarray, b: np.ndarray) -> float:
+def _extended_apart(ways: Sequence[np.ndarray]) -> np.ndarray:
     depth = _SIDE // 4
-    end = a[:, :, -1] + (a[:, :, -1] - a[:, :, -1 - depth]) / 2
-    begin = b[:, :, 0] + (b[:, :, 0] - b[:, :, depth]) / 2
-    return float(np.abs(end - begin).mean())
+    smooth = [np.stack([cv2.GaussianBlur(picture, (0, 0), 1.5) for picture in way]) for way in ways]
+    ends = [1.5 * way[:, :, -1] - 0.5 * way[:, :, -1 - depth] for way in smooth]
+    return differences(ends, [1.5 * way[:, :, 0] - 0.5 * way[:, :, depth] for way in smooth])
 
 
-def _profiles_apart(a: np.ndarray, b: np.ndarray) -> float:
+def _profiles_apart(ways: Sequence[np.ndarray]) -> np.ndarray:
     depth = _SIDE // 3
-    x, y = (_normal(strip.mean(axis=2)) for strip in (a[:, :, -depth:], b[:, :, :depth]))
-    return -float((x * y).mean())
+    ends = np.stack([_normal(way[:, :, -depth:].mean(axis=2)) for way in ways])
+    begins = np.stack([_normal(way[:, :, :depth].mean(axis=2)) for way in ways])
+    return -np.tensordot(ends, begins, axes=([1, 2, 3], [1, 2, 3]))
 
 
-def _late_apart(a: np.ndarray, b: np.ndarray) -> float:
-    end, begin = a[:, :, -2:].mean(axis=2), b[:, :, :2].mean(axis=2)
-    fits = [
-        np.abs(_from(end, slide, axis=1) - _from(later, -slide, axis=1)).mean()
-        for lag in range(-min(_LAGS, len(end) // 2), min(_LAGS, len(end) // 2) + 1)
-        for earlier, later in [(_from(end, lag, axis=0), _from(begin, -lag, axis=0))]
-        for end in [earlier]
-        for slide in range(-_SLIDES, _SLIDES + 1)
-    ]
-    return float(min(fits))
+def _late_apart(ways: Sequence[np.ndarray]) -> np.ndarray:
+    """Returns (m, m): minus the best correlation of the end of i with the begin of j, over steps of time and slides
+    along the edge.
+    """
+    lags, slides = len(ways[0]) // 2, _SLIDES
+    shape = (2 * len(ways[0]), 2 * ways[0].shape[1])  # so that nothing wraps around
+    ends, begins = (
+        np.stack([_grey(strip(way)) for way in ways]) for strip in (lambda w: w[:, :, -2:], lambda w: w[:, :, :2])
+    )
+    spectrum = np.conj(np.fft.rfft2(ends, shape))[:, None] * np.fft.rfft2(begins, shape)
+    found = np.fft.irfft2(spectrum, shape)
+    at = np.ix_(range(-lags, lags + 1), range(-slides, slides + 1))
+    ones = np.ones(ends.shape[1:])
+    shared = np.fft.irfft2(np.abs(np.fft.rfft2(ones, shape)) ** 2, shape)[at]
+    return -(found[:, :, *at] / shared).max(axis=(2, 3))
 
 
-def _from(values: np.ndarray, step: int, axis: int) -> np.ndarray:
-    """Returns the values without the first -step, or the last step, along an axis."""
-    some = slice(-step, None) if step < 0 else slice(None, len(np.moveaxis(values, axis, 0)) - step)
-    return np.moveaxis(np.moveaxis(values, axis, 0)[some], 0, axis)
+def _grey(strip: np.ndarray) -> np.ndarray:
+    """Returns (T, length) of mean 0 and deviation 1 over all."""
+    strip = strip.mean(axis=(2, 3))
+    return (strip - strip.mean()) / (strip.std() + 1e-3)
 
 
 def _normal(strip: np.ndarray) -> np.ndarray:
     strip = strip - strip.mean(axis=1, keepdims=True)
     return strip / (strip.std(axis=(1, 2), keepdims=True) + 1e-3)
-
-
-def _smooth(way: np.ndarray) -> np.ndarray:
-    return np.stack([cv2.GaussianBlur(picture, (0, 0), 1.5) for picture in way])
 
 
 def _sky(pictures: np.ndarray) -> float:

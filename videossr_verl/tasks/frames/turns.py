@@ -20,6 +20,4 @@ def symmetries(pictures: np.ndarray) -> list[np.ndarray]:
     """Returns the 8 ways to lay square pictures (..., N, N, 3), as they are first. Two turns of a picture can look the
     same only if one of the other 7 looks like the first.
     """
-    return [
-        np.rot90(one, quarters, axes=(-3, -2)) for one in (pictures, TURNS["M"](pictures)) for quarters in range(4)
-    ]
+    return [np.rot90(one, quarters, axes=(-3, -2)) for one in (pictures, TURNS["M"](pictures)) for quarters in range(4)]
