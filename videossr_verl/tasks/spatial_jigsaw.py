@@ -43,6 +43,7 @@ from videossr_verl.tasks.frames.visibility import MIN_MOTION, motion, thumbnails
 
 NAME = "spatial_jigsaw"
 
+_STEPS = 100  # the grid of places in a region, coarse so that a row stays short
 _BLACK = 24.0  # grey levels; video black is 16, and a codec's noise lies above it
 
 
@@ -52,15 +53,15 @@ class Difficulty:
 
     rows: int = 2
     columns: int = 3
-    margin: float = 0.15
+    view: float = 0.7
     even_light: bool = True
     turns: bool = False
 
     def __post_init__(self) -> None:
         if min(self.rows, self.columns) < 1 or not 4 <= self.rows * self.columns <= 9:
             raise ValueError(f"rows x columns must be 4 to 9 pieces, one digit each, got {self.rows} x {self.columns}")
-        if not 0 <= self.margin <= 0.35:
-            raise ValueError(f"margin must be from 0 to 0.35 (the share cut at each end), got {self.margin}")
+        if not 0.3 <= self.view <= 1:
+            raise ValueError(f"view must be from 0.3 to 1 (the share of a region's sides), got {self.view}")
         for name in ("even_light", "turns"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} must be true or false, got {getattr(self, name)!r}")
@@ -69,7 +70,7 @@ class Difficulty:
 PRESETS = {
     "spatial_jigsaw": Difficulty(),
     "turned": Difficulty(rows=2, columns=2, turns=True),
-    "hard": Difficulty(rows=3, columns=3, margin=0.25, turns=True),
+    "hard": Difficulty(rows=3, columns=3, view=0.5, turns=True),
 }
 
 
@@ -91,14 +92,15 @@ def draw(
         CannotDraw: empty_piece, still_piece, like_pieces, black_bars or symmetric_piece, as the module says.
     """
     rows, columns = difficulty.rows, difficulty.columns
-    regions = cells(frames, rows, columns, 1 - 2 * difficulty.margin, difficulty.turns)
+    places = (rng.integers(0, _STEPS + 1, (rows * columns, 2)) / _STEPS).tolist()
+    regions = cells(frames, rows, columns, difficulty.view, difficulty.turns, places)
     light = light_of(np.concatenate(regions)).round(1) if difficulty.even_light else None
     _check_bars(frames)
     _check_pieces(regions, light, difficulty.turns)
     order = rng.permutation(rows * columns)
     turns = "".join(rng.choice(list(TURNS), len(order))) if difficulty.turns else ""
-    transform = {"rows": rows, "columns": columns, "margin": difficulty.margin, "places": order.tolist()}
-    transform |= {"turns": turns, "light": [] if light is None else light.tolist()}
+    transform = {"rows": rows, "columns": columns, "view": difficulty.view, "places": places}
+    transform |= {"regions": order.tolist(), "turns": turns, "light": [] if light is None else light.tolist()}
     restored = np.argsort(order)
     answer = ",".join(f"{piece + 1}{turns[piece]}" for piece in restored) if turns else _digits(restored)
     return Sample(NAME, _question(difficulty), (clip.spec(NAME, transform),), answer)
@@ -108,8 +110,8 @@ def render(transform: Mapping[str, Any], frames: np.ndarray, other_frames: np.nd
     """Returns frames (T, H, W, 3) uint8 with the pieces in other places, as a new array.
 
     Args:
-        transform: {"rows", "columns", "margin": as in `Difficulty`, "places": for each piece the region that it shows,
-            "turns": for each piece a letter, or "", "light": (2, 3), or []}.
+        transform: {"rows", "columns", "view": as in `Difficulty`, "places": of the part that is shown in each region,
+            "regions": the one that each piece shows, "turns": for each piece a letter, or "", "light": (2, 3), or []}.
         other_frames: not used.
 
     Raises:
@@ -117,8 +119,8 @@ def render(transform: Mapping[str, Any], frames: np.ndarray, other_frames: np.nd
     """
     _check_transform(transform)
     rows, columns, turns = transform["rows"], transform["columns"], transform["turns"]
-    regions = cells(frames, rows, columns, 1 - 2 * transform["margin"], bool(turns))
-    pieces = [_in_light(regions[place], regions[place], transform["light"]) for place in transform["places"]]
+    regions = cells(frames, rows, columns, transform["view"], bool(turns), transform["places"])
+    pieces = [_in_light(regions[i], regions[i], transform["light"]) for i in transform["regions"]]
     if turns:
         pieces = [TURNS[turn](piece) for turn, piece in zip(turns, pieces, strict=True)]
     return put_together(pieces, rows, columns, bool(turns), *frames.shape[1:3])
@@ -161,11 +163,14 @@ def _any_alike(piece: np.ndarray, others: Sequence[np.ndarray]) -> bool:
 
 def _check_transform(transform: Mapping[str, Any]) -> None:
     rows, columns, places, turns, light = (transform[key] for key in ("rows", "columns", "places", "turns", "light"))
-    Difficulty(rows, columns, transform["margin"])
-    if not isinstance(places, list) or sorted(places) != list(range(rows * columns)):
-        raise ValueError(f"{rows} x {columns} pieces cannot show the regions {str(places)[:80]}")
-    if turns and (len(turns) != len(places) or not set(turns) <= set(TURNS)):
-        raise ValueError(f"{len(places)} pieces cannot have the turns {str(turns)[:80]}")
+    Difficulty(rows, columns, transform["view"])
+    count = rows * columns
+    if not isinstance(transform["regions"], list) or sorted(transform["regions"]) != list(range(count)):
+        raise ValueError(f"{rows} x {columns} pieces cannot show the regions {str(transform['regions'])[:80]}")
+    if np.shape(places) != (count, 2) or not np.all((np.asarray(places) >= 0) & (np.asarray(places) <= 1)):
+        raise ValueError(f"{count} parts cannot lie in their regions at {str(places)[:80]}")
+    if turns and (len(turns) != count or not set(turns) <= set(TURNS)):
+        raise ValueError(f"{count} pieces cannot have the turns {str(turns)[:80]}")
     if light and not (
         np.shape(light) == (2, 3) and np.all(np.asarray(light) >= 0) and np.all(np.asarray(light) <= 255)
     ):
@@ -191,7 +196,7 @@ def _question(difficulty: Difficulty) -> str:
         form = f"{asked}, each with the letter of the way in which it is shown behind it, for example {shown}."
     return (
         f"<video>\nThe picture of this video was cut into {count} regions, {difficulty.rows} rows of "
-        f"{difficulty.columns}, and the middle of each region is shown in a random place of the same grid, all through "
+        f"{difficulty.columns}, and a part of each region is shown in a random place of the same grid, all through "
         f"the video. The pieces that you see have the numbers 1 to {count}, from left to right and from top to "
         f"bottom.{said} Which piece belongs into each place of the original picture? Name the pieces in the order of "
         f"their right places, from left to right and from top to bottom. {form}"
