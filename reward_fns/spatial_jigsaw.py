@@ -8,8 +8,7 @@ With r x c places in reading order, and y the pieces of the answer:
     turn        share of the pieces whose turn is named, wherever y puts them
     score       placement; with turns the mean of placement and turn
 `acc` is 1 for the exact answer. The share of pieces in the right place (Visual Jigsaw, arXiv 2509.25190) does not
-tell a piece beside its place from one in the far corner; the published rewards pay it at a fifth, or nothing, short
-of the exact order.
+tell a piece beside its place from one in the far corner; Visual Jigsaw pays a fifth of it, short of the exact order.
 
 Read as an answer without turns: as in the temporal jigsaw, a permutation of 1..n (`reward_fns.digit_orders`). With
 turns: n numbers, each with a turn behind it, as a letter or a word: "3U,1M,4L,2D", "3 upright, 1 mirrored, 4 left, 2
@@ -56,6 +55,7 @@ _WORDS = {turn.lower(): turn for turn in _TURNS} | {
 }
 _TURN = rf"(?:(?:turned|shown|rotated|is) ){{0,3}}({'|'.join(sorted(_WORDS, key=len, reverse=True))})(?![A-Za-z\d])"
 _PIECE = re.compile(rf"(?<![A-Za-z\d.])([1-9]) ?(?:- ?)?{_TURN}", re.IGNORECASE)
+_OR = re.compile(rf",? (?:or|maybe|perhaps|possibly) {_TURN}", re.IGNORECASE)  # "3U,1M,4L,2D or U"
 # "3: U" and JSON's '"3": "U"' would be taken for the number of a list, and an answer a line for no list.
 _COLON = re.compile(rf"(?<=[1-9])[\"'*`]{{0,3}} ?[:=(] ?[\"'*`(]{{0,3}}(?={_TURN})", re.IGNORECASE)
 _NEXT_LINE = re.compile(r"(?<=[A-Za-z])[.,;]? ?\n+(?= ?(?:[A-Za-z]+ )?[1-9])")
@@ -101,7 +101,7 @@ def metric(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None)
     answer = _read(text, truth)
     if answer is None:
         return 0.0, 0.0
-    return _share(*(list(zip(order, turns or order, strict=True)) for order, turns in (answer, truth))), 1.0
+    return _share(*(list(zip(*filter(None, one), strict=True)) for one in (answer, truth))), 1.0
 
 
 def chance(knobs: Mapping[str, Any]) -> float:
@@ -190,7 +190,9 @@ def _read(text: str, truth: Answer) -> Answer | None:
 
 
 def _candidates(text: str, count: int) -> Iterator[Answer | None]:
-    for run in item_runs(_NEXT_LINE.sub(", ", text), _PIECE, ORDER_LINKS, FILLERS):
+    text = _NEXT_LINE.sub(", ", text)
+    for run in item_runs(text, _PIECE, ORDER_LINKS, FILLERS):
         order = "".join(piece[1] for piece in run.items)
         if len(order) == count and is_order(order):
-            yield None if run.doubtful else (order, "".join(_WORDS[piece[2].lower()] for piece in run.items))
+            doubtful = run.doubtful or _OR.match(text, run.items[-1].end())
+            yield None if doubtful else (order, "".join(_WORDS[piece[2].lower()] for piece in run.items))

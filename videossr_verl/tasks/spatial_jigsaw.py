@@ -2,7 +2,7 @@
 2509.25190; both with single images.)
 
 Game        The picture is cut into rows x columns regions. The same video shows them in other places, all through the
-            clip, and at the harder settings each is mirrored or turned besides.
+            clip, and with `turns` each is also mirrored or turned.
 Prompt      One video, then the question. Its pieces have numbers in reading order: 1 at the upper left.
 Label       The pieces from the upper left to the lower right of the restored picture: "3142". With turns each has the
             letter of how it is shown behind it: "3U,1M,4L,2D"; U upright, M mirrored left to right, R turned a quarter
@@ -10,16 +10,16 @@ Label       The pieces from the upper left to the lower right of the restored pi
 Reward      1 - sum of the distances in the grid / those of the reversed order; with turns the mean of this and of the
             share of turns that are named (reward_fns.spatial_jigsaw).
 Chance      0.40 for 2 x 3 pieces, 0.30 if they are turned.
-Knobs       rows, columns: 4 to 9 regions. margin: the share of a region's sides that is left out at each end. A piece
-            shows the middle and fills the place of the whole. even_light: all pieces have the same mean and spread of
-            each colour over the clip. turns: pieces are also turned; they are then square, as large as fit.
+Knobs       rows, columns: 4 to 9 regions. view: the share of a region's sides that its piece shows, at a random place in
+            the region, enlarged to fill the cell. even_light: all pieces have the same mean and spread of each colour
+            over the clip. turns: pieces are also turned; they are then square, of the region's shorter side.
 
 One video and not one for each piece: it costs one video's tokens, and the pieces move in step, so what leaves one piece
 and comes into another is seen in the same frames. All orders and turns are equally likely, so no place, no order and no
 turn is a better guess than another.
 
-Without margin a piece's edge goes on in its neighbour, and colours alone tell sky from ground; margin and even light
-close that (docs/tasks/spatial_jigsaw.md has what rules earn). A clip is refused where the label would not be certain:
+Whole regions go on in each other across their edges, and colours alone tell sky from ground. Small views and even
+light leave little of that (docs/tasks/spatial_jigsaw.md has what rules earn). A clip is refused where the label would not be certain:
 a piece with nothing in it, a piece without motion, two pieces that look alike, black bars (they would tell the edge of
 the picture), or, with turns, a piece that looks like itself in another turn.
 """
@@ -53,7 +53,7 @@ class Difficulty:
 
     rows: int = 2
     columns: int = 3
-    view: float = 0.7
+    view: float = 0.5
     even_light: bool = True
     turns: bool = False
 
@@ -70,7 +70,7 @@ class Difficulty:
 PRESETS = {
     "spatial_jigsaw": Difficulty(),
     "turned": Difficulty(rows=2, columns=2, turns=True),
-    "hard": Difficulty(rows=3, columns=3, view=0.5, turns=True),
+    "hard": Difficulty(rows=3, columns=3, turns=True),
 }
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
-import cv2
 import numpy as np
 
 from videossr_verl.evaluate.attacks.pictures import colours, differences, shift, small, without_light
@@ -60,16 +60,18 @@ def edges_without_light(shown: Shown) -> str:
     return _solve(puzzle, [without_light(way)[..., None] for way in puzzle.ways], _edges_apart)
 
 
-def edges_extended(shown: Shown) -> str:
-    """Answers the same of edges that are extended half across the gap, in a straight line."""
-    puzzle = _puzzle(shown)
-    return _solve(puzzle, puzzle.ways, _extended_apart)
-
-
-def stripes(shown: Shown) -> str:
-    """Guesses that the profiles along the edge of two neighbours, each a third of a piece deep, are correlated."""
+def profiles(shown: Shown) -> str:
+    """Guesses that the colours along two neighbours' edges, extended in a straight line into the gap, rise and fall
+    alike, whatever the light.
+    """
     puzzle = _puzzle(shown)
     return _solve(puzzle, puzzle.ways, _profiles_apart)
+
+
+def profiles_that_slide(shown: Shown) -> str:
+    """Answers the same, of edges that may lie at different places of their regions."""
+    puzzle = _puzzle(shown)
+    return _solve(puzzle, puzzle.ways, partial(_profiles_apart, slides=_SLIDES))
 
 
 def comes_and_goes(shown: Shown) -> str:
@@ -143,18 +145,22 @@ def _edges_apart(ways: Sequence[np.ndarray]) -> np.ndarray:
     return differences([way[:, :, -1] for way in ways], [way[:, :, 0] for way in ways])
 
 
-def _extended_apart(ways: Sequence[np.ndarray]) -> np.ndarray:
-    depth = _SIDE // 4
-    smooth = [np.stack([cv2.GaussianBlur(picture, (0, 0), 1.5) for picture in way]) for way in ways]
-    ends = [1.5 * way[:, :, -1] - 0.5 * way[:, :, -1 - depth] for way in smooth]
-    return differences(ends, [1.5 * way[:, :, 0] - 0.5 * way[:, :, depth] for way in smooth])
+def _profiles_apart(ways: Sequence[np.ndarray], slides: int = 0) -> np.ndarray:
+    """Returns (m, m): minus the best correlation of the extended end of i with the extended begin of j, over slides
+    along the edge.
+    """
+    ends, begins = _extended([way[:, :, ::-1] for way in ways]), _extended(ways)
+    length, best = ends.shape[2], np.full((len(ways),) * 2, -1.0)
+    for slide in range(-slides, slides + 1):
+        end = _normal(ends[:, :, max(0, -slide) : length - max(0, slide)])
+        begin = _normal(begins[:, :, max(0, slide) : length - max(0, -slide)])
+        best = np.maximum(best, np.tensordot(end, begin, axes=([1, 2, 3], [1, 2, 3])))
+    return -best
 
 
-def _profiles_apart(ways: Sequence[np.ndarray]) -> np.ndarray:
-    depth = _SIDE // 3
-    ends = np.stack([_normal(way[:, :, -depth:].mean(axis=2)) for way in ways])
-    begins = np.stack([_normal(way[:, :, :depth].mean(axis=2)) for way in ways])
-    return -np.tensordot(ends, begins, axes=([1, 2, 3], [1, 2, 3]))
+def _extended(ways: Sequence[np.ndarray]) -> np.ndarray:
+    """Returns (m, T, length, C): what a straight line through two depths of each piece gives before its begin."""
+    return np.stack([1.6 * way[:, :, :2].mean(axis=2) - 0.6 * way[:, :, 6:10].mean(axis=2) for way in ways])
 
 
 def _late_apart(ways: Sequence[np.ndarray]) -> np.ndarray:
@@ -163,9 +169,7 @@ def _late_apart(ways: Sequence[np.ndarray]) -> np.ndarray:
     """
     lags, slides = len(ways[0]) // 2, _SLIDES
     shape = (2 * len(ways[0]), 2 * ways[0].shape[1])  # so that nothing wraps around
-    ends, begins = (
-        np.stack([_grey(strip(way)) for way in ways]) for strip in (lambda w: w[:, :, -2:], lambda w: w[:, :, :2])
-    )
+    ends, begins = (np.stack([_grey(way[:, :, strip]) for way in ways]) for strip in (slice(-2, None), slice(2)))
     spectrum = np.conj(np.fft.rfft2(ends, shape))[:, None] * np.fft.rfft2(begins, shape)
     found = np.fft.irfft2(spectrum, shape)
     at = np.ix_(range(-lags, lags + 1), range(-slides, slides + 1))
@@ -180,9 +184,10 @@ def _grey(strip: np.ndarray) -> np.ndarray:
     return (strip - strip.mean()) / (strip.std() + 1e-3)
 
 
-def _normal(strip: np.ndarray) -> np.ndarray:
-    strip = strip - strip.mean(axis=1, keepdims=True)
-    return strip / (strip.std(axis=(1, 2), keepdims=True) + 1e-3)
+def _normal(lines: np.ndarray) -> np.ndarray:
+    """Returns lines (m, T, length, C) without the mean of each frame's, and as large as each other over all."""
+    lines = lines - lines.mean(axis=2, keepdims=True)
+    return lines / (np.sqrt((lines**2).sum(axis=(1, 2, 3), keepdims=True)) + 1e-3)
 
 
 def _sky(pictures: np.ndarray) -> float:
@@ -205,8 +210,8 @@ RULES = {
     "blind constant": blind,
     "edges": edges,
     "edges, light removed": edges_without_light,
-    "edges extended": edges_extended,
-    "profiles of edges": stripes,
+    "profiles of edges": profiles,
+    "profiles that slide": profiles_that_slide,
     "comes and goes": comes_and_goes,
     "colour histogram": colour_histogram,
     "moves together": moves_together,
