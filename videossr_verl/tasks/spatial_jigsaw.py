@@ -10,18 +10,18 @@ Label       The pieces from the upper left to the lower right of the restored pi
 Reward      1 - sum of the distances in the grid / those of the reversed order; with turns the mean of this and of the
             share of turns that are named (reward_fns.spatial_jigsaw).
 Chance      0.40 for 2 x 3 pieces, 0.30 if they are turned.
-Knobs       rows, columns: 4 to 9 regions. view: the share of a region's sides that its piece shows, at a random place in
-            the region, enlarged to fill the cell. even_light: all pieces have the same mean and spread of each colour
-            over the clip. turns: pieces are also turned; they are then square, of the region's shorter side.
+Knobs       rows, columns: 4 to 9 regions. view: the share of a region's sides that its piece shows, at a random place
+            in the region, enlarged to fill the cell. even_light: all pieces have the same mean and spread of each
+            colour over the clip. turns: pieces are also turned; they are then square, of the region's shorter side.
 
 One video and not one for each piece: it costs one video's tokens, and the pieces move in step, so what leaves one piece
 and comes into another is seen in the same frames. All orders and turns are equally likely, so no place, no order and no
 turn is a better guess than another.
 
 Whole regions go on in each other across their edges, and colours alone tell sky from ground. Small views and even
-light leave little of that (docs/tasks/spatial_jigsaw.md has what rules earn). A clip is refused where the label would not be certain:
-a piece with nothing in it, a piece without motion, two pieces that look alike, black bars (they would tell the edge of
-the picture), or, with turns, a piece that looks like itself in another turn.
+light leave little of that (docs/tasks/spatial_jigsaw.md has what rules earn). A clip is refused where the label would
+not be certain: a piece with nothing in it, a piece without motion, two pieces that look alike, black bars (they would
+tell the edge of the picture), or, with turns, a piece that looks like itself in another turn.
 """
 
 from __future__ import annotations

@@ -1,0 +1,59 @@
+"""Each rule solves what is made for it; small views in even light leave little."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from videossr_verl.evaluate.attacks.placements import cheapest_placement
+from videossr_verl.evaluate.attacks.spatial_jigsaw import RULES
+from videossr_verl.tasks import spatial_jigsaw as task
+
+WHOLE = task.Difficulty(view=1.0, even_light=False)
+
+
+def rules(*names):
+    return {name: RULES[name] for name in names}
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(2, 2), (2, 3), (1, 4)])
+def test_the_cheapest_placement_is_the_best_of_all(rows, columns):
+    count = rows * columns
+    for seed in range(5):
+        right, below = np.random.default_rng(seed).uniform(size=(2, count, count))
+
+        def cost(order, right=right, below=below):
+            grid = np.reshape(order, (rows, columns))
+            return right[grid[:, :-1], grid[:, 1:]].sum() + below[grid[:-1], grid[1:]].sum()
+
+        found = cheapest_placement(right, below, rows, columns, np.arange(count))
+        assert cost(found) == pytest.approx(min(map(cost, permutations(range(count)))))
+
+
+def test_a_piece_is_used_in_one_way_only():
+    piece = np.repeat(np.arange(4), 2)
+    ways = cheapest_placement(np.zeros((8, 8)), np.zeros((8, 8)), 2, 2, piece, np.tile(np.arange(8.0), (4, 1)))
+    assert sorted(piece[ways]) == [0, 1, 2, 3]
+    assert all(way % 2 == 0 for way in ways)  # the cheaper of each piece
+
+
+def test_whole_regions_are_solved(scenes, earned):
+    found = earned(task, rules("edges", "profiles of edges", "profiles that slide"), WHOLE, scenes, 2)
+    assert min(value for name, value in found.items() if name != "chance") > 0.95, found
+
+
+def test_even_light_leaves_colours_nothing_but_profiles_all(scenes, earned):
+    difficulty = task.Difficulty(view=1.0)
+    found = earned(task, rules("edges", "profiles of edges"), difficulty, scenes, 2)
+    assert found["profiles of edges"] > 0.9 > found["edges"] + 0.1, found
+
+
+def test_one_motion_tells_turns(scenes, earned):
+    """A camera that moves turns all pieces the same way; only the place of each must be found besides."""
+    found = earned(task, rules("one motion"), task.Difficulty(2, 2, view=1.0, even_light=False, turns=True), scenes, 4)
+    assert found["one motion"] > found["chance"] + 0.1, found
+
+
+def test_no_rule_leads_by_much_with_turns(scenes, earned):
+    found = earned(task, RULES, task.PRESETS["hard"], scenes, 3)
+    assert max(found.values()) < found["chance"] + 0.15, found
