@@ -6,11 +6,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
 
-from videossr_verl.evaluate.attacks.pictures import colours, differences, shift, small, without_light
+from videossr_verl.evaluate.attacks.pictures import colours, differences, small, without_light
 from videossr_verl.evaluate.attacks.placements import cheapest_placement
 from videossr_verl.evaluate.attacks.shown import Shown
 from videossr_verl.tasks.frames.grid import SHOWN, cells
@@ -197,9 +196,9 @@ def _sky(pictures: np.ndarray) -> float:
 
 
 def _flow(way: np.ndarray) -> np.ndarray:
-    """Returns (2,): the way in which a piece moves, by the surest of its steps."""
-    steps = [shift(a, b) for a, b in pairwise(without_light(way))]
-    return np.sum([moved * sure for moved, sure in steps], axis=0)
+    """Returns (2,): the pixels by which a piece moves from frame to frame, by least squares over all of it."""
+    change, down, across = np.gradient(without_light(way))
+    return np.linalg.lstsq(np.stack([across.ravel(), down.ravel()], axis=1), -change.ravel(), rcond=None)[0]
 
 
 def _answer(puzzle: _Puzzle, chosen: Sequence[int] | np.ndarray) -> str:
