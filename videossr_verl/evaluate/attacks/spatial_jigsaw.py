@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -102,7 +102,8 @@ def sky_above(shown: Shown) -> str:
     halves = [np.array_split(way, 2, axis=1) for way in puzzle.ways]
     falls = np.array([_sky(upper) - _sky(lower) for upper, lower in halves])
     place = row[:, None] * above - falls
-    return _laid(puzzle, *(np.zeros((len(above),) * 2),) * 2, place)
+    nothing = np.zeros((len(above),) * 2)
+    return _laid(puzzle, nothing, nothing, place)
 
 
 def one_motion(shown: Shown) -> str:
@@ -111,12 +112,11 @@ def one_motion(shown: Shown) -> str:
     flows = np.array([_flow(way) for way in puzzle.ways])
     flows /= np.linalg.norm(flows, axis=1, keepdims=True) + 1e-6
     agree = flows @ flows.T  # [i, j]: how well way j of a piece agrees with the direction of way i
-    best = [[max(np.flatnonzero(puzzle.piece == p), key=lambda j: agree[i, j]) for p in np.unique(puzzle.piece)]
-            for i in range(len(flows))]  # fmt: skip
-    kept = max(best, key=lambda ways: agree[np.ix_(ways, ways)].sum())
-    chosen = _Puzzle(puzzle.rows, puzzle.columns, [puzzle.ways[j] for j in kept], puzzle.piece[kept],
-                     [puzzle.turns[j] for j in kept])  # fmt: skip
-    return _solve(chosen, chosen.ways, _profiles_apart)
+    by_piece = [np.flatnonzero(puzzle.piece == piece) for piece in np.unique(puzzle.piece)]
+    tried = [[int(ways[np.argmax(row[ways])]) for ways in by_piece] for row in agree]
+    kept = max(tried, key=lambda ways: agree[np.ix_(ways, ways)].sum())
+    ways, turns = [puzzle.ways[j] for j in kept], [puzzle.turns[j] for j in kept]
+    return _solve(replace(puzzle, ways=ways, piece=puzzle.piece[kept], turns=turns), ways, _profiles_apart)
 
 
 def _puzzle(shown: Shown) -> _Puzzle:
