@@ -69,6 +69,7 @@ NEARLY = {
     "anomaly_grounding": ("14.5-26.0", "14.5-26.2"),
     "masked_video_prediction": ("ACFD", "CAFD"),
     "object_counting": ("3,1,5", "3,1,4"),
+    "spatial_jigsaw": ("431562", "341562"),
     "temporal_jigsaw": ("431562", "341562"),
 }
 
@@ -373,6 +374,7 @@ def test_the_function_in_the_recipes_is_right():
         ("anomaly_grounding", "2.6-4.3", "num_frames"),
         ("object_counting", "1,2,2", "max_frames"),
         ("object_counting", "1,2,2", "max_instances"),
+        ("spatial_jigsaw", "416235", "rows"),
         ("temporal_jigsaw", "416235", "num_clips"),
         ("masked_video_prediction", "HAFD", "num_distractors"),
     ],

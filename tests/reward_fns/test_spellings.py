@@ -10,6 +10,7 @@ from reward_fns import compute_score
 SEQUENCES = {
     "masked_video_prediction": ("HAFD", "HAFD", ("Frame", "Candidate", "Image", "Option", "Picture")),
     "object_counting": ("2,1,3", "213", ()),
+    "spatial_jigsaw": ("341562", "341562", ("Piece", "piece", "Part", "Segment")),
     "temporal_jigsaw": ("341562", "341562", ("Clip", "Video", "Segment", "clip", "Piece")),
 }
 INTERVAL = "3.2-5.1"

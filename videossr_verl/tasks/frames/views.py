@@ -55,6 +55,12 @@ def light_of(frames: np.ndarray) -> np.ndarray:
     return np.stack(cv2.meanStdDev(np.ascontiguousarray(frames).reshape(-1, frames.shape[2], 3)))[..., 0]
 
 
+def even_light(frames: np.ndarray, light: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Returns the frames, or thumbnails, whose light is `light` (2, 3), in the light `wanted`, as float32."""
+    gain = np.minimum(wanted[1] / np.maximum(light[1], 1e-3), _MOST_GAIN)
+    return ((frames - light[0]) * gain + wanted[0]).astype(np.float32)
+
+
 def through(view: View, frames: np.ndarray) -> np.ndarray:
     """Returns frames (T, H, W, 3) uint8 as seen through `view`, as a new array. Raises ValueError for what is no
     view.
@@ -63,14 +69,14 @@ def through(view: View, frames: np.ndarray) -> np.ndarray:
     height, width = frames.shape[1:3]
     out = np.empty_like(frames)
     part = _part(view, frames)
-    for seen, shown in zip(_even_light(view, light_of(part), part), out, strict=True):
+    for seen, shown in zip(even_light(part, light_of(part), _light(view)), out, strict=True):
         shown[:] = np.clip(cv2.resize(seen, (width, height), interpolation=cv2.INTER_LINEAR), 0, 255).round()
     return out
 
 
 def _seen_small(view: View, frames: np.ndarray) -> np.ndarray:
     part = _part(view, frames)
-    return _even_light(view, light_of(part), thumbnails(part))
+    return even_light(thumbnails(part), light_of(part), _light(view))
 
 
 def _part(view: View, frames: np.ndarray) -> np.ndarray:
@@ -80,11 +86,8 @@ def _part(view: View, frames: np.ndarray) -> np.ndarray:
     return part[:, :, ::-1] if view["mirror"] else part
 
 
-def _even_light(view: View, light: np.ndarray, frames: np.ndarray) -> np.ndarray:
-    """Returns the frames, or thumbnails, whose light is `light`, in the view's light."""
-    mean, spread = light
-    gain = np.minimum(np.array(view["spread"]) / np.maximum(spread, 1e-3), _MOST_GAIN)
-    return ((frames - mean) * gain + view["mean"]).astype(np.float32)
+def _light(view: View) -> np.ndarray:
+    return np.array([view["mean"], view["spread"]])
 
 
 def _check(view: View) -> None:
