@@ -29,11 +29,11 @@ from functools import partial
 from math import factorial
 from typing import TYPE_CHECKING, Any
 
-from reward_fns.digit_orders import FILLERS, MAX_THINGS, is_order, read_order
+from reward_fns.digit_orders import MAX_ITEMS, is_order, read_order
 from reward_fns.final_answer import final_answer
 from reward_fns.item_runs import item_runs
 from reward_fns.knobs import whole_number
-from reward_fns.vocabulary import ANSWER_WORDS, ORDER_LINKS
+from reward_fns.vocabulary import ANSWER_WORDS, CLIP_LABELS, ORDER_LINKS
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -60,6 +60,8 @@ _OR = re.compile(rf",? (?:or|maybe|perhaps|possibly) {_TURN}", re.IGNORECASE)  #
 _COLON = re.compile(rf"(?<=[1-9])[\"'*`]{{0,3}} ?[:=(] ?[\"'*`(]{{0,3}}(?={_TURN})", re.IGNORECASE)
 _NEXT_LINE = re.compile(r"(?<=[A-Za-z])[.,;]? ?\n+(?= ?(?:[A-Za-z]+ )?[1-9])")
 _BESIDE = ANSWER_WORDS | {word for words in _WORDS for word in re.split("[ -]", words)} | {"turned", "shown", "rotated"}
+
+_LABELS = CLIP_LABELS | {"first"}  # "piece 3 upright first, then piece 1"
 
 Answer = tuple[str, str]  # the order, and the turn of each piece of it, or ""
 
@@ -136,10 +138,10 @@ GUESSES = {"uniform guess": _uniform_guess}
 def _sizes(knobs: Mapping[str, Any]) -> tuple[int, int, bool]:
     """Returns (rows, columns, turns)."""
     rows, columns = (
-        whole_number(knobs, name, default, 1, MAX_THINGS) for name, default in (("rows", 2), ("columns", 3))
+        whole_number(knobs, name, default, 1, MAX_ITEMS) for name, default in (("rows", 2), ("columns", 3))
     )
     turns = knobs.get("turns", False)
-    if not 2 <= rows * columns <= MAX_THINGS:
+    if not 2 <= rows * columns <= MAX_ITEMS:
         raise ValueError(f"rows x columns of spatial_jigsaw must be 2 to 9 pieces, not {rows} x {columns}")
     if not isinstance(turns, bool):
         raise ValueError(f"turns of spatial_jigsaw must be true or false, not {repr(turns)[:40]}")
@@ -184,14 +186,14 @@ def _truth(ground_truth: str, knobs: Mapping[str, Any]) -> Answer:
 def _read(text: str, truth: Answer) -> Answer | None:
     count = len(truth[0])
     if not truth[1]:
-        order = read_order(text, count)
+        order = read_order(text, count, CLIP_LABELS)
         return None if order is None else (order, "")
     return final_answer(_COLON.sub(" ", text), partial(_candidates, count=count), lambda word: word.lower() in _BESIDE)
 
 
 def _candidates(text: str, count: int) -> Iterator[Answer | None]:
     text = _NEXT_LINE.sub(", ", text)
-    for run in item_runs(text, _PIECE, ORDER_LINKS, FILLERS):
+    for run in item_runs(text, _PIECE, ORDER_LINKS, _LABELS):
         order = "".join(piece[1] for piece in run.items)
         if len(order) == count and is_order(order):
             doubtful = run.doubtful or _OR.match(text, run.items[-1].end())

@@ -5,10 +5,8 @@ Emax = floor(n^2 / 2), the E of the reversed sequence; in 0..1 (VideoSSR, arXiv 
 rewards). `acc` is 1 for the exact permutation. A random valid permutation already earns about 0.35: watch
 `acc` too.
 
-Read as an answer: a permutation of 1..n (n = 2..9, from the ground truth), written together ("341562") or
-as single digits, each with an optional label ("Clip 3"), separated by what separates a list or a sequence
-(`reward_fns.vocabulary`; notations: `reward_fns.plain_text`). Anything that is not a permutation of 1..n is no
-answer (`parsed` 0).
+Read as an answer: a permutation of 1..n (n = 2..9, from the ground truth), as `reward_fns.digit_orders` has it. All
+else is no answer (`parsed` 0).
 
 Chance: the expected score of the best constant permutation, if the truth is uniform over all permutations but
 the identity. The sum of E over all n! truths is the same for every constant, n! (n^2 - 1) / 3. So the best
@@ -25,8 +23,9 @@ from collections.abc import Mapping
 from math import factorial
 from typing import TYPE_CHECKING, Any
 
-from reward_fns.digit_orders import MAX_THINGS, is_order, read_order
+from reward_fns.digit_orders import MAX_ITEMS, closeness, is_order, largest_error, read_order
 from reward_fns.knobs import whole_number
+from reward_fns.vocabulary import CLIP_LABELS
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -41,8 +40,7 @@ def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) 
     answer = _read(text, ground_truth)
     if answer is None:
         return 0.0, 0.0, 0.0
-    error = sum(abs(answer.index(k) - ground_truth.index(k)) for k in ground_truth)
-    return 1.0 - error / _largest_error(len(ground_truth)), float(answer == ground_truth), 1.0
+    return closeness(answer, ground_truth), float(answer == ground_truth), 1.0
 
 
 def metric(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float]:
@@ -59,7 +57,7 @@ def chance(knobs: Mapping[str, Any]) -> float:
     """
     n = _num_clips(knobs)
     total = factorial(n) * (n * n - 1) // 3
-    return 1.0 - (total - _largest_error(n)) / ((factorial(n) - 1) * _largest_error(n))
+    return 1.0 - (total - largest_error(n)) / ((factorial(n) - 1) * largest_error(n))
 
 
 def exact_chance(knobs: Mapping[str, Any]) -> float:
@@ -76,11 +74,7 @@ GUESSES = {"uniform guess": _uniform_guess}
 
 
 def _num_clips(knobs: Mapping[str, Any]) -> int:
-    return whole_number(knobs, "num_clips", 6, 2, MAX_THINGS)
-
-
-def _largest_error(n: int) -> int:
-    return n * n // 2
+    return whole_number(knobs, "num_clips", 6, 2, MAX_ITEMS)
 
 
 def _read(text: str, ground_truth: str) -> str | None:
@@ -89,4 +83,4 @@ def _read(text: str, ground_truth: str) -> str | None:
         raise ValueError(
             f"ground truth of temporal_jigsaw must be a permutation of 1..n (n = 2..9), not {ground_truth!r}"
         )
-    return read_order(text, len(ground_truth))
+    return read_order(text, len(ground_truth), CLIP_LABELS)
