@@ -33,12 +33,12 @@ def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) 
     """Returns (score, acc, parsed) of the completion `text`, whatever the knobs. Raises ValueError when the ground
     truth is malformed.
     """
-    return intervals.score(text, _truth(ground_truth))
+    return intervals.overlap(text, _truth(ground_truth))
 
 
 def metric(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float]:
     """Returns (IoU, parsed). Raises as `score` does."""
-    iou, _, parsed = intervals.score(text, _truth(ground_truth))
+    iou, _, parsed = intervals.overlap(text, _truth(ground_truth))
     return iou, parsed
 
 

@@ -120,7 +120,7 @@ def law_of(knobs: Mapping[str, Any], defaults: Mapping[str, int], left_out: int 
     return Law(steps, shortest, longest)
 
 
-def score(text: str, truth: Interval) -> tuple[float, float, float]:
+def overlap(text: str, truth: Interval) -> tuple[float, float, float]:
     """Returns (IoU, whether both ends are exact, whether an answer was read) of the completion `text`."""
     answer = final_answer(text, _candidates)
     if answer is None:
