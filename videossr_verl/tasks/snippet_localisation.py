@@ -9,7 +9,7 @@ Prompt      The video, then the snippet, then the question. The video's clock is
 Label       "a-b": seconds on the video's clock with one decimal. a is the time of the last frame before the snippet's
             first one, b that of the first frame after its last one, both on multiples of stride.
 Reward      IoU of the two intervals (reward_fns.snippet_localisation).
-Chance      0.28 for the best constant interval with the default knobs and 40 frames.
+Chance      0.31 for the best constant interval with the default knobs and 40 frames.
 Knobs       min_length, max_length: intervals between frames of the video in the segment, uniform over the multiples of
             stride; stride: both borders are multiples of it, 2 because the vision tower merges frames two by two, and
             Qwen3-VL is told one time for both; snippet_frames: frames of the snippet; view: share of width and
@@ -17,9 +17,8 @@ Knobs       min_length, max_length: intervals between frames of the video in the
             glass: how strong light, gamma, colours and blur are changed, 0 to 1 (`frames.glass`); tilt: degrees by
             which the snippet is turned at most, to either side.
 
-The idea, a part of a video as its own label for temporal grounding, scored by IoU, is that of EvoGround (arXiv
-2605.13803) and EvoVid (arXiv 2605.21931), which have a model write the query. Ours, so that the label is right and
-needs seeing:
+EvoVid (arXiv 2605.21931) pays a model for finding segments that a video gives by itself, and EvoGround (arXiv
+2605.13803) pays IoU on queries that a model wrote. Ours, so that the label is right and needs seeing:
 - No frame is in both: the snippet's lie between those of the video. A source without enough frames there is refused
   (too_few_frames), whatever segment is drawn, because fast videos would otherwise get the long segments only.
 - The speed is the snippet's own, so start and end both have to be found.

@@ -32,14 +32,14 @@ def template(shown: Shown, seen: Callable[[np.ndarray], np.ndarray]) -> str:
     turned one way, as `seen` shows both.
     """
     video, snippet = (seen(frames) for frames in shown.videos)
-    best = max((_along(shown, _fits(video, part)) for part in _parts(snippet)), key=lambda found: found[0])
+    best = max((_along(_fits(video, part)) for part in _parts(snippet)), key=lambda found: found[0])
     return answer(shown.clocks[0], *best[1])
 
 
 def colour_histogram(shown: Shown) -> str:
     """Guesses that the colours are the same, each brought to the same mean and spread."""
     video, snippet = (np.stack([colours(_even(frame)[None]) for frame in frames]) for frames in shown.videos)
-    return _most_alike(shown, snippet @ video.T)
+    return _better(shown, [snippet @ video.T])
 
 
 def edge_directions(shown: Shown) -> str:
@@ -133,31 +133,32 @@ def _parts(snippet: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _fits(video: np.ndarray, parts: np.ndarray) -> np.ndarray:
-    """Returns (places, S, T): how well each of S parts fits into each of T pictures, -1 to 1, at each place."""
-    maps = [[cv2.matchTemplate(picture, part, cv2.TM_CCOEFF_NORMED).ravel() for picture in video] for part in parts]
-    return np.moveaxis(np.array(maps), -1, 0)
+    """Returns (places, S, T): how well each of S parts (S, h, w) fits at each place into each of T pictures (T, H, W),
+    -1 to 1.
+    """
+    count, height, width = video.shape
+    rows, columns = height - parts.shape[1] + 1, width - parts.shape[2] + 1
+    side_by_side = np.ascontiguousarray(video.transpose(1, 0, 2).reshape(height, -1))
+    starts = np.arange(count)[:, None] * width + np.arange(columns)  # a part that lies across two pictures is left out
+    maps = [cv2.matchTemplate(side_by_side, part, cv2.TM_CCOEFF_NORMED)[:, starts] for part in parts]
+    return np.stack(maps).transpose(1, 3, 0, 2).reshape(rows * columns, len(parts), count)
 
 
-def _along(shown: Shown, alike: np.ndarray) -> tuple[float, tuple[int, int]]:
+def _along(alike: np.ndarray) -> tuple[float, tuple[int, int]]:
     """Returns the segment along which (places, S, T) likenesses are largest, at the best place, and their mean."""
     count, frames = alike.shape[1:]
-    found = []
-    for segment in _segments(frames):
-        steps = _steps(*segment, count)
-        low = np.floor(steps).astype(int)
-        share, i = steps - low, np.arange(count)
-        there = (1 - share) * alike[:, i, low] + share * alike[:, i, np.minimum(low + 1, frames - 1)]
-        found.append((float(there.mean(axis=1).max()), segment))
-    return max(found)
-
-
-def _most_alike(shown: Shown, alike: np.ndarray) -> str:
-    return _better(shown, [alike])
+    found = _segments(frames)
+    steps = np.array([_steps(*segment, count) for segment in found])
+    low, i = np.floor(steps).astype(int), np.arange(count)
+    share = steps - low
+    there = (1 - share) * alike[:, i, low] + share * alike[:, i, low + 1]
+    means = there.mean(axis=-1).max(axis=0)
+    return float(means.max()), found[int(means.argmax())]
 
 
 def _better(shown: Shown, ways: list[np.ndarray]) -> str:
     """Answers the best segment of (S, T) likenesses, of the way that gives the largest."""
-    best = max((_along(shown, way[None]) for way in ways), key=lambda found: found[0])
+    best = max((_along(way[None]) for way in ways), key=lambda found: found[0])
     return answer(shown.clocks[0], *best[1])
 
 
