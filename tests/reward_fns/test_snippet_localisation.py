@@ -28,7 +28,7 @@ def knobs(frames, shortest, longest, stride):
     return {"num_frames": frames, "min_length": shortest, "max_length": longest, "stride": stride}
 
 
-@pytest.mark.parametrize("setting", [(12, 2, 4, 1), (12, 2, 4, 2), (13, 4, 6, 2), (16, 3, 6, 3), (40, 6, 14, 2)])
+@pytest.mark.parametrize("setting", [(12, 2, 4, 1), (12, 2, 4, 2), (13, 4, 6, 2), (16, 3, 6, 3), (40, 6, 12, 2)])
 def test_chance_is_the_best_constant_by_brute_force(setting):
     segments = list(law(*setting))
     assert sum(p for _, p in segments) == pytest.approx(1)

@@ -14,6 +14,7 @@ from videossr_verl.tasks.snippet_localisation import PRESETS, Difficulty, draw, 
 from videossr_verl.video.specs import VideoSpec
 
 EASY, HARD = PRESETS["snippet_localisation"], PRESETS["hard"]
+PLAIN = Difficulty(view=1.0, video_view=1.0, glass=0.0, tilt=0.0)
 
 
 def rng(seed=0):
@@ -62,7 +63,7 @@ def test_the_speed_is_even(scene):
 
 def test_all_segments_are_drawn(scene):
     facts = [draw(*scene, EASY, rng(seed)).details for seed in range(300)]
-    assert {f["stop_frame"] - f["start_frame"] for f in facts} == {6, 8, 10, 12, 14}
+    assert {f["stop_frame"] - f["start_frame"] for f in facts} == {6, 8, 10, 12}
     assert {f["start_frame"] for f in facts} >= {0, 2, 4, 16, 30}
     assert max(f["stop_frame"] for f in facts) == 38
 
@@ -72,7 +73,7 @@ def test_all_segments_are_drawn(scene):
 def test_no_brightness_tells(scene, seed):
     """A dark and a bright segment are shown in the same light, but for what glass does by chance."""
     clip, frames = scene
-    clear = replace(EASY, glass=0.0)
+    clear = replace(EASY, glass=0.0, tilt=0.0)
     transform = draw(clip, frames, clear, rng(seed)).videos[1].transform
     dark, bright = (light_of(render(transform, part)) for part in (frames[:8], frames[-8:]))
     np.testing.assert_allclose(dark, bright, atol=6)
@@ -81,8 +82,7 @@ def test_no_brightness_tells(scene, seed):
 
 def test_a_clear_whole_picture_is_the_video(scene):
     clip, frames = scene
-    plain = Difficulty(view=1.0, glass=0.0)
-    seen = [draw(clip, frames, plain, rng(seed)) for seed in range(8)]
+    seen = [draw(clip, frames, PLAIN, rng(seed)) for seed in range(8)]
     assert all(sample.videos[0].transform == {} for sample in seen)
     np.testing.assert_array_equal(render({}, frames), frames)
     for sample in seen:
@@ -113,7 +113,7 @@ def test_equal_seeds_give_equal_samples(scene):
 
 
 def test_the_question_tells_what_is_changed(scene):
-    plain, hard = (draw(*scene, d, rng()).question for d in (Difficulty(view=1.0, glass=0.0), HARD))
+    plain, hard = (draw(*scene, d, rng()).question for d in (PLAIN, HARD))
     assert plain == (
         "Video: <video>\nSnippet: <video>\nThe snippet shows a short part of this video a second time. It may be "
         "mirrored, and it may run faster or slower, so its own timestamps tell nothing. When does this part happen in "
@@ -134,7 +134,7 @@ def test_a_video_that_comes_again_has_places_at_its_seam_only(clip_of, frames):
     twice, found = np.concatenate([frames[:20]] * 2), []
     for seed in range(10):
         with suppress(CannotDraw):
-            found.append(draw(clip_of(40), twice, Difficulty(min_length=6, max_length=8), rng(seed)).details)
+            found.append(draw(clip_of(40), twice, replace(EASY, max_length=8), rng(seed)).details)
     assert found
     assert all(facts["start_frame"] < 20 < facts["stop_frame"] for facts in found)
 
@@ -159,7 +159,7 @@ def test_a_source_without_other_frames_is_refused(clip_of, frames):
     ("knobs", "message"),
     [
         ({"min_length": 0}, "min_length"),
-        ({"max_length": 15}, "multiples of stride"),
+        ({"max_length": 13}, "multiples of stride"),
         ({"snippet_frames": 7}, "snippet_frames must be even"),
         ({"view": 0.1}, "view must be from 0.2 to 1"),
         ({"video_view": 1.2}, "video_view must be from 0.2 to 1"),
@@ -178,4 +178,4 @@ def test_knobs_survive_json_and_plans_know_the_frames():
 
 
 def test_the_documented_chance():
-    assert chance({**asdict(EASY), "num_frames": 40}) == chance({}) == pytest.approx(0.31, abs=0.005)
+    assert chance({**asdict(EASY), "num_frames": 40}) == chance({}) == pytest.approx(0.279, abs=5e-4)

@@ -20,8 +20,8 @@ def check(values, start, stop):
 
 
 def test_a_line_has_one_place_everywhere():
-    facts = check(np.arange(20) / 100, 4, 8)
-    assert facts == {"border": 0.02, "rival": 0.04, "moved": 0.01}
+    facts = check(np.arange(20) / 20, 4, 8)
+    assert facts == {"border": 0.1, "rival": 0.2, "moved": 0.05}
 
 
 def test_what_comes_again_is_refused():
@@ -39,7 +39,7 @@ def test_what_comes_again_at_half_the_speed_is_refused_too():
 
 @pytest.mark.parametrize("still", [range(2, 7), range(6, 11)])
 def test_a_border_in_stillness_is_refused(still):
-    values = np.arange(20) / 100
+    values = np.arange(20) / 20
     values[list(still)] = values[still[0]]
     with pytest.raises(CannotDraw, match="nothing moves at a border") as refused:
         check(values, 4, 8)

@@ -7,12 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from videossr_verl.tasks.contract import CannotDraw
-from videossr_verl.tasks.frames.visibility import MIN_MOTION, motion, thumbnails
+from videossr_verl.tasks.frames.visibility import motion, thumbnails
 
 Part = tuple[float, float, float]  # left and upper edge and side of a part of the picture, as shares of it
 
 _SPREAD = 48.0  # of the light in which frames are compared, grey levels
 _MOST_GAIN = 4.0  # a dark picture with more gain is mostly noise
+# Least differences in this light. A person sees so much; less, as of a back that fills the picture and moves slowly, is
+# seen in tables of pixels only.
+_MIN_BORDER = 0.03
+_MIN_RIVAL = 0.1
 
 
 def common(a: Part, b: Part) -> tuple[float, float, float, float]:
@@ -53,7 +57,7 @@ def check_place(
     """
     beside = [(at, at + step) for at in segment for step in (-stride, stride) if 0 <= at + step < len(apart)]
     border = min(float(apart[pair]) for pair in beside)
-    if border < MIN_MOTION:
+    if border < _MIN_BORDER:
         raise CannotDraw("nothing moves at a border of the segment, so that it does not show", "no_motion")
     own = _evenly(*segment, count)
     moved = float(apart[own, own + 1].mean())
@@ -64,7 +68,7 @@ def check_place(
         if first >= segment[1] or first + length <= segment[0]
     ]
     rival = min(rivals, default=1.0)
-    if rival < max(moved, 2 * MIN_MOTION):
+    if rival < max(moved, _MIN_RIVAL):
         raise CannotDraw("another segment looks like it", "not_unique")
     return {"border": round(border, 4), "rival": round(rival, 4), "moved": round(moved, 4)}
 
