@@ -120,7 +120,7 @@ def test_the_question_tells_what_is_changed(scene):
         "the video? Answer only with its start and its end in seconds of the video, in the form <start>-<end>, for "
         "example 14.5-26.2."
     )
-    assert "It shows only a part of the picture, may be mirrored or tilted, has other colours and other light" in hard
+    assert "It shows another part of the picture, may be mirrored or tilted, has other colours and other light" in hard
 
 
 def test_a_still_is_refused(clip_of, still):

@@ -237,7 +237,8 @@ def _other_light(light: np.ndarray, strength: float, rng: np.random.Generator) -
 
 
 def _question(difficulty: Difficulty) -> str:
-    part = "shows only a part of the picture, " if difficulty.view < 1 else ""
+    which = "only a" if difficulty.video_view == 1 else "another"
+    part = f"shows {which} part of the picture, " if difficulty.view < 1 else ""
     turned = " or tilted" if difficulty.tilt else ""
     colours = ", has other colours and other light" if difficulty.glass else ""
     return (

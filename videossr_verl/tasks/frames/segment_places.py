@@ -64,7 +64,7 @@ def check_place(
     rivals = [
         float(apart[own, _evenly(first, first + length, count)].mean())
         for length in lengths
-        for first in range(0, len(apart) - length, stride)
+        for first in range(0, len(apart) - length + 1, stride)
         if first >= segment[1] or first + length <= segment[0]
     ]
     rival = min(rivals, default=1.0)
