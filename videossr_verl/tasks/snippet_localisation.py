@@ -51,6 +51,7 @@ _STEPS = 1000  # the grid of places, coarse so that a row stays short
 _SHARED = 0.5  # least share of the snippet's width, and of its height, that the video shows too
 _MOST_LIGHT, _MOST_CAST = 30.0, 20.0  # grey levels by which glass moves the mean, of all colours and of each
 _MOST_CONTRAST = 1.5
+_DARKEST = 80.0  # mean of a snippet's light: a person must be able to see what happens
 
 
 @dataclass(frozen=True)
@@ -231,9 +232,11 @@ def _view(part: Part, light: np.ndarray, mirror: bool) -> dict[str, Any]:
 
 def _other_light(light: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
     """Returns (2, 3): mean and spread of each colour as in `light`, but brighter or darker, with other contrast."""
+    if strength == 0:
+        return light
     mean = light[0] + strength * (rng.uniform(-_MOST_LIGHT, _MOST_LIGHT) + rng.uniform(-_MOST_CAST, _MOST_CAST, 3))
     spread = light[1] * _MOST_CONTRAST ** (strength * rng.uniform(-1, 1))
-    return np.stack([mean.clip(40, 215), spread.clip(10, 80)])
+    return np.stack([mean.clip(_DARKEST, 255 - _DARKEST), spread.clip(10, 80)])
 
 
 def _question(difficulty: Difficulty) -> str:

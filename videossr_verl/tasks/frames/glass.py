@@ -22,7 +22,7 @@ import numpy as np
 Glass = Mapping[str, float]
 
 # At full strength; `draw_glass` gives nothing beyond these.
-_MOST_GAMMA = 1.7
+_MOST_GAMMA = 1.5
 _MOST_HUE = 180.0
 _MOST_BLUR = 0.012
 _LARGEST_TILT = 45.0

@@ -16,7 +16,7 @@ _MOST_GAIN = 4.0  # a dark picture with more gain is mostly noise
 # Least differences in this light. A person sees so much; less, as of a back that fills the picture and moves slowly, is
 # seen in tables of pixels only.
 _MIN_BORDER = 0.03
-_MIN_RIVAL = 0.1
+_MIN_RIVAL = 0.15
 
 
 def common(a: Part, b: Part) -> tuple[float, float, float, float]:
