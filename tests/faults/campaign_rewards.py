@@ -17,6 +17,7 @@ TRUTHS = {
     "anomaly_grounding": "2.6-4.3",
     "masked_video_prediction": "HAFD",
     "object_counting": "1,2,2",
+    "snippet_localisation": "2.6-4.3",
     "temporal_jigsaw": "416235",
 }
 MARKS = (

@@ -12,6 +12,7 @@ TRUTHS = {
     "masked_video_prediction": "HAFD",
     "object_counting": "1,2,2",
     "spatial_jigsaw": "416235",
+    "snippet_localisation": "2.6-4.3",
     "temporal_jigsaw": "416235",
 }
 PIECES = [

@@ -14,7 +14,8 @@ SEQUENCES = {
     "temporal_jigsaw": ("341562", "341562", ("Clip", "Video", "Segment", "clip", "Piece")),
 }
 INTERVAL = "3.2-5.1"
-TRUTHS = {task: truth for task, (truth, _, _) in SEQUENCES.items()} | {"anomaly_grounding": INTERVAL}
+INTERVALS = ("anomaly_grounding", "snippet_localisation")
+TRUTHS = {task: truth for task, (truth, _, _) in SEQUENCES.items()} | dict.fromkeys(INTERVALS, INTERVAL)
 
 ARROWS = [
     "→",
@@ -171,10 +172,11 @@ TWO_TIMES = [
 ]  # fmt: skip
 
 
-def test_intervals_behind_every_mark():
+@pytest.mark.parametrize("task", INTERVALS)
+def test_intervals_behind_every_mark(task):
     extra = [mark for mark in MARKED if not mark.startswith("Maybe")]  # its last line may hold more than the answer
     texts = [mark.format(times) for times, mark in product(TWO_TIMES, extra)]
-    assert [text for text in unread("anomaly_grounding", texts) if "(start)" not in text] == []
+    assert [text for text in unread(task, texts) if "(start)" not in text] == []
 
 
 WRITTEN = {
@@ -294,6 +296,9 @@ WRITTEN = {
         "A frame that shows the dog comes second. The order is H, A, F, D.",
     ],
 }
+
+
+WRITTEN |= dict.fromkeys(INTERVALS, WRITTEN["anomaly_grounding"])
 
 
 @pytest.mark.parametrize("task", WRITTEN)
@@ -416,6 +421,9 @@ REFUSED = {
 }  # fmt: skip
 
 
+REFUSED |= dict.fromkeys(INTERVALS, REFUSED["anomaly_grounding"])
+
+
 @pytest.mark.parametrize("task", REFUSED)
 def test_what_must_not_be_rewarded(task):
     assert [text for text in REFUSED[task] if result(task, text)["score"] > 0] == []
@@ -425,9 +433,8 @@ def test_what_must_not_be_rewarded(task):
 def test_other_answers_beside_the_right_one_earn_nothing(task):
     """Whatever link joins two whole answers, none of them is taken."""
     right = TRUTHS[task]
-    wrong = {"anomaly_grounding": "3.2-6.1", "masked_video_prediction": "HADF", "object_counting": "2,1,4"}.get(
-        task, "341526"
-    )
+    others = {"masked_video_prediction": "HADF", "object_counting": "2,1,4", "temporal_jigsaw": "341526"}
+    wrong = others.get(task, "3.2-6.1")
     links = (" or ", "; ", " / ", " | ", ". ", "? ", " vs ", " 或 ", " and ", "), (", "], [")
     texts = [f"({one}{link}{other})" for link in links for one, other in ((right, wrong), (wrong, right))]
     texts = [

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from videossr_verl.tasks.anomaly_grounding import PRESETS, Difficulty, draw, interval, render
+from videossr_verl.tasks.anomaly_grounding import PRESETS, Difficulty, draw, render
 from videossr_verl.tasks.contract import CannotDraw
 from videossr_verl.tasks.frames.perturbations import PERTURBATIONS
 from videossr_verl.tasks.frames.visibility import MIN_CHANGE, changes
@@ -122,12 +122,6 @@ def test_borders_and_lengths_cover_their_range(clip, frames):
     assert {t["stop"] - t["start"] for t in segments} == {8, 10, 12, 14, 16}
     assert {t["start"] for t in segments} >= {0, 2, 4, 6, 8}
     assert max(t["stop"] for t in segments) == 48
-
-
-def test_interval_by_hand():
-    clock = [0.0, 0.5, 1.5, 1.75]
-    assert interval(clock, 1, 3) == (0.5, 1.75)
-    assert interval(clock, 2, 4) == (1.5, 2.0)  # the last frame lasts 0.25 s, as the one before
 
 
 def test_answers_and_question_by_hand(clip_of, frames):

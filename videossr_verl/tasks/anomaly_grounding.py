@@ -20,7 +20,7 @@ only check is that the other video has other content.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ from videossr_verl.tasks.clip import Clip
 from videossr_verl.tasks.contract import CannotDraw, Sample
 from videossr_verl.tasks.frames.perturbations import PERTURBATIONS, check_params, fill, retime
 from videossr_verl.tasks.frames.visibility import MIN_MOTION, is_visible, motion, thumbnails, visibility
+from videossr_verl.tasks.segments import check_lengths, draw_segment, label
 
 NAME = "anomaly_grounding"
 
@@ -53,15 +54,7 @@ class Difficulty:
         if unknown or not self.perturbations:
             got = f"unknown perturbation '{unknown[0]}'" if unknown else "perturbations is empty"
             raise ValueError(f"{got}; choose from: {', '.join(PERTURBATIONS)}")
-        if self.stride < 1:
-            raise ValueError(f"stride must be at least 1 frame, got {self.stride}")
-        if not 2 <= self.min_length <= self.max_length:
-            raise ValueError(f"need 2 <= min_length <= max_length, got {self.min_length} and {self.max_length}")
-        if self.min_length % self.stride or self.max_length % self.stride:
-            raise ValueError(
-                f"min_length and max_length must be multiples of stride {self.stride}, "
-                f"got {self.min_length} and {self.max_length}"
-            )
+        check_lengths(self.min_length, self.max_length, self.stride)
 
 
 PRESETS = {"videossr": Difficulty()}
@@ -86,10 +79,11 @@ def draw(
     """
     if difficulty.max_length >= len(frames):
         raise CannotDraw(f"a segment of {difficulty.max_length} frames leaves no clean one in a clip of {len(frames)}")
+    law = (difficulty.min_length, difficulty.max_length, difficulty.stride)
     reasons = {}
     for name in rng.permutation(difficulty.perturbations).tolist():
         for _ in range(_SEGMENTS):
-            start, stop = _draw_segment(len(frames), difficulty, rng)
+            start, stop = draw_segment(len(frames), *law, rng)
             try:
                 return _make_sample(clip, frames, name, start, stop, rng, other)
             except CannotDraw as reason:
@@ -120,19 +114,6 @@ def render(transform: Mapping[str, Any], frames: np.ndarray, other_frames: np.nd
     return out
 
 
-def interval(clock: Sequence[float], start: int, stop: int) -> tuple[float, float]:
-    """Returns the seconds from `clock[start]` to `clock[stop]`. The last frame lasts as long as the one before."""
-    end = clock[stop] if stop < len(clock) else 2 * clock[-1] - clock[-2]
-    return clock[start], end
-
-
-def _draw_segment(num_frames: int, difficulty: Difficulty, rng: np.random.Generator) -> tuple[int, int]:
-    stride = difficulty.stride
-    length = stride * int(rng.integers(difficulty.min_length // stride, difficulty.max_length // stride + 1))
-    start = stride * int(rng.integers(0, (num_frames - length) // stride + 1))
-    return start, start + length
-
-
 def _make_sample(
     clip: Clip,
     frames: np.ndarray,
@@ -142,9 +123,7 @@ def _make_sample(
     rng: np.random.Generator,
     other: Clip | None,
 ) -> Sample:
-    answer = "-".join(f"{seconds:.1f}" for seconds in interval(clip.clock, start, stop))
-    if len(set(answer.split("-"))) == 1:
-        raise CannotDraw("the segment starts and ends in the same tenth of a second")
+    answer = label(clip.clock, start, stop)
     change = PERTURBATIONS[name]
     params = change.draw(rng, stop - start, ((clip.height, clip.width), frames.shape[1:3]))
     transform: dict[str, Any] = {"perturbation": name, "params": params, "start": start, "stop": stop}

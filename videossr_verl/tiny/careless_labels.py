@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from videossr_verl.errors import BadInput
-from videossr_verl.tasks.anomaly_grounding import interval
 from videossr_verl.tasks.contract import Sample
+from videossr_verl.tasks.segments import interval
 from videossr_verl.tiny.scenes import Drawn
 
 # How late the annotator is: as long as the two frames that the vision tower merges.

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from videossr_verl.evaluate.attacks.pictures import small
+from videossr_verl.evaluate.attacks.segments import answer, segments
 from videossr_verl.evaluate.attacks.shown import Shown
 from videossr_verl.tasks.frames.perturbations import PERTURBATIONS
 
@@ -23,7 +24,7 @@ _UNDO: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 def blind(shown: Shown) -> str:
     """Answers the interval that earns most in the paper's setting."""
     frames = len(shown.videos[0])
-    return _answer(shown, round(10 * frames / 48), round(38 * frames / 48))
+    return answer(shown.clocks[0], round(10 * frames / 48), round(38 * frames / 48))
 
 
 def largest_jumps(shown: Shown) -> str:
@@ -87,14 +88,12 @@ def _jumps(pictures: np.ndarray) -> np.ndarray:
 
 
 def _segments(frames: int) -> list[tuple[int, int]]:
-    """Returns the borders that lie on pairs of frames and are an eighth to a half of the clip apart."""
-    lengths = [n for n in range(2, frames // 2 + 1, 2) if n >= frames / 8]
-    return [(start, start + n) for n in lengths for start in range(0, frames - n + 1, 2)]
+    """Returns the segments that are an eighth to a half of the clip long."""
+    return segments(frames, -(-frames // 8), frames // 2)
 
 
 def _best_borders(shown: Shown, start: np.ndarray, stop: np.ndarray) -> str:
-    segments = _segments(len(shown.videos[0]))
-    return _answer(shown, *max(segments, key=lambda s: start[s[0]] + stop[s[1]]))
+    return answer(shown.clocks[0], *max(_segments(len(shown.videos[0])), key=lambda s: start[s[0]] + stop[s[1]]))
 
 
 def _largest_excess(shown: Shown, trace: np.ndarray) -> str:
@@ -106,13 +105,7 @@ def _largest_excess(shown: Shown, trace: np.ndarray) -> str:
         rest = len(trace) - count
         return (inside / count - (sums[-1] - inside) / rest) * np.sqrt(count * rest)
 
-    return _answer(shown, *max(_segments(len(trace)), key=excess))
-
-
-def _answer(shown: Shown, start: int, stop: int) -> str:
-    clock = shown.clocks[0]
-    times = np.append(clock, 2 * clock[-1] - clock[-2])
-    return f"{times[start]:.1f}-{times[stop]:.1f}"
+    return answer(shown.clocks[0], *max(_segments(len(trace)), key=excess))
 
 
 RULES = {"blind constant": blind, "largest jumps": largest_jumps, "change undone": undone}
