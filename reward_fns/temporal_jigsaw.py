@@ -5,10 +5,8 @@ Emax = floor(n^2 / 2), the E of the reversed sequence; in 0..1 (VideoSSR, arXiv 
 rewards). `acc` is 1 for the exact permutation. A random valid permutation already earns about 0.35: watch
 `acc` too.
 
-Read as an answer: a permutation of 1..n (n = 2..9, from the ground truth), written together ("341562") or
-as single digits, each with an optional label ("Clip 3"), separated by what separates a list or a sequence
-(`reward_fns.vocabulary`; notations: `reward_fns.plain_text`). Anything that is not a permutation of 1..n is no
-answer (`parsed` 0).
+Read as an answer: a permutation of 1..n (n = 2..9, from the ground truth), as `reward_fns.digit_orders` has it. All
+else is no answer (`parsed` 0).
 
 Chance: the expected score of the best constant permutation, if the truth is uniform over all permutations but
 the identity. The sum of E over all n! truths is the same for every constant, n! (n^2 - 1) / 3. So the best
@@ -21,25 +19,18 @@ Metric: 1 for the exact permutation, else 0, as VIUBench has it (section 3).
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Mapping
 from math import factorial
 from typing import TYPE_CHECKING, Any
 
-from reward_fns.final_answer import final_answer
-from reward_fns.item_runs import item_runs
+from reward_fns.digit_orders import MAX_ITEMS, closeness, is_order, largest_error, read_order
 from reward_fns.knobs import whole_number
-from reward_fns.vocabulary import CLIP_LABELS, NO_AMOUNT, ORDER_LINKS
+from reward_fns.vocabulary import CLIP_LABELS
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
 RELEASE_NAMES: Mapping[str, Mapping[str, Any]] = {"shuffled": {}, "jigsaw": {}}
-MAX_CLIPS = 9  # one digit each
-
-_NUMBER = re.compile(r"(?<![A-Za-z\d.])[0-9]+(?![A-Za-z\d%]|\.\d)" + NO_AMOUNT)
-_FILLERS = CLIP_LABELS | {"first"}  # "clip 3 first, then clip 4"
 
 
 def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float, float]:
@@ -49,8 +40,7 @@ def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) 
     answer = _read(text, ground_truth)
     if answer is None:
         return 0.0, 0.0, 0.0
-    error = sum(abs(answer.index(k) - ground_truth.index(k)) for k in ground_truth)
-    return 1.0 - error / _largest_error(len(ground_truth)), float(answer == ground_truth), 1.0
+    return closeness(answer, ground_truth), float(answer == ground_truth), 1.0
 
 
 def metric(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float]:
@@ -67,7 +57,7 @@ def chance(knobs: Mapping[str, Any]) -> float:
     """
     n = _num_clips(knobs)
     total = factorial(n) * (n * n - 1) // 3
-    return 1.0 - (total - _largest_error(n)) / ((factorial(n) - 1) * _largest_error(n))
+    return 1.0 - (total - largest_error(n)) / ((factorial(n) - 1) * largest_error(n))
 
 
 def exact_chance(knobs: Mapping[str, Any]) -> float:
@@ -84,31 +74,13 @@ GUESSES = {"uniform guess": _uniform_guess}
 
 
 def _num_clips(knobs: Mapping[str, Any]) -> int:
-    return whole_number(knobs, "num_clips", 6, 2, MAX_CLIPS)
-
-
-def _largest_error(n: int) -> int:
-    return n * n // 2
-
-
-def _digits(n: int) -> set[str]:
-    return set("123456789"[:n])
+    return whole_number(knobs, "num_clips", 6, 2, MAX_ITEMS)
 
 
 def _read(text: str, ground_truth: str) -> str | None:
     """Returns the permutation that the completion ends up with."""
-    n = len(ground_truth)
-    if not 2 <= n <= MAX_CLIPS or set(ground_truth) != _digits(n):
+    if not is_order(ground_truth):
         raise ValueError(
             f"ground truth of temporal_jigsaw must be a permutation of 1..n (n = 2..9), not {ground_truth!r}"
         )
-    return final_answer(text, partial(_candidates, n=n))
-
-
-def _candidates(text: str, n: int) -> Iterator[str | None]:
-    for run in item_runs(text, _NUMBER, ORDER_LINKS, _FILLERS):
-        numbers = [number[0] for number in run.items]
-        together = all(len(number) == 1 for number in numbers)
-        for answer in ["".join(numbers)] if together else numbers:
-            if len(answer) == n and set(answer) == _digits(n):
-                yield None if run.doubtful else answer
+    return read_order(text, len(ground_truth), CLIP_LABELS)

@@ -1,0 +1,2 @@
+"""Rules for motion primitives."""
+RULES = {}
