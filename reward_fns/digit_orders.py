@@ -1,4 +1,4 @@
-"""Orders of n things, numbered from 1 to n (n up to 9, one digit each): how they are read and how close two of them are.
+"""Orders of n things, numbered from 1 to n (up to 9, one digit each): how they are read, and how close two of them are.
 
 Read as an order: a permutation of 1..n, written together ("341562") or as single digits, each with an optional label
 ("Clip 3"), separated by what separates a list or a sequence (`reward_fns.vocabulary`; notations:

@@ -93,7 +93,7 @@ def best_constant(truths: Sequence[str], seconds: Sequence[float]) -> list[str]:
 
 def _uniform_guess(knobs: Mapping[str, Any], seconds: float, rng: Generator) -> str:
     """Guesses a kind, as it is drawn, and one of its answers."""
-    kind = _kinds(knobs)[rng.integers(len(_kinds(knobs)))]
+    kind = _kinds(knobs)[int(rng.integers(len(_kinds(knobs))))]
     if kind == "order":
         return "".join(str(i + 1) for i in rng.permutation(_num_events(knobs)))
     if kind == "direction":
@@ -145,8 +145,8 @@ def _read(text: str, ground_truth: str) -> str | None:
     if re.fullmatch("[1-9]", ground_truth):
         return final_answer(text, _digits)
     raise ValueError(
-        "ground truth of motion_primitives must be a direction like up-left, an order like 213, or a digit from 1 to 9, "
-        f"not {ground_truth!r}"
+        "ground truth of motion_primitives must be a direction like up-left, an order like 213, or one digit, not "
+        f" {ground_truth!r}"
     )
 
 

@@ -10,6 +10,9 @@ from reward_fns import compute_score
 TRUTHS = {
     "anomaly_grounding": "2.6-4.3",
     "masked_video_prediction": "HAFD",
+    "motion_primitives/direction": "up-left",
+    "motion_primitives/faster": "2",
+    "motion_primitives/order": "213",
     "object_counting": "1,2,2",
     "temporal_jigsaw": "416235",
 }
@@ -54,6 +57,9 @@ PIECES = [
         "B",
         "H",
         "HAFD",
+        "up-left",
+        "down",
+        "213",
         "416235",
         "1,2,2",
         "2.6-4.3",

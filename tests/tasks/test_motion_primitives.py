@@ -41,7 +41,7 @@ def unwrapped(shape):
     return np.concatenate([[[0, 0]], np.cumsum((steps + 0.5) % 1 - 0.5, axis=0)]) * (112, 84)
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(seeds, st.sampled_from([4, 8]))
 def test_the_named_shape_moves_that_way(clip, frames, seed, directions):
     sample = sampled(clip, frames, only("direction", directions=directions, distractors=0), seed)
@@ -51,7 +51,7 @@ def test_the_named_shape_moves_that_way(clip, frames, seed, directions):
     assert directions == 8 or "-" not in sample.answer
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(seeds, st.sampled_from([1.3, 2.0, 3.0]))
 def test_the_right_one_is_faster_by_the_ratio(clip, frames, seed, ratio):
     sample = sampled(clip, frames, only("faster", ratio=ratio), seed)
@@ -60,7 +60,7 @@ def test_the_right_one_is_faster_by_the_ratio(clip, frames, seed, ratio):
     assert max(speeds) / min(speeds) == pytest.approx(ratio, rel=0.02)
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(seeds, st.sampled_from([3, 4]))
 def test_the_order_is_that_of_the_events(clip, frames, seed, n):
     sample = sampled(clip, frames, only("order", num_events=n, min_gap=4), seed)
@@ -80,7 +80,7 @@ def test_the_order_is_that_of_the_events(clip, frames, seed, n):
     assert np.diff(np.sort(when)).min() >= 4
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(seeds, st.integers(3, 5), st.integers(1, 5))
 def test_the_hidden_thing_is_followed_by_where_its_square_goes(clip, frames, seed, cups, swaps):
     difficulty = only("hidden", num_cups=cups, num_swaps=swaps, size=0.13, distractors=1)
@@ -90,7 +90,8 @@ def test_the_hidden_thing_is_followed_by_where_its_square_goes(clip, frames, see
     holder = next(track for track in tracks if np.allclose(track[0], places(guest, T)[0]))
     left_of = sum(track[-1, 0] < holder[-1, 0] for track in tracks)
     assert str(left_of + 1) == sample.answer
-    assert guest["until"] <= min(np.flatnonzero(np.ptp(tracks, axis=0).any(axis=1)).min(initial=T), T)
+    moved = np.flatnonzero([(track != track[0]).any(axis=1) for track in tracks]) % T
+    assert guest["until"] <= moved.min() + 1  # the last frame that shows it is the first of the motion, or before
     looks = [{k: v for k, v in square.items() if k != "path"} for square in squares]
     assert all(look == looks[0] for look in looks)
     for a, b in zip(*np.triu_indices(cups, 1), strict=True):
@@ -116,36 +117,34 @@ def law(values, outcomes):
     ],
 )
 def test_answers_are_even(clip_of, frames, difficulty, outcomes):
-    few = frames[::2]
-    clip = clip_of(24)
-    answers = [sampled(clip, few, difficulty, seed).answer for seed in range(300)]
+    few, clip = frames[::2], clip_of(24)
+    answers = [sampled(clip, few, difficulty, seed).answer for seed in range(150)]
     assert set(answers) <= set(outcomes)
     assert law(answers, outcomes) > 1e-4
 
 
 @pytest.mark.parametrize("frame", [0, 23, 47])
 def test_no_frame_tells_the_direction(clip, frames, frame):
-    """The best rule that knows the named shape's place in one frame: places are as even for each answer as for all."""
-    samples = [sampled(clip, frames, only("direction", directions=4, distractors=0), seed) for seed in range(400)]
-    cells = [tuple((places(s.videos[0].transform["shapes"][0], T)[frame] * 2).astype(int)) for s in samples]
-    both = Counter(zip(cells, (s.answer for s in samples), strict=True))
-    best = sum(max(both[cell, answer] for answer in ("up", "right", "down", "left")) for cell in set(cells)) / 400
-    assert best < 0.25 + 0.1  # the best of 4 answers in 4 cells, fitted to 400: 0.30 where nothing tells
+    """In each quarter of the picture all answers are as likely: the best rule that knows the place gains nothing."""
+    samples = [sampled(clip, frames, only("direction", directions=4, distractors=0), seed) for seed in range(160)]
+    cells = [tuple((places(s.videos[0].transform["shapes"][0], T)[frame] * 2).astype(int).tolist()) for s in samples]
+    both = [(*cell, s.answer) for cell, s in zip(cells, samples, strict=True)]
+    assert law(both, [(x, y, way) for x in (0, 1) for y in (0, 1) for way in ("up", "right", "down", "left")]) > 1e-4
 
 
 def test_where_the_hidden_thing_begins_does_not_tell_where_it_ends(clip, frames):
     for swaps in (1, 4):
-        samples = [sampled(clip, frames, only("hidden", num_swaps=swaps), seed) for seed in range(300)]
+        samples = [sampled(clip, frames, only("hidden", num_swaps=swaps), seed) for seed in range(120)]
         pairs = [(s.details["first"], int(s.answer)) for s in samples]
         assert law(pairs, [(i, j) for i in (1, 2, 3) for j in (1, 2, 3)]) > 1e-4
 
 
 def test_kinds_are_drawn_evenly(clip, frames):
-    kinds = [sampled(clip, frames, Difficulty(), seed).details["kind"] for seed in range(200)]
+    kinds = [sampled(clip, frames, Difficulty(), seed).details["kind"] for seed in range(100)]
     assert law(kinds, KINDS) > 1e-4
 
 
-@settings(max_examples=20)
+@settings(max_examples=5)
 @given(seeds)
 def test_equal_seeds_give_equal_samples_and_pixels(clip, frames, seed):
     one, two = (sampled(clip, frames, PRESETS["motion_primitives"], seed) for _ in range(2))
@@ -236,5 +235,5 @@ def test_wrong_knobs(knobs, sentence):
 def test_a_shape_that_cannot_be_is_refused(frames, change):
     shape = {"shape": "circle", "size": 0.2, "angle": 0, "colour": [1, 2, 3], "path": [[0, 0.5, 0.5]], "until": 48}
     transform = {"shapes": [shape | change], "see_through": 0.0, "flicker": 0.0, "seed": 0}
-    with pytest.raises(ValueError, match="path|shape|circle"):
+    with pytest.raises(ValueError, match=r"path|shape|circle"):
         render(transform, frames)

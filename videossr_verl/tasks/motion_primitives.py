@@ -1,5 +1,5 @@
-"""Motion primitives: shapes drawn over a video move; how? (After the motion primitives of SynRL, arXiv 2603.17693, which
-renders them on plain ground; here they are drawn over real frames.)
+"""Motion primitives: shapes that were drawn over a video move; how? (After the motion primitives of SynRL, arXiv
+2603.17693, drawn over real frames.)
 
 Game        Coloured shapes move over the clip's frames. A question names one or some of them, by colour and shape.
 Prompt      One video, then the question. The kinds of questions:
@@ -64,6 +64,7 @@ _FASTEST = 0.25  # short sides a frame: a longer step could be one to the other 
 _MOST_HIDDEN = 0.15  # share of the frames in which two named shapes may overlap
 _SURE_FRAMES = 3  # before and after an event nothing hides it for so long
 _REVEAL, _SWAP, _REST = 4, 4, 2  # least frames with the hidden shape, of a swap, and after the last one
+_RISE = 1.4  # sides of a square by which it moves up or down to pass others
 _INTRODUCTION = (
     "<video>\nShapes were drawn over this video. They move, and what leaves the picture on one side comes back on the "
     "opposite side. "
@@ -111,7 +112,7 @@ class Difficulty:
             raise ValueError(f"ratio must be from 1.1 to 6 (of the faster to the slower speed), got {self.ratio}")
         if not 0.08 <= self.size <= 0.3 or ("hidden" in self.kinds and self.size > 0.7 / self.num_cups):
             raise ValueError(
-                f"size must be from 0.08 to 0.3, with {self.num_cups} cups to {0.7 / self.num_cups:.2f}, got {self.size}"
+                f"size must be 0.08 to 0.3, with {self.num_cups} cups to {0.7 / self.num_cups:.2f}, got {self.size}"
             )
         if not 0.01 <= self.speed <= _FASTEST / (1 + _SPREAD) / self.ratio**0.5:
             raise ValueError(
@@ -122,7 +123,7 @@ class Difficulty:
             raise ValueError(f"see_through and flicker must be 0 to 0.8, got {self.see_through} and {self.flicker}")
 
 
-PRESETS = {"motion_primitives": Difficulty(see_through=0.3, flicker=0.3)}
+PRESETS = {"motion_primitives": Difficulty(ratio=1.5, distractors=4, see_through=0.4, flicker=0.4)}
 
 _Look = tuple[str, str]  # colour and shape
 
@@ -202,8 +203,8 @@ def _draw_order(frames: np.ndarray, difficulty: Difficulty, rng: np.random.Gener
     looks, shapes = _named(frames, moves, happens, difficulty, rng)
     example = "".join(map(str, [*range(2, n + 1), 1]))
     question = (
-        f"{_INTRODUCTION}Each of these {_HAPPENS[event]} once. {_numbered(looks)}In which order does that happen? Answer "
-        f"only with the {n} numbers from the earliest to the latest, without spaces, for example {example}."
+        f"{_INTRODUCTION}Each of these {_HAPPENS[event]} once. {_numbered(looks)}In which order does that happen? "
+        f"Answer only with the {n} numbers from the earliest to the latest, without spaces, for example {example}."
     )
     answer = "".join(str(i + 1) for i in order)
     others = _distractors(frames, looks, event, difficulty, rng)
@@ -217,9 +218,9 @@ def _draw_hidden(frames: np.ndarray, difficulty: Difficulty, rng: np.random.Gene
     if length < _SWAP:
         raise CannotDraw(f"{len(frames)} frames are too few for {difficulty.num_swaps} swaps", "too_few_frames")
     first, answer = (int(place) for place in rng.integers(count, size=2))
-    rise = 1.1 * difficulty.size * min(size) / size[0]
+    rise = _RISE * difficulty.size * min(size) / size[0]
     for _ in range(_TRIES):
-        row = row_of_places(count, rng.uniform(0.4, 0.6))
+        row = row_of_places(count, rng.uniform(0.45, 0.55))
         paths, at = _swaps_to(first, answer, row, difficulty.num_swaps, (reveal, length, rise), rng)
         hider, guest = rng.choice(list(COLOURS), 2, replace=False).tolist()
         cups = [_shape((hider, "square"), path, difficulty, len(frames)) | {"angle": 0} for path in paths]
@@ -251,12 +252,13 @@ def _named(
     why = CannotDraw("the named shapes hide each other", "no_room")
     for _ in range(_TRIES):
         starts = rng.uniform(0, 1, (len(moves), 2))
-        paths = [_follow(start, move, i, happens, len(frames)) for i, (start, move) in enumerate(zip(starts, moves))]
+        paths = [_follow(starts[i], move, i, happens, len(frames)) for i, move in enumerate(moves)]
         if _hide_each_other(paths, happens, difficulty.size, frames.shape):
             continue
         looks = _colours_that_show(frames, paths, difficulty, rng)
         if looks is not None:
-            return looks, [_shape(look, path, difficulty, len(frames), rng) for look, path in zip(looks, paths)]
+            pairs = zip(looks, paths, strict=True)
+            return looks, [_shape(look, path, difficulty, len(frames), rng) for look, path in pairs]
         why = CannotDraw("no colour of a shape differs from what is behind it", "no_contrast")
     raise why
 
@@ -350,7 +352,14 @@ def _shape(
 ) -> dict[str, Any]:
     colour, shape = look
     angle = 0 if rng is None else int(rng.integers(360))
-    return {"shape": shape, "size": difficulty.size, "angle": angle, "colour": COLOURS[colour], "path": path, "until": until}  # fmt: skip
+    return {
+        "shape": shape,
+        "size": difficulty.size,
+        "angle": angle,
+        "colour": COLOURS[colour],
+        "path": path,
+        "until": until,
+    }
 
 
 def _speed(difficulty: Difficulty, rng: np.random.Generator) -> float:

@@ -22,11 +22,10 @@ from videossr_verl.tasks.frames.paths import step
 from videossr_verl.tasks.frames.shapes import SHAPES
 from videossr_verl.tasks.motion_primitives import COLOURS
 
-_WIDTH = 48
+_WIDTH = 32
 _NAME = re.compile(rf"({'|'.join(COLOURS)}) ({'|'.join(SHAPES)})s?")
 _BLUR = 0.05  # share of the width: about the radius of a shape
-_LENGTHS = np.geomspace(0.015, 0.12, 10)  # steps that are tried, short sides a frame
-_ANGLES = np.arange(0, 360, 15)
+_LENGTHS = np.geomspace(0.02, 0.1, 6)  # steps that are tried, short sides a frame
 
 
 def blind(shown: Shown) -> str:
@@ -66,7 +65,7 @@ def colour_followed(shown: Shown) -> str:
         return _direction(np.median(steps[0], axis=0))
     speeds = [np.linalg.norm(s, axis=1) for s in steps]
     if _order(shown):
-        return _digits(np.argsort([_break(speed if "turns" not in shown.question else s) for speed, s in zip(speeds, steps)]))  # fmt: skip
+        return _digits(np.argsort([_break(one) for one in (steps if "turns" in shown.question else speeds)]))
     return str(int(np.argmax([np.median(speed) for speed in speeds])) + 1)
 
 
@@ -85,12 +84,13 @@ def best_motion(shown: Shown) -> str:
 def _fits(like: np.ndarray, question: str) -> Iterator[tuple[float, float, float, int]]:
     """Yields (how much of the likeness lies on the best path, angle, length, frame of the event) of each motion."""
     num_frames, height, width = like.shape
-    events = range(2, num_frames - 2) if _asks_order(question) else [num_frames - 1]
+    events = range(3, num_frames - 2, 2) if _asks_order(question) else [num_frames - 1]
     static = np.cumsum(like, axis=0)
-    for angle in _ANGLES[:: 3 if "direction" in question else 1]:
+    for angle in range(0, 360, 45 if "direction" in question else 30):
         for length in _LENGTHS:
             move = step(angle, length, (height, width)) * (width, height)
-            ahead, back = (np.cumsum([_moved(m, -sign * i * move) for i, m in enumerate(like)], axis=0) for sign in (1, -1))
+            ahead = np.cumsum(_aligned(like, move), axis=0)
+            back = np.cumsum(_aligned(like, -move), axis=0) if "turns" in question else ahead
             for e in events:
                 if "starts" in question:
                     total = static[e] + _moved(ahead[-1] - ahead[e], e * move)
@@ -99,6 +99,15 @@ def _fits(like: np.ndarray, question: str) -> Iterator[tuple[float, float, float
                 else:
                     total = ahead[e] + _moved(static[-1] - static[e], -e * move)
                 yield float(total.max()), float(angle), float(length), e
+
+
+def _aligned(like: np.ndarray, move: np.ndarray) -> np.ndarray:
+    """Returns (T, h, w): each picture moved back by as many steps as lead to it: what goes along stands still."""
+    num_frames, height, width = like.shape
+    x, y = np.round(np.outer(move, np.arange(num_frames))).astype(int)
+    rows = (np.arange(height) + y[:, None]) % height
+    columns = (np.arange(width) + x[:, None]) % width
+    return like[np.arange(num_frames)[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
 def _moved(picture: np.ndarray, pixels: np.ndarray) -> np.ndarray:
@@ -137,14 +146,18 @@ def _track(like: np.ndarray) -> np.ndarray:
 def _break(values: np.ndarray) -> int:
     """Returns where the values change most: the border of the two parts that fit best to their medians."""
     values = values.reshape(len(values), -1)
-    return min(range(1, len(values)), key=lambda i: sum(np.abs(p - np.median(p, axis=0)).sum() for p in (values[:i], values[i:])))  # fmt: skip
+
+    def misfit(border: int) -> float:
+        parts = values[:border], values[border:]
+        return sum(float(np.abs(part - np.median(part, axis=0)).sum()) for part in parts)
+
+    return min(range(1, len(values)), key=misfit)
 
 
 def _cups_followed(shown: Shown) -> str:
     """Follows the k spots that are most like the squares' colour, each to the nearest one ahead."""
     like, guest = _cup_likeness(shown)
-    row = _spots(like[0], _count(shown))
-    last, here = row, row[np.argsort(row[:, 0])]
+    here = _spots(like[0], _count(shown))
     mine = int(np.argmin(np.linalg.norm(here - guest, axis=1)))
     last = here
     for picture in like[1:]:
@@ -164,7 +177,9 @@ def _empty_places(shown: Shown) -> str:
     full = like[:, int(like[:4, :, columns].mean(axis=(0, 2)).argmax()), :][:, columns]
     full = full / (full[:4].mean(axis=0) + 1e-6)
     at = int(np.argmin(np.abs(columns - guest[0])))
-    moments = [0, *(i for i in range(1, len(full) - 1) if full[i].min() >= full[i - 1 : i + 2].min(axis=1).max()), len(full) - 1]
+    least = full.min(axis=1)
+    peaks = [i for i in range(1, len(full) - 1) if least[i] >= least[i - 1 : i + 2].max()]
+    moments = [0, *peaks, len(full) - 1]
     for begin, end in pairwise(moments):
         if end - begin < 3 or full[begin + 1 : end].min() > 0.6:
             continue
@@ -175,7 +190,7 @@ def _empty_places(shown: Shown) -> str:
 
 def _cup_likeness(shown: Shown) -> tuple[np.ndarray, np.ndarray]:
     """Returns (T, h, w) of the squares' colour, always there or not, and the (x, y) of the thing that hides."""
-    (guest, _), = _NAME.findall(shown.question)[:1]
+    ((guest, _),) = _NAME.findall(shown.question)[:1]
     hider = re.search(rf"equal ({'|'.join(COLOURS)}) squares", shown.question)
     assert hider
     frames = shown.videos[0]

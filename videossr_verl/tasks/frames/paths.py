@@ -20,7 +20,7 @@ _DIGITS = 4  # of stored shares: below a tenth of a pixel
 
 
 def step(angle: float, length: float, size: tuple[int, int]) -> np.ndarray:
-    """Returns (2,): a step of `length` short sides at `angle` degrees, 0 up and 90 to the right, in a picture (H, W)."""
+    """Returns (2,): a step of `length` short sides at `angle` degrees (0 up, 90 right) in a picture (H, W)."""
     turn, (height, width) = math.radians(angle), size
     return np.array([math.sin(turn), -math.cos(turn)]) * length * min(size) / (width, height)
 
@@ -45,14 +45,16 @@ def row_of_places(count: int, y: float) -> np.ndarray:
 def swapped(
     places: np.ndarray, swaps: Sequence[tuple[int, int]], first: int, length: int, rise: float
 ) -> tuple[list[Path], list[int]]:
-    """Swaps what stands in a row: each pair goes in a half ellipse, the first over and the second under the middle.
+    """Swaps what stands in a row: each pair goes in an arc, the first over and the second under the middle.
+
+    An arc is higher at its sides than an ellipse, by a square root, so it leads past what stands beside its ends.
 
     Args:
         places: (n, 2).
         swaps: pairs of places, one after the other.
         first: the frame at which the first swap begins.
         length: frames that a swap takes.
-        rise: half the height of the ellipse, share of the picture's height.
+        rise: the height of an arc, share of the picture's height.
 
     Returns:
         The paths of the n things, and at which place each stands in the end.
@@ -65,7 +67,7 @@ def swapped(
         for mover, (here, there), side in zip(movers, (pair, pair[::-1]), (-1, 1), strict=True):
             turns = np.pi * np.arange(1, length + 1) / length
             middle, half = (places[here] + places[there]) / 2, (places[here] - places[there]) / 2
-            arc = middle + np.outer(np.cos(turns), half) + np.outer(np.sin(turns), (0, side * rise))
+            arc = middle + np.outer(np.cos(turns), half) + np.outer(np.sqrt(np.sin(turns).clip(0)), (0, side * rise))
             if paths[mover][-1][0] < begin:
                 paths[mover] += _path([begin], [places[here]])
             paths[mover] += _path(list(range(begin + 1, begin + length + 1)), list(arc))
