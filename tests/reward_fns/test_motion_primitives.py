@@ -17,17 +17,20 @@ READ = {
         "up-left", "Up-Left.", "**up-left**", "up left", "upleft", "left and up", "up and to the left", "up to left",
         "upper left", "top-left", "northwest", "north-west", "左上", "向左上方", "diagonally up and to the left",
         "The circle moves towards the upper left.", "from bottom right to top left", "The right answer is up-left",
-        "It ends up moving up-left", "<think>right? down?</think>up-left",
+        "It ends up moving up-left",
+        "<think>right? down?</think>up-left",
         "It starts low.\nup-left",
         "up-left (northwest)",
         '{"answer": "up-left"}', "\\boxed{\\text{up-left}}", "Answer: leftward and upward",
     ],
-    "right": ["right", "to the right", "It moves from left to right.", "eastwards", "向右", "从左到右", "left to right"],
+    "right": ["right", "to the right", "It moves from left to right.", "eastwards", "向右", "从左到右",
+              "left to right"],
     "down": ["down", "downwards", "from top to bottom", "straight down", "It moves south."],
 }  # fmt: skip
 UNREAD = [
     "", "up-left or left", "not up-left", "up-left is wrong", "up-left; up", "up, down, left, right",
-    "up-left / right", "upright", "leftover", "left and right", "<think>up-left", "up-left? down-left?", "1", "It is right or left.",
+    "up-left / right", "upright", "leftover", "left and right", "<think>up-left", "up-left? down-left?", "1",
+    "It is right or left.",
 ]  # fmt: skip
 
 

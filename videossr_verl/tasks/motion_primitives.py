@@ -123,7 +123,7 @@ class Difficulty:
             raise ValueError(f"see_through and flicker must be 0 to 0.8, got {self.see_through} and {self.flicker}")
 
 
-PRESETS = {"motion_primitives": Difficulty(ratio=1.5, distractors=4, see_through=0.4, flicker=0.4)}
+PRESETS = {"motion_primitives": Difficulty(ratio=1.5, distractors=4, see_through=0.25, flicker=0.3)}
 
 _Look = tuple[str, str]  # colour and shape
 
