@@ -27,7 +27,8 @@ DOUBT_LINKS = frozenset(
 
 # What an item is called; singular, because a plural begins a sentence about several ("6 clips, 48 frames").
 CLIP_LABELS = frozenset({"clip", "video", "segment", "piece", "part"})
-LABELS = CLIP_LABELS | {"frame", "image", "picture", "candidate", "option"}
+EVENT_LABELS = frozenset({"event", "object"})
+LABELS = CLIP_LABELS | EVENT_LABELS | {"frame", "image", "picture", "candidate", "option"}
 NO_AMOUNT = rf"(?! (?:{'|'.join(sorted(LABELS))})s\b)"  # must not follow a number, as in "(6 clips)"
 SHAPES = {"circle": 0, "square": 1, "rectangle": 1, "triangle": 2}  # place in the answer; a square may be a rectangle
 START_WORDS = frozenset({"start", "starts", "starting", "begin", "begins", "beginning", "from"})

@@ -21,6 +21,7 @@ KEYS = ["score", "acc", "parsed", "chance", "task", "selection", "order"]
 ROWS = {
     "videossr/anomaly_grounding": ("anomaly_grounding", "14.5-26.2"),
     "videossr/masked_video_prediction": ("masked_video_prediction", "CAFD"),
+    "videossr/motion_primitives": ("motion_primitives", "up-left"),
     "videossr/object_counting": ("object_counting", "3,1,4"),
     "videossr/temporal_jigsaw": ("temporal_jigsaw", "341562"),
     "grounding": ("anomaly_grounding", "14.5-26.2"),
@@ -375,6 +376,7 @@ def test_the_function_in_the_recipes_is_right():
         ("object_counting", "1,2,2", "max_frames"),
         ("object_counting", "1,2,2", "max_instances"),
         ("spatial_jigsaw", "416235", "rows"),
+        ("motion_primitives", "213", "num_cups"),
         ("temporal_jigsaw", "416235", "num_clips"),
         ("masked_video_prediction", "HAFD", "num_distractors"),
     ],

@@ -9,6 +9,7 @@ from reward_fns import compute_score
 # task: (truth, its items, what an item is called)
 SEQUENCES = {
     "masked_video_prediction": ("HAFD", "HAFD", ("Frame", "Candidate", "Image", "Option", "Picture")),
+    "motion_primitives/order": ("341562", "341562", ("Event", "Object", "event")),
     "object_counting": ("2,1,3", "213", ()),
     "spatial_jigsaw": ("341562", "341562", ("Piece", "piece", "Part", "Segment")),
     "temporal_jigsaw": ("341562", "341562", ("Clip", "Video", "Segment", "clip", "Piece")),

@@ -26,6 +26,7 @@ import numpy as np
 
 from videossr_verl.tasks.clip import Clip
 from videossr_verl.tasks.contract import CannotDraw, Sample
+from videossr_verl.tasks.frames.apart import draw_apart
 from videossr_verl.tasks.frames.shapes import SHAPES, draw_shapes, place_shapes
 
 NAME = "object_counting"
@@ -123,14 +124,8 @@ def _check_room(num_frames: int, difficulty: Difficulty) -> None:
 def _choose_frames(num_frames: int, counts: list[int], gap: int, rng: np.random.Generator) -> list[list[int]]:
     """Draws for each shape its sorted frames. All valid choices are equally likely."""
     for _ in range(_TRIES):
-        chosen = [_spread(num_frames, count, gap, rng) for count in counts]
+        chosen = [draw_apart(num_frames, count, gap, rng) for count in counts]
         pairs = [{index // 2 for index in indices} for indices in chosen]
         if len(set().union(*pairs)) == sum(map(len, pairs)):
             return chosen
     raise CannotDraw(f"found no {counts} frames of {num_frames} that are {gap} apart and share no pair of frames")
-
-
-def _spread(num_frames: int, count: int, gap: int, rng: np.random.Generator) -> list[int]:
-    # Chooses without the forced gaps, and then puts them back, so that all choices are equally likely.
-    compact = rng.choice(num_frames - (count - 1) * (gap - 1), count, replace=False)
-    return (np.sort(compact) + np.arange(count) * (gap - 1)).tolist()
