@@ -21,25 +21,20 @@ Metric: 1 for the exact permutation, else 0, as VIUBench has it (section 3).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from math import factorial
 from typing import TYPE_CHECKING, Any
 
+from reward_fns.clip_numbers import clip_numbers
 from reward_fns.final_answer import final_answer
-from reward_fns.item_runs import item_runs
 from reward_fns.knobs import whole_number
-from reward_fns.vocabulary import CLIP_LABELS, NO_AMOUNT, ORDER_LINKS
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
 RELEASE_NAMES: Mapping[str, Mapping[str, Any]] = {"shuffled": {}, "jigsaw": {}}
 MAX_CLIPS = 9  # one digit each
-
-_NUMBER = re.compile(r"(?<![A-Za-z\d.])[0-9]+(?![A-Za-z\d%]|\.\d)" + NO_AMOUNT)
-_FILLERS = CLIP_LABELS | {"first"}  # "clip 3 first, then clip 4"
 
 
 def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float, float]:
@@ -106,9 +101,6 @@ def _read(text: str, ground_truth: str) -> str | None:
 
 
 def _candidates(text: str, n: int) -> Iterator[str | None]:
-    for run in item_runs(text, _NUMBER, ORDER_LINKS, _FILLERS):
-        numbers = [number[0] for number in run.items]
-        together = all(len(number) == 1 for number in numbers)
-        for answer in ["".join(numbers)] if together else numbers:
-            if len(answer) == n and set(answer) == _digits(n):
-                yield None if run.doubtful else answer
+    for answer, run in clip_numbers(text):
+        if len(answer) == n and set(answer) == _digits(n):
+            yield None if run.doubtful else answer
