@@ -9,6 +9,7 @@ from reward_fns import compute_score
 
 TRUTHS = {
     "anomaly_grounding": "2.6-4.3",
+    "arrow_of_time": "1,4,6",
     "masked_video_prediction": "HAFD",
     "object_counting": "1,2,2",
     "temporal_jigsaw": "416235",
@@ -56,6 +57,7 @@ PIECES = [
         "HAFD",
         "416235",
         "1,2,2",
+        "1,4,6",
         "2.6-4.3",
         "2.6 - 4.3 s",
         "1e309",

@@ -8,6 +8,7 @@ from reward_fns import compute_score
 
 # task: (truth, its items, what an item is called)
 SEQUENCES = {
+    "arrow_of_time": ("1,4,6", "146", ("Clip", "Video", "Segment", "clip", "Piece")),
     "masked_video_prediction": ("HAFD", "HAFD", ("Frame", "Candidate", "Image", "Option", "Picture")),
     "object_counting": ("2,1,3", "213", ()),
     "temporal_jigsaw": ("341562", "341562", ("Clip", "Video", "Segment", "clip", "Piece")),
@@ -424,9 +425,12 @@ def test_what_must_not_be_rewarded(task):
 def test_other_answers_beside_the_right_one_earn_nothing(task):
     """Whatever link joins two whole answers, none of them is taken."""
     right = TRUTHS[task]
-    wrong = {"anomaly_grounding": "3.2-6.1", "masked_video_prediction": "HADF", "object_counting": "2,1,4"}.get(
-        task, "341526"
-    )
+    wrong = {
+        "anomaly_grounding": "3.2-6.1",
+        "masked_video_prediction": "HADF",
+        "object_counting": "2,1,4",
+        "arrow_of_time": "1,3,6",
+    }.get(task, "341526")
     links = (" or ", "; ", " / ", " | ", ". ", "? ", " vs ", " 或 ", " and ", "), (", "], [")
     texts = [f"({one}{link}{other})" for link in links for one, other in ((right, wrong), (wrong, right))]
     texts = [

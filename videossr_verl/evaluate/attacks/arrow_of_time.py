@@ -26,7 +26,8 @@ def blind(shown: Shown) -> str:
 
 def one_way(shown: Shown) -> str:
     """Guesses that all pieces move the same way in the picture, so that the pairs stand or fall together."""
-    moves = [sum(shift(a, b)[0] for a, b in pairwise(without_light(small(v)))) for v in shown.videos[::2]]
+    pieces = [without_light(small(video)) for video in shown.videos[::2]]
+    moves = [np.sum([shift(a, b)[0] for a, b in pairwise(piece)], axis=0) for piece in pieces]
     return _answer(float(move @ moves[0]) < 0 for move in moves)
 
 
