@@ -82,9 +82,9 @@ def test_no_light_tells_the_direction(clip, scene):
         before = dawn[indices(clip, spec)]
         shown = render(spec.transform, before)
         assert np.ptp(before.mean(axis=(1, 2, 3))) > 5
-        assert np.ptp(shown.mean(axis=(1, 2)), axis=0).max() < 0.5
-        assert np.ptp(shown.std(axis=(1, 2)), axis=0).max() < 0.5
-        assert shown.std() <= before.std()
+        assert np.ptp(shown.mean(axis=(1, 2)), axis=0).max() < 1
+        assert np.ptp(shown.std(axis=(1, 2)), axis=0).max() < 1
+        assert (shown.std(axis=(1, 2)) < before.std(axis=(1, 2)).min(axis=0)).all()
 
 
 def test_light_alone_is_no_motion(clip, still):

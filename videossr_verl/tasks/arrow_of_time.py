@@ -37,7 +37,7 @@ import numpy as np
 from videossr_verl.tasks.clip import Clip
 from videossr_verl.tasks.contract import CannotDraw, Sample
 from videossr_verl.tasks.frames.direction import has_cut, unlike_reverse
-from videossr_verl.tasks.frames.even_light import common_light, evened, in_light, lights
+from videossr_verl.tasks.frames.even_light import common_light, evened
 from videossr_verl.tasks.frames.visibility import thumbnails
 
 NAME = "arrow_of_time"
@@ -96,7 +96,7 @@ def draw(
     specs = []
     for start, swapped in zip(starts, backward_first, strict=True):
         piece = slice(start, start + difficulty.length)
-        times, light = clip.times[piece], common_light(lights(frames[piece]))
+        times, light = clip.times[piece], common_light(frames[piece])
         both = [clip.spec(NAME, {"light": light}, times=shown, clock=clock) for shown in (times, times[::-1])]
         specs += both[::-1] if swapped else both
     answer = ",".join(str(2 * pair + (1 if swapped else 2)) for pair, swapped in enumerate(backward_first))
@@ -135,8 +135,7 @@ def _choose(frames: np.ndarray, difficulty: Difficulty, rng: np.random.Generator
 
 def _why_not(piece: np.ndarray, min_motion: float) -> str | None:
     """Returns the reason why no direction can be seen in a piece, in the light that it is shown in, or None."""
-    of_frames = lights(piece)
-    seen = in_light(common_light(of_frames), of_frames, thumbnails(piece))
+    seen = thumbnails(evened(common_light(piece), piece))
     return "cut" if has_cut(seen) else "no_direction" if unlike_reverse(seen) < min_motion else None
 
 

@@ -2,6 +2,9 @@
 
 As data: {"mean": [r, g, b], "spread": [r, g, b]}, the mean and standard deviation that each colour of each frame is
 brought to, grey levels. Each frame is changed by itself, so reversed frames give the reversed result.
+
+The finest detail goes: a dark frame has fewer grey levels than a bright one, and one that a codec predicted is softer
+than a key frame, which would still tell them apart in the same light.
 """
 
 from __future__ import annotations
@@ -9,36 +12,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import cv2
 import numpy as np
 
 from videossr_verl.tasks.frames.views import light_of
 
 Light = Mapping[str, Any]
 
+_BLUR = 1.0  # standard deviation, pixels
 _LEAST_SPREAD = 1e-3
+# No frame gains contrast, and all are rounded anew: noise of rounding in some of them would tell.
+_CONTRAST = 0.9
 
 
-def lights(frames: np.ndarray) -> np.ndarray:
-    """Returns (T, 2, 3): mean and standard deviation of each colour of each of the frames (T, H, W, 3) uint8."""
-    return np.stack([light_of(frame[None]) for frame in frames])
-
-
-def common_light(of_frames: np.ndarray) -> dict[str, list[float]]:
-    """Returns the light that frames with the `lights` (T, 2, 3) are brought to: their mean, and the smallest spread of
-    each colour. No frame gains contrast, as gaps between its grey levels would then tell which one was dark.
+def common_light(frames: np.ndarray) -> dict[str, list[float]]:
+    """Returns the light that frames (T, H, W, 3) uint8 are brought to: their mean, and little less than the smallest
+    spread.
     """
-    return {"mean": of_frames[:, 0].mean(axis=0).round(1).tolist(), "spread": of_frames[:, 1].min(axis=0).tolist()}
-
-
-def in_light(light: Light, of_frames: np.ndarray, pictures: np.ndarray) -> np.ndarray:
-    """Returns pictures (T, h, w, 3), or thumbnails of them, in `light`, float32.
-
-    Args:
-        of_frames: (T, 2, 3), the `lights` that they have.
-    """
-    mean, spread = (of_frames[:, i, None, None].astype(np.float32) for i in (0, 1))
-    wanted_mean, wanted_spread = (np.asarray(light[name], np.float32) for name in ("mean", "spread"))
-    return (pictures - mean) * (wanted_spread / np.maximum(spread, _LEAST_SPREAD)) + wanted_mean
+    lights = _lights(_soft(frames))
+    spread = _CONTRAST * lights[:, 1].min(axis=0)
+    return {"mean": lights[:, 0].mean(axis=0).round(2).tolist(), "spread": spread.round(2).tolist()}
 
 
 def evened(light: Light, frames: np.ndarray) -> np.ndarray:
@@ -46,4 +39,17 @@ def evened(light: Light, frames: np.ndarray) -> np.ndarray:
     levels = [*light["mean"], *light["spread"]]
     if len(levels) != 6 or not all(0 <= level <= 255 for level in levels):
         raise ValueError(f"frames cannot be brought to mean and spread {levels[:8]}")
-    return np.clip(in_light(light, lights(frames), frames), 0, 255).round().astype(np.uint8)
+    soft = _soft(frames)
+    mean, spread = (part[:, None, None] for part in np.moveaxis(_lights(soft), 1, 0))
+    gain = np.asarray(light["spread"]) / np.maximum(spread, _LEAST_SPREAD)
+    return np.clip((soft - mean) * gain + np.asarray(light["mean"]), 0, 255).round().astype(np.uint8)
+
+
+def _soft(frames: np.ndarray) -> np.ndarray:
+    """Returns float32 frames (T, H, W, 3) without their finest detail."""
+    return np.stack([cv2.GaussianBlur(np.float32(frame), (0, 0), _BLUR) for frame in frames])
+
+
+def _lights(frames: np.ndarray) -> np.ndarray:
+    """Returns (T, 2, 3): mean and standard deviation of each colour of each frame."""
+    return np.stack([light_of(frame[None]) for frame in frames])
