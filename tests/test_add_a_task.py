@@ -66,7 +66,7 @@ def built(package, commands):
             run = [sys.executable, "-m", "videossr_verl.cli", *command, "--test-share", "0.4"]
             done = subprocess.run(run, cwd=package, env=environment, capture_output=True, text=True)
             assert done.returncode == 0, done.stderr
-    return package / "data" / "arrow"
+    return package / "data" / "upside_down"
 
 
 def test_the_pages_own_tests_pass(package):
@@ -99,7 +99,7 @@ def test_rows_rewards_and_baselines(package, built, install):
     blind = {name: score_rows(train, answers)[0].metric for name, answers in baselines(train).items()}
     assert set(blind) == {"uniform guess", "best constant"}
     assert blind["best constant"] >= 0.5
-    (fit,) = fits(train, {row["extra_info"]["index"]: ["forward", "backward"] for row in train})
+    (fit,) = fits(train, {row["extra_info"]["index"]: ["upright", "turned"] for row in train})
     assert (fit.reward, fit.chance, fit.variance, fit.useless) == (0.5, 0.5, 0.25, 0)
 
 
@@ -110,20 +110,20 @@ def test_the_pages_commands(package, built, commands, install, monkeypatch, caps
         if command[0] != "build":
             assert main(command) == 0, capsys.readouterr().err
     shown = capsys.readouterr().out
-    assert (package / "arrow.png").stat().st_size > 10_000
-    assert all(rule in shown for rule in ("blind constant", "fade in", "key frames", "coming to rest"))
-    assert "preset arrow_of_time.yaml" in shown
-    assert "| arrow_of_time | " in shown.split("best rule without learning |", 1)[1]  # of `videossr controls`
+    assert (package / "upside_down.png").stat().st_size > 10_000
+    assert all(rule in shown for rule in ("blind constant", "light above", "detail below", "motion below"))
+    assert "preset upside_down.yaml" in shown
+    assert "| upside_down | " in shown.split("best rule without learning |", 1)[1]  # of `videossr controls`
 
 
 def test_without_rules_all_but_the_attack_works(package, built, install, write_dist_info, tmp_path, capsys):
     """The third module is optional."""
-    shutil.copytree(package / "arrow_of_time", tmp_path / "arrow_of_time")
+    shutil.copytree(package / "upside_down", tmp_path / "upside_down")
     groups = tomllib.loads(FILES["pyproject.toml"])["project"]["entry-points"]
-    write_dist_info(tmp_path, "arrow-of-time", {group: own for group, own in groups.items() if group != ATTACKS})
+    write_dist_info(tmp_path, "upside-down", {group: own for group, own in groups.items() if group != ATTACKS})
     install(tmp_path)
     assert main(["attack", str(built)]) == 2
-    assert "no rules are installed for task 'arrow_of_time'" in capsys.readouterr().err
+    assert "no rules are installed for task 'upside_down'" in capsys.readouterr().err
     assert main(["controls", str(built)]) == 0
     assert "| none is installed |" in capsys.readouterr().out
     assert main(["inspect", str(built), "--out", str(tmp_path / "sheet.png")]) == 0
@@ -137,6 +137,6 @@ def test_levels_are_drawn_while_a_run_trains(package, built, videos, install):
     for number, (level, subset) in enumerate(preset.subsets.items()):
         settings = DrawSettings(seed=1, subsets=preset.subsets, embeddings={})
         row = draw_row(stored, None, level, preset.name, settings, str(videos), number)
-        assert row["data_source"] == f"videossr/arrow_of_time/{level}"
+        assert row["data_source"] == f"videossr/upside_down/{level}"
         assert len(row["videos"][0]["times"]) == subset.clip.num_frames
-        assert row["reward_model"]["ground_truth"] in ("forward", "backward")
+        assert row["reward_model"]["ground_truth"] in ("upright", "turned")

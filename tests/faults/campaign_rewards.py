@@ -15,6 +15,7 @@ MEANS = "no exception, a finite reward from 0 to 1, and four times the text take
 TRIES = 4000
 TRUTHS = {
     "anomaly_grounding": "2.6-4.3",
+    "arrow_of_time": "1,4,6",
     "masked_video_prediction": "HAFD",
     "object_counting": "1,2,2",
     "snippet_localisation": "2.6-4.3",

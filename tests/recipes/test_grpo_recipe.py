@@ -48,7 +48,15 @@ def test_the_choices_of_the_issue_are_there():
     qwen2_5 = [f"qwen2_5_vl_{size}" for size in ("3b", "7b", "32b", "72b")]
     qwen3 = [f"qwen3_vl_{size}" for size in ("4b", "8b", "30b_a3b", "32b")]
     assert names("base_model") == sorted(qwen2_5 + qwen3)
-    assert names("dataset") == ["mvp", "mvp_easy", "mvp_hard", "mvp_harder", "videossr", "videossr_mvp"]
+    assert names("dataset") == [
+        "arrow_of_time",
+        "mvp",
+        "mvp_easy",
+        "mvp_hard",
+        "mvp_harder",
+        "videossr",
+        "videossr_mvp",
+    ]
     assert {"1x8", "2x8", "4x8"} <= set(names("cluster"))
 
 
@@ -186,7 +194,10 @@ def test_the_papers_run(tmp_path):
         ([".", "option=separate_async,lora,colocate_async"], "are two trainers: give one of them"),
         ([".", "option=lora,separate_async"], "sends the nodes that only answer no adapter: leave out lora"),
         ([".", "data=./nothing"], "'./nothing' holds no train.parquet"),
-        ([".", "data=nothing"], "unknown dataset 'nothing': give one of mvp mvp_easy mvp_hard mvp_harder videossr"),
+        (
+            [".", "data=nothing"],
+            "unknown dataset 'nothing': give one of arrow_of_time mvp mvp_easy mvp_hard mvp_harder videossr",
+        ),
     ],
 )
 def test_wrong_arguments(arguments, message):

@@ -2,10 +2,15 @@ import re
 
 import pytest
 
-from reward_fns import anomaly_grounding, object_counting, temporal_jigsaw
+from reward_fns import anomaly_grounding, arrow_of_time, object_counting, temporal_jigsaw
 from reward_fns.final_answer import final_answer
 
-MODULES = {anomaly_grounding: "14.5-26.2", object_counting: "3,1,4", temporal_jigsaw: "341562"}
+MODULES = {
+    anomaly_grounding: "14.5-26.2",
+    arrow_of_time: "1,4,6",
+    object_counting: "3,1,4",
+    temporal_jigsaw: "341562",
+}
 
 
 def words_in_caps(text):

@@ -9,6 +9,7 @@ from reward_fns import compute_score
 
 TRUTHS = {
     "anomaly_grounding": "2.6-4.3",
+    "arrow_of_time": "1,4,6",
     "masked_video_prediction": "HAFD",
     "motion_primitives/direction": "up-left",
     "motion_primitives/faster": "2",
@@ -64,6 +65,7 @@ PIECES = [
         "213",
         "416235",
         "1,2,2",
+        "1,4,6",
         "2.6-4.3",
         "2.6 - 4.3 s",
         "1e309",

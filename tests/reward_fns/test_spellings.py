@@ -8,6 +8,7 @@ from reward_fns import compute_score
 
 # task: (truth, its items, what an item is called)
 SEQUENCES = {
+    "arrow_of_time": ("1,4,6", "146", ("Clip", "Video", "Segment", "clip", "Piece")),
     "masked_video_prediction": ("HAFD", "HAFD", ("Frame", "Candidate", "Image", "Option", "Picture")),
     "motion_primitives/order": ("341562", "341562", ("Event", "Object", "event")),
     "object_counting": ("2,1,3", "213", ()),
@@ -434,7 +435,14 @@ def test_what_must_not_be_rewarded(task):
 def test_other_answers_beside_the_right_one_earn_nothing(task):
     """Whatever link joins two whole answers, none of them is taken."""
     right = TRUTHS[task]
-    others = {"masked_video_prediction": "HADF", "object_counting": "2,1,4", "temporal_jigsaw": "341526"}
+    others = {
+        "arrow_of_time": "1,3,6",
+        "masked_video_prediction": "HADF",
+        "motion_primitives/order": "341526",
+        "object_counting": "2,1,4",
+        "spatial_jigsaw": "341526",
+        "temporal_jigsaw": "341526",
+    }
     wrong = others.get(task, "3.2-6.1")
     links = (" or ", "; ", " / ", " | ", ". ", "? ", " vs ", " 或 ", " and ", "), (", "], [")
     texts = [f"({one}{link}{other})" for link in links for one, other in ((right, wrong), (wrong, right))]

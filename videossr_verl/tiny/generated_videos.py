@@ -8,6 +8,7 @@ of clips can be seen).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -16,12 +17,15 @@ import numpy as np
 
 from videossr_verl.files.whole_file import whole_file
 
+# Takes rng, the number of frames, frames per second, height and width; gives uint8 frames (T, H, W, 3).
+Scene = Callable[[np.random.Generator, int, float, int, int], np.ndarray]
+
 # x264's rate control by macroblock tree does not give the same bytes twice.
 ENCODING = {"crf": "18", "preset": "veryfast", "x264-params": "mbtree=0:rc-lookahead=0"}
 
 
-def _texture(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Draws a smooth random colour field (size, size, 3) in [0, 255], strong in large and in small structures."""
+def texture(rng: np.random.Generator, size: int) -> np.ndarray:
+    """Returns a smooth random colour field (size, size, 3) in [0, 255], strong in large and in small structures."""
     field = np.zeros((size, size, 3), np.float32)
     for cells, weight in ((3, 1.0), (6, 0.6), (14, 0.35)):
         coarse = rng.normal(size=(cells, cells, 3)).astype(np.float32)
@@ -37,7 +41,7 @@ def generate_frames(
     rng: np.random.Generator, num_frames: int, fps: float, height: int = 112, width: int = 112
 ) -> np.ndarray:
     """Returns uint8 frames (T, H, W, 3) of one scene: a drifting, zooming texture and two objects on straight paths."""
-    world = _texture(rng, 4 * max(height, width))
+    world = texture(rng, 4 * max(height, width))
     centre = np.array(world.shape[:2]) / 2
     heading = rng.uniform(0, 2 * math.pi)
     drift = rng.uniform(0.1, 0.3) * height * np.array([math.sin(heading), math.cos(heading)])
@@ -90,13 +94,24 @@ def write_video(path: Path, frames: np.ndarray, fps: int) -> None:
 
 
 def generate_videos(
-    folder: Path, count: int, seed: int, fps: int = 12, seconds: float = 3.0, side: int = 112
+    folder: Path,
+    count: int,
+    seed: int,
+    fps: int = 12,
+    seconds: float = 3.0,
+    side: int = 112,
+    scene: Scene = generate_frames,
+    name: str = "generated",
 ) -> list[Path]:
-    """Writes `count` videos generated_000.mp4, ..., of side x side pixels, and keeps those that are already there."""
+    """Writes `count` videos {name}_000.mp4, ..., of side x side pixels, and keeps those that are already there.
+
+    Args:
+        scene: draws the frames of one, see `generate_frames`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"generated_{i:03d}.mp4" for i in range(count)]
+    paths = [folder / f"{name}_{i:03d}.mp4" for i in range(count)]
     for i, path in enumerate(paths):
         if not path.exists():
             rng = np.random.default_rng([seed, i])
-            write_video(path, generate_frames(rng, round(fps * seconds), fps, side, side), fps)
+            write_video(path, scene(rng, round(fps * seconds), fps, side, side), fps)
     return paths
