@@ -294,7 +294,9 @@ def _distractors(
         alike = [look for look in free if look[i % 2] == twin[i % 2]]
         look = (alike or free)[rng.integers(len(alike or free))]
         used.add(look)
-        move = _move(frames, _speed(difficulty, rng), rng.uniform(0, 360))
+        # As fast as the faster or as the slower one, so that a colour's speed does not tell a shape's.
+        speed = _speed(difficulty, rng) * difficulty.ratio ** rng.choice([-0.5, 0.5])
+        move = _move(frames, speed, rng.uniform(0, 360))
         happens = [(event, int(rng.integers(1, len(frames) - 2)))] if event else None
         path = _follow(rng.uniform(0, 1, 2), move, 0, happens, len(frames))
         shapes.append(_shape(look, path, difficulty, len(frames), rng))

@@ -13,7 +13,6 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from reward_fns.directions import DIRECTIONS
 from videossr_verl.evaluate.attacks.pictures import shift, small, without_light
@@ -25,6 +24,7 @@ from videossr_verl.tasks.motion_primitives import COLOURS
 _WIDTH = 32
 _NAME = re.compile(rf"({'|'.join(COLOURS)}) ({'|'.join(SHAPES)})s?")
 _BLUR = 0.05  # share of the width: about the radius of a shape
+_BEGIN = 4  # the frame from which nothing lies on the squares, and before which none moves
 _LENGTHS = np.geomspace(0.02, 0.1, 6)  # steps that are tried, short sides a frame
 
 
@@ -56,9 +56,9 @@ def frame_differences(shown: Shown) -> str:
 
 
 def colour_followed(shown: Shown) -> str:
-    """Follows the spot that is most like the named colour from frame to frame."""
+    """Follows the spot that is most like the named colour; of squares it sees which places in the row are empty."""
     if _hidden(shown):
-        return _cups_followed(shown)
+        return _empty_places(shown)
     tracks = [_track(like) for like in _named_likeness(shown)]
     steps = [_wrapped(np.diff(track, axis=0), _size(shown)) for track in tracks]
     if "direction" in shown.question:
@@ -70,7 +70,7 @@ def colour_followed(shown: Shown) -> str:
 
 
 def best_motion(shown: Shown) -> str:
-    """Answers by the motions on whose paths most of the named colours lie; of squares, by which places are empty."""
+    """Answers by the motions on whose paths most of the named colours lie; of squares as `colour_followed`."""
     if _hidden(shown):
         return _empty_places(shown)
     fits = [max(_fits(like, shown.question)) for like in _named_likeness(shown)]
@@ -154,28 +154,13 @@ def _break(values: np.ndarray) -> int:
     return min(range(1, len(values)), key=misfit)
 
 
-def _cups_followed(shown: Shown) -> str:
-    """Follows the k spots that are most like the squares' colour, each to the nearest one ahead."""
-    like, guest = _cup_likeness(shown)
-    here = _spots(like[0], _count(shown))
-    mine = int(np.argmin(np.linalg.norm(here - guest, axis=1)))
-    last = here
-    for picture in like[1:]:
-        spots = _spots(picture, len(here))
-        expected = here + 0.5 * (here - last)
-        away = np.linalg.norm(expected[:, None] - spots[None], axis=2)
-        _, order = linear_sum_assignment(away)
-        last, here = here, spots[order]
-    return str(int(np.argsort(np.argsort(here[:, 0]))[mine]) + 1)
-
-
 def _empty_places(shown: Shown) -> str:
     """Guesses that the two places in a row that are empty at once, between two moments without any, change over."""
     like, guest = _cup_likeness(shown)
     count, width = _count(shown), like.shape[2]
     columns = ((np.arange(count) + 0.5) / count * width).astype(int)
-    full = like[:, int(like[:4, :, columns].mean(axis=(0, 2)).argmax()), :][:, columns]
-    full = full / (full[:4].mean(axis=0) + 1e-6)
+    full = like[:, int(like[:_BEGIN, :, columns].mean(axis=(0, 2)).argmax()), :][:, columns]
+    full = full / (full[:_BEGIN].mean(axis=0) + 1e-6)
     at = int(np.argmin(np.abs(columns - guest[0])))
     least = full.min(axis=1)
     peaks = [i for i in range(1, len(full) - 1) if least[i] >= least[i - 1 : i + 2].max()]
@@ -197,16 +182,6 @@ def _cup_likeness(shown: Shown) -> tuple[np.ndarray, np.ndarray]:
     # A picture of another colour in front stands for what is always there.
     like = _likeness(np.concatenate([frames, 255 - frames, 255 - frames]), hider[1])[: len(frames)]
     return like, _track(_likeness(frames, guest)[:1])[0]
-
-
-def _spots(picture: np.ndarray, count: int) -> np.ndarray:
-    """Returns (count, 2): x and y of the highest places that are apart from each other."""
-    left, found = picture.copy(), []
-    for _ in range(count):
-        y, x = np.unravel_index(left.argmax(), left.shape)
-        found.append((float(x), float(y)))
-        cv2.circle(left, (int(x), int(y)), round(_WIDTH * 0.1), -1.0, cv2.FILLED)
-    return np.array(found)
 
 
 def _from_places(shown: Shown, frame: int, side: int) -> str:
