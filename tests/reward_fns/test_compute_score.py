@@ -17,7 +17,7 @@ from reward_fns.knobs import verls_settings
 from reward_fns.registry import RegistryError
 from videossr_verl.tasks import get_task, task_names
 
-KEYS = ["score", "acc", "parsed", "chance", "task", "selection", "order"]
+KEYS = ["score", "acc", "parsed", "chance", "task", "selection", "order", "placement", "turn"]
 ROWS = {
     "videossr/anomaly_grounding": ("anomaly_grounding", "14.5-26.2"),
     "videossr/masked_video_prediction": ("masked_video_prediction", "CAFD"),
@@ -236,7 +236,7 @@ def installed(my_qa, install):
     install(my_qa)
 
 
-OTHERS = {"parsed": None, "chance": None, "selection": None, "order": None}
+OTHERS = dict.fromkeys(("parsed", "chance", "selection", "order", "placement", "turn"))
 
 
 def test_a_task_of_another_package(installed):
