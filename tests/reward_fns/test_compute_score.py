@@ -239,7 +239,7 @@ def installed(my_qa, install):
     install(my_qa)
 
 
-OTHERS = {"parsed": None, "chance": None, "selection": None, "order": None}
+OTHERS = dict.fromkeys(("parsed", "chance", "selection", "order", "placement", "turn"))
 
 
 def test_a_task_of_another_package(installed):
