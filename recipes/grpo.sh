@@ -95,9 +95,11 @@ do_it() {
     fi
 }
 [ -z "$preset" ] || built=$run/data
+embeds=''
+case $preset in *mvp*) embeds=yes ;; esac # only masked video prediction compares frames
 if [ -n "$preset" ] && [ -z "$plan" ]; then
     build=(videossr build "$videos" --out "$built" --preset "$preset" --data-root "$videos" --model "$weights")
-    [ "$preset" = videossr ] || build+=(--embedding "$embedding" --keep-embeddings "$run/embeddings")
+    [ -z "$embeds" ] || build+=(--embedding "$embedding" --keep-embeddings "$run/embeddings")
     [ -z "${MIX:-}" ] || build+=(--mix "$MIX")
     [ -z "${TEST_COUNT:-}" ] || build+=(--test-count "$TEST_COUNT")
     do_it "${build[@]}"
@@ -115,7 +117,7 @@ settings=(
     "trainer.default_local_dir=$(quoted "$run/steps")"
     "trainer.experiment_name=$(quoted "$(basename -- "$run")")"
 )
-[ -z "$preset" ] || [ "$preset" = videossr ] || settings+=(
+[ -z "$embeds" ] || settings+=(
     "data.adaptive.embedding=$(quoted "$embedding")"
     "data.adaptive.keep_embeddings=$(quoted "$run/embeddings")"
 )

@@ -28,7 +28,7 @@ from reward_fns.intervals import GUESSES
 
 __all__ = ["GUESSES", "best_constant", "chance", "exact_chance", "metric", "score"]
 
-_DEFAULTS = {"num_frames": 40, "min_length": 6, "max_length": 12, "stride": 2}
+_DEFAULTS = {"num_frames": 48, "min_length": 6, "max_length": 12, "stride": 2}
 
 
 def score(text: str, ground_truth: str, knobs: Mapping[str, Any] | None = None) -> tuple[float, float, float]:
@@ -48,7 +48,7 @@ def chance(knobs: Mapping[str, Any]) -> float:
     """Returns the expected IoU of the best constant interval.
 
     Args:
-        knobs: num_frames (default 40), min_length (6), max_length (12), stride (2), all in frames.
+        knobs: num_frames (default 48), min_length (6), max_length (12), stride (2), all in frames.
 
     Raises:
         ValueError: a knob is malformed or too large.
