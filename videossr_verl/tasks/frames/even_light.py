@@ -47,7 +47,7 @@ def evened(light: Light, frames: np.ndarray) -> np.ndarray:
 
 def _soft(frames: np.ndarray) -> np.ndarray:
     """Returns float32 frames (T, H, W, 3) without their finest detail."""
-    return np.stack([cv2.GaussianBlur(np.float32(frame), (0, 0), _BLUR) for frame in frames])
+    return np.stack([cv2.GaussianBlur(frame.astype(np.float32), (0, 0), _BLUR) for frame in frames])
 
 
 def _lights(frames: np.ndarray) -> np.ndarray:
