@@ -1,4 +1,4 @@
-"""One frame tells nothing of a motion. A colour that nothing else has is followed, among others of its kind less."""
+"""One frame tells nothing of a motion. A colour of its own is followed, and one among others of its kind less."""
 
 from dataclasses import replace
 
