@@ -10,4 +10,4 @@ trap 'rm -rf "$work"' EXIT
 videos=${3:-$work/videos}
 [ $# -ge 3 ] || python -m videossr_verl.tiny.corpus "$videos" --generated 0
 videossr build "$videos" --out "$work/data" --preset "$task" --count 12 --test-share 0 --seed 3
-videossr inspect "$work/data" --out "${2:-$here/$task.png}" --rows 4
+videossr inspect "$work/data" --out "${2:-$here/$task.png}" --rows 2
