@@ -12,10 +12,12 @@ from videossr_verl.cli import main
 from videossr_verl.evaluate.attacks.answer_rows import rules_of
 from videossr_verl.evaluate.controls import MODEL_COLUMNS, with_controls
 from videossr_verl.rows.dataset_folder import read_rows
-from videossr_verl.tasks import task_names
+from videossr_verl.tasks.presets import load_preset
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "faults"))
 from openai_server import ANSWER, serving
+
+TASKS = sorted(load_preset("videossr_tiny").subsets)  # of the data set
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def test_without_a_model(ask, dataset_folder, tmp_path):
     assert table == (tmp_path / "out" / "controls.md").read_text()
     assert "without --model" in table
     data = json.loads((tmp_path / "out" / "controls.json").read_text())
-    assert [one["subset"] for one in data["subsets"]] == task_names()
+    assert [one["subset"] for one in data["subsets"]] == TASKS
     rows = read_rows(dataset_folder / "train.parquet")
     for one in data["subsets"]:
         own = [row for row in rows if row["extra_info"]["task"] == one["subset"]][:2]
@@ -87,7 +89,7 @@ def test_each_row_and_each_control_of_it_is_asked_once(dataset_folder):
     asked = with_controls(rows, 3)
     assert [row["extra_info"]["index"] for row in asked] == list(range(4 * 3 * len(MODEL_COLUMNS)))
     sources = [row["data_source"].removeprefix("videossr/") for row in asked]
-    for task in task_names():
+    for task in TASKS:
         for name in (task, *(f"{task}/{kind}" for kind in MODEL_COLUMNS[1:])):
             assert sources.count(name) == 3
     assert len(with_controls(rows, None)) == len(MODEL_COLUMNS) * len(rows)

@@ -75,11 +75,11 @@ def test_other_colours_close_the_histogram(scene):
 
 
 def test_the_blind_constant_is_no_better_than_chance():
-    rng, rewards = np.random.default_rng(0), []
+    rng, rewards, row = np.random.default_rng(0), [], {"difficulty": {"num_frames": 40}}
     shown = Shown("", (np.zeros((40, 8, 8, 3), np.uint8),) * 2, (CLOCK, CLOCK))
     for _ in range(2000):
         length = 2 * int(rng.integers(3, 7))
         start = 2 * int(rng.integers(0, (39 - length) // 2 + 1))
         truth = f"{CLOCK[start]:.1f}-{CLOCK[start + length]:.1f}"
-        rewards.append(compute_score("videossr/snippet_localisation", RULES["blind constant"](shown), truth, {}))
+        rewards.append(compute_score("videossr/snippet_localisation", RULES["blind constant"](shown), truth, row))
     assert np.mean([r["score"] for r in rewards]) == pytest.approx(rewards[0]["chance"], abs=0.02)
