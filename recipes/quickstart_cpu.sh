@@ -77,7 +77,7 @@ fi
 say "building the dataset"
 data=$run/data-$family
 run "$py" -m videossr_verl.cli build "$videos" --out "$data" --preset videossr_tiny --data-root "$videos" \
-    --count 2400 --test-count 640 --test-share 0.3 --model "$model"
+    --count 2400 --test-count 400 --test-share 0.3 --model "$model"
 [ "$data/blind.parquet" -nt "$data/test.parquet" ] \
     || run "$py" -m data_preprocess.controls blind "$data/test.parquet" "$data/blind.parquet"
 
@@ -102,6 +102,7 @@ if [ "$trained" -lt "$steps" ]; then
         actor_rollout_ref.actor.ppo_mini_batch_size=32
         actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=64
         actor_rollout_ref.actor.use_kl_loss=false
+        actor_rollout_ref.rollout.n=4 # more prompts a step teach more than more answers to each
     )
     trainer=(
         trainer.total_training_steps="$steps"

@@ -12,7 +12,7 @@ for seed in ${SEEDS:-1 2 3}; do
         [ "$arm" = fixed ] || levels=videossr_tiny_levels
         RUN=$run/$arm SEED=$seed STEPS=${STEPS:-30} MODEL=recipes/tiny/qwen2_5_vl bash recipes/quickstart_cpu.sh \
             data.train_batch_size=16 actor_rollout_ref.actor.ppo_mini_batch_size=16 \
-            actor_rollout_ref.actor.optim.lr=1e-4 actor_rollout_ref.actor.use_kl_loss=true \
+            actor_rollout_ref.actor.optim.lr=1e-4 actor_rollout_ref.actor.use_kl_loss=true actor_rollout_ref.rollout.n=8 \
             data.adaptive.levels="$levels" data.val_max_samples=64 \
             trainer.rollout_data_dir="$run/$arm/qwen2_5_vl-seed$seed/rollouts"
     done

@@ -19,6 +19,7 @@ SMALL = (
     "data.val_max_samples=96",
     "actor_rollout_ref.actor.ppo_mini_batch_size=6",
     "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=48",
+    "actor_rollout_ref.rollout.n=8",
     "trainer.test_freq=2",
     "trainer.save_freq=2",
 )
