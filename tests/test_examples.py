@@ -12,9 +12,9 @@ import pytest
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
-def make(name, out):
+def make(name, *arguments):
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    command = ["bash", str(EXAMPLES / name / "make.sh"), str(out)]
+    command = ["bash", str(EXAMPLES / name / "make.sh"), *map(str, arguments)]
     environment = {**os.environ, "PATH": path}
     return subprocess.run(command, check=True, env=environment, capture_output=True, text=True).stdout
 
@@ -27,6 +27,13 @@ def test_the_readmes_pictures_are_drawn(name, tmp_path):
         assert (tmp_path / "pairs.png").stat().st_size > 50_000
         assert "80 pairs, 43 of them different" in said
         assert re.search(r"^0\.95 +0\.75 ", said, re.MULTILINE)
+
+
+@pytest.mark.parametrize("task", ["arrow_of_time", "motion_primitives", "snippet_localisation", "spatial_jigsaw"])
+def test_the_pictures_of_the_tasks_pages_are_drawn(task, tmp_path):
+    make("tasks", task, tmp_path / "sheet.png")
+    assert (tmp_path / "sheet.png").stat().st_size > 50_000
+    assert f"examples/tasks/{task}.png" in (EXAMPLES.parent / "docs" / "tasks" / f"{task}.md").read_text()
 
 
 def test_the_comparison_of_fixed_and_adaptive_difficulty(tmp_path):
