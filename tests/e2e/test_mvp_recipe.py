@@ -140,7 +140,7 @@ def test_rows_of_ones_own_are_scored_by_their_own_package(run):
         (
             ".",
             {"DATA": "mpv"},
-            "mvp: unknown dataset 'mpv': give one of mvp mvp_easy mvp_hard mvp_harder videossr",
+            "mvp: unknown dataset 'mpv': give one of arrow_of_time motion_primitives mvp mvp_easy",
         ),
         (".", {"MODEL": "MODEL", "EMBEDDING": "built_in"}, "folder '.*' holds no video file"),
     ],
