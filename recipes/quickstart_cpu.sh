@@ -97,7 +97,8 @@ if [ "$trained" -lt "$steps" ]; then
     )
     actor=(
         "actor_rollout_ref.model.path=$(quoted "$model")"
-        actor_rollout_ref.actor.optim.lr=4e-4
+        actor_rollout_ref.actor.optim.lr=5e-4
+        actor_rollout_ref.actor.optim.lr_scheduler_type=cosine # down to 0, so that seeds end close together
         actor_rollout_ref.actor.optim.lr_warmup_steps=10
         actor_rollout_ref.actor.ppo_mini_batch_size=32
         actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=64

@@ -26,7 +26,7 @@ def carelessly_labelled(drawn: Drawn, share: float, rng: np.random.Generator) ->
     """Returns the sample with the answer that the annotator writes down.
 
     Args:
-        share: how often the annotator makes the task's mistake, 0 to 1. Shapes are overlooked half as often.
+        share: how often the annotator makes the task's mistake, 0 to 1.
 
     Raises:
         BadInput: nobody has thought of a mistake in this task.
@@ -47,28 +47,28 @@ def _reacts_late(sample: Sample, knobs: Mapping[str, Any], share: float, rng: np
 
 
 def _overlooks_shapes(sample: Sample, knobs: Mapping[str, Any], share: float, rng: np.random.Generator) -> str:
-    return ",".join(str(rng.binomial(int(count), 1 - share / 2)) for count in sample.answer.split(","))
-
-
-def _mixes_up_the_end(sample: Sample, knobs: Mapping[str, Any], share: float, rng: np.random.Generator) -> str:
-    """Swaps the last two clips."""
+    """Overlooks one shape of each kind."""
     if rng.random() >= share:
         return sample.answer
-    *first, before, last = sample.answer
-    return "".join([*first, last, before])
+    return ",".join(str(max(0, int(count) - 1)) for count in sample.answer.split(","))
+
+
+def _tells_it_backwards(sample: Sample, knobs: Mapping[str, Any], share: float, rng: np.random.Generator) -> str:
+    """Orders the clips from the latest to the earliest."""
+    return sample.answer if rng.random() >= share else sample.answer[::-1]
 
 
 def _takes_a_distractor(sample: Sample, knobs: Mapping[str, Any], share: float, rng: np.random.Generator) -> str:
-    """Ends with a candidate that does not belong there."""
+    """Ends with the first candidate that does not belong there."""
     if rng.random() >= share:
         return sample.answer
     candidates = ascii_uppercase[: knobs["num_masked"] + knobs["num_distractors"]]
-    return sample.answer[:-1] + str(rng.choice([letter for letter in candidates if letter not in sample.answer]))
+    return sample.answer[:-1] + next(letter for letter in candidates if letter not in sample.answer)
 
 
 _MISTAKES: dict[str, Callable[[Sample, Mapping[str, Any], float, np.random.Generator], str]] = {
     "anomaly_grounding": _reacts_late,
     "masked_video_prediction": _takes_a_distractor,
     "object_counting": _overlooks_shapes,
-    "temporal_jigsaw": _mixes_up_the_end,
+    "temporal_jigsaw": _tells_it_backwards,
 }
