@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from videossr_verl.evaluate.controls import SubsetControls, as_data
+from videossr_verl.evaluate.scores import SubsetScore
+from videossr_verl.tasks.presets import load_preset
+from videossr_verl.tiny.controlled import CONDITIONS
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
@@ -34,6 +39,39 @@ def test_the_pictures_of_the_tasks_pages_are_drawn(task, tmp_path):
     make("tasks", task, tmp_path / "sheet.png")
     assert (tmp_path / "sheet.png").stat().st_size > 50_000
     assert f"examples/tasks/{task}.png" in (EXAMPLES.parent / "docs" / "tasks" / f"{task}.md").read_text()
+
+
+def test_the_table_of_all_tasks(tmp_path):
+    """Of files as `videossr controls` and recipes/tiny/controls.py write them."""
+
+    def score(reward):
+        others = {"low": 0.0, "high": 1.0, "metric": 0.0, "exact": 0.0, "read": 1.0, "questions": 9, "missing": 0}
+        return SubsetScore("motion_order", reward, chance=0.33, **others)
+
+    for name, reward in (("full", 0.58), ("motion_primitives_tiny", 0.91)):
+        found = [SubsetControls("motion_order", score(0.4), "largest jump", score(reward))]
+        (tmp_path / name / "rules").mkdir(parents=True)
+        (tmp_path / name / "rules" / "controls.json").write_text(json.dumps(as_data(found, None)))
+    earned = {kind: {"reward": 0.1 * i} for i, kind in enumerate(CONDITIONS)}
+    (tmp_path / "motion_primitives_tiny" / "learners.json").write_text(json.dumps({"motion_order": earned}))
+    command = [sys.executable, str(EXAMPLES / "evidence" / "table.py"), str(tmp_path), "motion_primitives_tiny"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    assert len({line.count("|") for line in said}) == 1
+    assert said[2] == "| motion order | 0.33 | 0.58, largest jump | 0.33 | 0.91 | 0.00 | 0.10 | 0.20 | 0.30 |"
+
+
+def test_the_settings_of_the_table_are_those_of_the_shipped_presets():
+    """But for masked video prediction's rate, as the videos of the table are short."""
+    settings = load_preset(str(EXAMPLES / "evidence" / "presets.yaml")).subsets
+    shipped = {
+        name: subset
+        for preset in ("videossr_mvp", "arrow_of_time", "snippet_localisation", "motion_primitives", "spatial_jigsaw")
+        for name, subset in load_preset(preset).subsets.items()
+    }
+    for name, subset in settings.items():
+        assert subset.difficulty == shipped[name].difficulty
+        if name not in ("masked_video_prediction", "arrow_of_time"):
+            assert subset.clip == shipped[name].clip
 
 
 def test_the_comparison_of_fixed_and_adaptive_difficulty(tmp_path):

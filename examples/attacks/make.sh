@@ -9,15 +9,7 @@ trap 'rm -rf "$work"' EXIT
 
 videos=${2:-$work/videos}
 if [ $# -lt 2 ]; then
-    python -m videossr_verl.tiny.corpus "$videos" --generated 0
-    python - "$videos" <<'PY'
-import sys
-from pathlib import Path
-
-from videossr_verl.tiny.generated_videos import generate_videos
-
-generate_videos(Path(sys.argv[1]), 24, seed=0, seconds=60)
-PY
+    python -m videossr_verl.tiny.corpus "$videos" --generated 24 --seconds 60
 fi
 videossr build "$videos" --out "$work/data" --preset "$here/presets.yaml" --embedding built_in --count "${COUNT:-540}" --test-share 0
 videossr attack "$work/data" --out "${1:-$work/earnings.json}"

@@ -5,15 +5,7 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-python -m videossr_verl.tiny.corpus "$work/videos" --generated 0
-python - "$work/videos" <<'PY'
-import sys
-from pathlib import Path
-
-from videossr_verl.tiny.generated_videos import generate_videos
-
-generate_videos(Path(sys.argv[1]), 40, seed=0, seconds=6)
-PY
+python -m videossr_verl.tiny.corpus "$work/videos" --generated 40 --seconds 6
 videossr viubench build "$work/videos" --out "$work/viubench" --samples "${SAMPLES:-40}"
 : > "$work/answers.jsonl"
 videossr viubench score "$work/viubench" --answers "$work/answers.jsonl" | grep -e '^| model' -e 'GPT-5' -e 'best rule.*|'

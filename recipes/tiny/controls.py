@@ -32,7 +32,9 @@ from videossr_verl.evaluate.bootstrap import bootstrap
 from videossr_verl.families import families
 from videossr_verl.files.whole_file import write_whole
 from videossr_verl.tasks.presets import Preset, load_preset
+from videossr_verl.tiny.arrow_scenes import generate_arrow_frames
 from videossr_verl.tiny.controlled import CONDITIONS, WHOLE, draw_controlled
+from videossr_verl.tiny.generated_videos import generate_frames
 from videossr_verl.tiny.scenes import Drawn, Scenes, draw, load_scenes
 from videossr_verl.tiny.supervised import Samples, collate, encode, greedy_answers, train
 from videossr_verl.tiny.untrained import Untrained, take_over, untrained
@@ -136,6 +138,9 @@ def main() -> None:
     parser.add_argument("--held-out", type=int, default=80, help="other generated videos to be tested on")
     parser.add_argument("--questions", type=int, default=240, help="of each test")
     parser.add_argument("--seed", type=int, default=1000, help="of videos, samples and weights")
+    parser.add_argument(
+        "--with-arrow", action="store_true", help="videos in which time has a direction (arrow_of_time)"
+    )
     parser.add_argument("--videos", type=Path, help="folder that keeps the generated videos")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="the figures as JSON")
     args = parser.parse_args()
@@ -147,10 +152,11 @@ def main() -> None:
     factor = families()[args.family].FACTOR
     torch.set_num_threads(1)
     disable_progress_bar()
+    drawing = generate_arrow_frames if args.with_arrow else generate_frames
     with tempfile.TemporaryDirectory() as scratch:
         folder = args.videos or Path(scratch)
-        scenes = load_scenes(folder / "learn", args.scenes, args.seed, preset, factor)
-        held_out = load_scenes(folder / "held_out", args.held_out, args.seed + 1, preset, factor)
+        scenes = load_scenes(folder / "learn", args.scenes, args.seed, preset, factor, drawing)
+        held_out = load_scenes(folder / "held_out", args.held_out, args.seed + 1, preset, factor, drawing)
     how = Settings(args.family, args.steps, args.batch, args.lr, args.questions, args.seed, args.init)
     found: dict[str, dict[str, Earned]] = {}
     for subset in preset.subsets:

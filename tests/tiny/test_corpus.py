@@ -20,6 +20,12 @@ def test_real_and_generated_videos_are_usable_and_kept(tmp_path):
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
 
 
+def test_generated_videos_are_as_long_as_asked_for(tmp_path):
+    make_corpus(tmp_path, generated=1, seed=0, clip="bikes", with_arrow=1, seconds=1.5)
+    for name in ("generated_000.mp4", "arrow_000.mp4"):
+        assert probe(tmp_path / name).duration == pytest.approx(1.5, abs=0.1)
+
+
 def test_one_clip_alone(tmp_path):
     assert make_corpus(tmp_path, generated=0, seed=0, clip="bikes") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["bikes.mp4"]

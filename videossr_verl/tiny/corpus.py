@@ -23,13 +23,16 @@ def real_clips() -> list[Path]:
     return sorted((Path(spec.origin).parent / "datasets" / "data").glob("*.mp4"))
 
 
-def make_corpus(folder: Path, generated: int, seed: int, clip: str | None = None, with_arrow: int = 0) -> int:
+def make_corpus(
+    folder: Path, generated: int, seed: int, clip: str | None = None, with_arrow: int = 0, seconds: float = 3.0
+) -> int:
     """Fills `folder`, and keeps files that are already there. Returns the number of videos.
 
     Args:
         generated: how many generated videos of even motion.
         clip: only the real clip of this name; None: all of them.
         with_arrow: how many generated videos in which time has a direction (`arrow_scenes`).
+        seconds: how long a generated video is.
     """
     clips = [path for path in real_clips() if clip in (None, path.stem)]
     if not clips:
@@ -40,8 +43,8 @@ def make_corpus(folder: Path, generated: int, seed: int, clip: str | None = None
         if not target.exists():
             with whole_file(target) as partial:
                 shutil.copyfile(path, partial)
-    made = generate_videos(folder, generated, seed)
-    made += generate_videos(folder, with_arrow, seed, scene=generate_arrow_frames, name="arrow")
+    made = generate_videos(folder, generated, seed, seconds=seconds)
+    made += generate_videos(folder, with_arrow, seed, seconds=seconds, scene=generate_arrow_frames, name="arrow")
     return len(clips) + len(made)
 
 
@@ -52,10 +55,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--generated", type=int, default=120, help="how many generated videos")
     text = "how many generated videos in which time has a direction, for the task arrow_of_time"
     parser.add_argument("--with-arrow", metavar="N", type=int, default=0, help=text)
+    parser.add_argument("--seconds", type=float, default=3.0, help="how long a generated video is (default: 3)")
     parser.add_argument("--clip", help="only this one of the real clips, e.g. bikes")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
-    count = make_corpus(args.folder, args.generated, args.seed, args.clip, args.with_arrow)
+    count = make_corpus(args.folder, args.generated, args.seed, args.clip, args.with_arrow, args.seconds)
     print(f"{count} videos in {args.folder}")
 
 

@@ -13,7 +13,7 @@ from videossr_verl.tasks import get_task
 from videossr_verl.tasks.clip import Clip, sample_clip
 from videossr_verl.tasks.contract import CannotDraw, Sample
 from videossr_verl.tasks.presets import Preset
-from videossr_verl.tiny.generated_videos import generate_videos
+from videossr_verl.tiny import generated_videos
 from videossr_verl.video.decode import decode
 from videossr_verl.video.embedding import embed
 from videossr_verl.video.probe import probe
@@ -39,15 +39,23 @@ class Drawn(NamedTuple):
 Scenes = dict[str, list[Scene]]  # by the preset's subset
 
 
-def load_scenes(folder: Path, count: int, seed: int, preset: Preset, factor: int) -> Scenes:
+def load_scenes(
+    folder: Path,
+    count: int,
+    seed: int,
+    preset: Preset,
+    factor: int,
+    scene: generated_videos.Scene = generated_videos.generate_frames,
+) -> Scenes:
     """Returns clips of generated videos with their decoded frames.
 
     Args:
         folder: where the videos are kept; those that are there are taken as they are.
         factor: H and W become multiples of it (see `families`).
+        scene: draws the frames of a video.
     """
     scenes: Scenes = {subset: [] for subset in preset.subsets}
-    for path in tqdm(generate_videos(folder, count, seed), desc="scenes", mininterval=5):
+    for path in tqdm(generated_videos.generate_videos(folder, count, seed, scene=scene), desc="scenes", mininterval=5):
         info, loaded = probe(path), {}
         for subset, of_subset in scenes.items():
             settings, knobs = preset.subsets[subset].clip, preset.subsets[subset].difficulty
