@@ -77,7 +77,8 @@ fi
 say "building the dataset"
 data=$run/data-$family
 run "$py" -m videossr_verl.cli build "$videos" --out "$data" --preset videossr_tiny --data-root "$videos" \
-    --count 2400 --test-count 400 --test-share 0.3 --model "$model"
+    --count 2400 --test-count 600 --test-share 0.3 --model "$model" \
+    --mix anomaly_grounding=1,temporal_jigsaw=1,object_counting=2,masked_video_prediction=2 # what is harder, more often
 [ "$data/blind.parquet" -nt "$data/test.parquet" ] \
     || run "$py" -m data_preprocess.controls blind "$data/test.parquet" "$data/blind.parquet"
 
@@ -108,8 +109,8 @@ if [ "$trained" -lt "$steps" ]; then
     trainer=(
         trainer.total_training_steps="$steps"
         trainer.total_epochs=100
-        trainer.test_freq=20
-        trainer.save_freq=20
+        trainer.test_freq=30
+        trainer.save_freq=30
         trainer.max_actor_ckpt_to_keep=1
         trainer.logger="[console,file]"
         "trainer.default_local_dir=$(quoted "$train/steps")"

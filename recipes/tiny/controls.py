@@ -138,9 +138,7 @@ def main() -> None:
     parser.add_argument("--held-out", type=int, default=80, help="other generated videos to be tested on")
     parser.add_argument("--questions", type=int, default=240, help="of each test")
     parser.add_argument("--seed", type=int, default=1000, help="of videos, samples and weights")
-    parser.add_argument(
-        "--with-arrow", action="store_true", help="videos for arrow_of_time: time has a direction"
-    )
+    parser.add_argument("--with-arrow", action="store_true", help="videos for arrow_of_time: time has a direction")
     parser.add_argument("--videos", type=Path, help="folder that keeps the generated videos")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="the figures as JSON")
     args = parser.parse_args()

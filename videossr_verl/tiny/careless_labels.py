@@ -1,7 +1,7 @@
 """Labels as a careless annotator would write them, for a warm start that has something to learn.
 
-A model that learned from them makes the same mistakes, although it sees better: it overlooks shapes, reacts late, takes
-what happened last for what happened before it. GRPO pays for the truth, so it can pass its teacher.
+A model that learned from them makes the same mistakes, although it sees better: it overlooks changes and shapes, tells
+what happened backwards, takes what never happened for what did. GRPO pays for the truth, so it can pass its teacher.
 """
 
 from __future__ import annotations
@@ -15,11 +15,7 @@ import numpy as np
 
 from videossr_verl.errors import BadInput
 from videossr_verl.tasks.contract import Sample
-from videossr_verl.tasks.segments import interval
 from videossr_verl.tiny.scenes import Drawn
-
-# How late the annotator is: as long as the two frames that the vision tower merges.
-_LATE_FRAMES = 2
 
 
 def carelessly_labelled(drawn: Drawn, share: float, rng: np.random.Generator) -> Drawn:
@@ -37,13 +33,9 @@ def carelessly_labelled(drawn: Drawn, share: float, rng: np.random.Generator) ->
     return drawn._replace(sample=replace(sample, answer=_MISTAKES[sample.task](sample, drawn.knobs, share, rng)))
 
 
-def _reacts_late(sample: Sample, knobs: Mapping[str, Any], share: float, rng: np.random.Generator) -> str:
-    """Starts and ends the segment late, if the clip goes on for so long."""
-    clock = sample.videos[0].clock
-    start, stop = (sample.details[f"{border}_frame"] + _LATE_FRAMES for border in ("start", "stop"))
-    if rng.random() >= share or stop > len(clock):
-        return sample.answer
-    return "-".join(f"{seconds:.1f}" for seconds in interval(clock, start, stop))
+def _overlooks_the_change(sample: Sample, knobs: Mapping[str, Any], share: float, rng: np.random.Generator) -> str:
+    """Writes an empty segment."""
+    return sample.answer if rng.random() >= share else "0.0-0.0"
 
 
 def _overlooks_shapes(sample: Sample, knobs: Mapping[str, Any], share: float, rng: np.random.Generator) -> str:
@@ -67,7 +59,7 @@ def _takes_a_distractor(sample: Sample, knobs: Mapping[str, Any], share: float, 
 
 
 _MISTAKES: dict[str, Callable[[Sample, Mapping[str, Any], float, np.random.Generator], str]] = {
-    "anomaly_grounding": _reacts_late,
+    "anomaly_grounding": _overlooks_the_change,
     "masked_video_prediction": _takes_a_distractor,
     "object_counting": _overlooks_shapes,
     "temporal_jigsaw": _tells_it_backwards,
