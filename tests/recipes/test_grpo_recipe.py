@@ -4,12 +4,16 @@ import os
 import shlex
 import subprocess
 from dataclasses import replace
+from functools import cache
 from itertools import product
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from hydra import compose, initialize_config_module
+from omegaconf import OmegaConf
+from omegaconf._utils import get_yaml_loader
 from verl.utils.config import validate_config
 from verl.utils.tensordict_utils import get_tensordict
 from verl.workers.engine.utils import prepare_micro_batches
@@ -34,6 +38,15 @@ VALUES = {
 LENGTHS = {"mvp": 2048, "mvp_easy": 2048, "mvp_hard": 6144, "mvp_harder": 6144}
 LENGTHS |= {"motion_primitives": 2048, "spatial_jigsaw": 2048, "arrow_of_time": 3072, "snippet_localisation": 3072}
 OTHER_TASKS = ("arrow_of_time", "motion_primitives", "snippet_localisation", "spatial_jigsaw")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def each_yaml_is_parsed_once():
+    """Hydra reads all files anew for each of some 200 configs here, and parsing them takes a third of its time."""
+    parsed = cache(lambda text: yaml.load(text, get_yaml_loader()) or {})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OmegaConf, "load", lambda file: OmegaConf.create(parsed(file.read())))
+        yield
 
 
 def names(group):

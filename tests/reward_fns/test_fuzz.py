@@ -100,12 +100,18 @@ def test_ten_thousand_completions(task):
     assert any(result["acc"] for result in results)
 
 
+# Quadratic work on any of these takes minutes to hours.
 @pytest.mark.parametrize("task", TRUTHS)
 @pytest.mark.parametrize(
-    "piece", ["9", "1,", "1-", " ", "<think>", "<answer>", "A", "(", "\0", "\\boxed{", "Answer: ", "2.6-4.3\n", "é"]
+    "piece",
+    [
+        *("9", "1,", "1:", "1-", "-", " ", "A", "(", "\0", "é"),
+        *("<think>", "<answer>", "\\boxed{", "Answer: ", "2.6-4.3\n"),
+        *("3 circle ", "1 seconds to "),
+    ],
 )
-def test_a_megabyte_of_anything(task, piece):
-    _check(task, piece * (1_000_000 // len(piece)))
+def test_long_texts_take_linear_time(task, piece):
+    _check(task, piece * (200_000 // len(piece)))
 
 
 @pytest.mark.parametrize("task", TRUTHS)

@@ -1,12 +1,15 @@
 """Run by test_engine.py: verl's own worker on rows of several prompts, stock and with shared prompts.
 
-    python stock_and_shared.py MODEL PORT [HYDRA_OVERRIDE...]
+    python stock_and_shared.py < RUNS     JSON: {name: [model folder, Hydra override...]}
 
-Prints one line of JSON for each batch of rows: how far the two are apart, and the tokens that each computed.
+Prints one line of JSON for each run and batch of rows: how far the two are apart, and the tokens that each computed.
+The imports take longer than a run, so each run is a copy of the process that has done them.
 """
 
 import json
+import multiprocessing
 import os
+import socket
 import sys
 
 import numpy as np
@@ -124,9 +127,15 @@ def compute(actor, rows, shared):
     return *values, gradients, seen
 
 
-def main(model, port, *overrides):
-    """Prints the comparisons."""
-    os.environ |= {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+def compare(run, model, *overrides):
+    """Prints the comparisons of a run."""
+    os.environ |= {
+        "RANK": "0",
+        "WORLD_SIZE": "1",
+        "LOCAL_RANK": "0",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": free_port(),
+    }
     dist.init_process_group("gloo")
     actor, side = make_worker(model, overrides), TrainerSide(model)
     for name, groups in BATCHES.items():
@@ -134,6 +143,7 @@ def main(model, port, *overrides):
         stock, ours = (compute(actor, rows, shared) for shared in (False, True))
         far = max(((stock[2][n] - ours[2][n]).norm() / stock[2][n].norm().clamp_min(1e-9)).item() for n in stock[2])
         line = {
+            "run": run,
             "batch": name,
             "log_probs": (stock[0] - ours[0]).abs().max().item(),
             "entropy": (stock[1] - ours[1]).abs().max().item(),
@@ -152,5 +162,20 @@ def once_for_each_group(rows):
     )
 
 
+def free_port():
+    """Returns a port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
+def main():
+    """Makes the runs, one after the other."""
+    for name, (model, *overrides) in json.load(sys.stdin).items():
+        process = multiprocessing.get_context("fork").Process(target=compare, args=(name, model, *overrides))
+        process.start()
+        process.join()
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -82,21 +81,25 @@ def models(tmp_path_factory, tiny_model):
     return {"qwen2_5_vl": tiny_model, "qwen3_vl": dense, "qwen3_vl_moe": mixture}
 
 
+@pytest.fixture(scope="module")
+def said(models):
+    """Returns what stock_and_shared.py said of each run and batch, and its errors."""
+    runs = {name: [str(models[name.partition(",")[0]]), *overrides] for name, overrides in RUNS.items()}
+    command = [sys.executable, str(SCRIPT)]
+    finished = subprocess.run(command, input=json.dumps(runs), capture_output=True, text=True, timeout=900)
+    return [json.loads(line) for line in finished.stdout.splitlines() if line.startswith('{"run"')], finished.stderr
+
+
 @pytest.fixture(scope="module", params=RUNS)
-def compared(request, models):
-    """Returns what stock_and_shared.py said of each batch."""
-    model = models[request.param.partition(",")[0]]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, SCRIPT, model, port, *RUNS[request.param]]
-    finished = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300)
-    assert finished.returncode == 0, finished.stderr[-3000:]
-    return [json.loads(line) for line in finished.stdout.splitlines() if line.startswith('{"batch"')]
+def compared(request, said):
+    """Returns what it said of each batch of a run."""
+    batches, errors = said
+    found = [batch for batch in batches if batch["run"] == request.param]
+    assert len(found) == 6, errors[-3000:]
+    return found
 
 
 def test_both_compute_the_same(compared):
-    assert len(compared) == 6
     for batch in compared:
         assert batch["log_probs"] <= 1e-4, batch
         assert batch["entropy"] <= 1e-4, batch
