@@ -1,0 +1,85 @@
+"""Makes the start of the transfer experiment: supervised training of a tiny model on pretext tasks and questions in turn.
+
+With --careless the labels of both are those of a careless annotator, so that the model answers worse than it sees, as
+the quickstart's start does. Draws from generated videos of its own: no other part of the experiment has them.
+`run.sh` says how the start is made.
+
+    VERL_PLATFORM=cpu python recipes/transfer/make_start.py --steps 400 --videos videos --out able
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from videossr_verl.endings import end_well
+from videossr_verl.families import qwen2_5_vl
+from videossr_verl.files.whole_file import whole_folder
+from videossr_verl.tasks.presets import load_preset
+from videossr_verl.tiny.careless_labels import carelessly_labelled
+from videossr_verl.tiny.model import build_processor, save_checkpoint
+from videossr_verl.tiny.question_scenes import KINDS
+from videossr_verl.tiny.questions import Question, carelessly_answered, make_questions, shown
+from videossr_verl.tiny.scenes import Drawn, draw, load_scenes
+from videossr_verl.tiny.supervised import Samples, collate, train
+from videossr_verl.tiny.untrained import take_over, untrained
+
+FAMILY = "qwen2_5_vl"
+ABLE = Path(__file__).parent.parent / "tiny" / "careless_qwen2_5_vl"
+
+
+def main() -> None:
+    """Runs the command line, which writes an HF checkpoint folder (bf16)."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--init", type=Path, default=ABLE, help="checkpoint to go on from (default: the quickstart's)")
+    parser.add_argument("--scenes", type=int, default=400, help="generated videos for the pretext tasks")
+    parser.add_argument("--questions", type=int, default=320, help="of each kind, each with a video of its own")
+    parser.add_argument("--steps", type=int, required=True)
+    parser.add_argument("--batch", type=int, default=48)
+    parser.add_argument("--lr", type=float, default=1.5e-3)
+    parser.add_argument("--seed", type=int, default=1000, help="of videos, samples and new tokens")
+    parser.add_argument("--careless", type=float, metavar="SHARE", default=0, help="how often a label is a mistake")
+    parser.add_argument("--videos", type=Path, required=True, help="folder that keeps the generated videos")
+    parser.add_argument("--out", required=True, type=Path)
+    args = parser.parse_args()
+
+    preset = load_preset("videossr_tiny")
+    scenes = load_scenes(args.videos / "pretext", args.scenes, args.seed, preset, qwen2_5_vl.FACTOR)
+    questions = make_questions(args.videos / "questions", args.videos, args.questions, args.seed)
+    frames = {question.clip.video: shown(question, args.videos).videos for question in questions}
+    of_kind = {kind: [question for question in questions if question.sample.task == kind] for kind in KINDS}
+
+    rng = np.random.default_rng(args.seed)
+    examples = [draw(scenes, preset, task, rng).sample for task in preset.subsets for _ in range(300)]
+    model, tokenizer, processor = untrained(
+        FAMILY, [*examples, *(question.sample for question in questions)], args.seed
+    )
+    take_over(model, tokenizer, args.init)
+
+    def asked(kind: str) -> Drawn:
+        question: Question = of_kind[kind][rng.integers(len(of_kind[kind]))]
+        answered = carelessly_answered(question, args.careless, rng)
+        return Drawn(answered.sample, frames[question.clip.video], {})
+
+    def draws() -> Iterator[Drawn]:
+        """Yields samples of the tasks and kinds in turn."""
+        while True:
+            for task in preset.subsets:
+                yield carelessly_labelled(draw(scenes, preset, task, rng), args.careless, rng)
+            yield from map(asked, KINDS)
+
+    torch.set_num_threads(1)
+    loader = DataLoader(Samples(draws, processor), batch_size=args.batch, collate_fn=collate)
+    train(model, loader, args.steps, args.lr)
+    with whole_folder(args.out) as partial:
+        save_checkpoint(model.to(torch.bfloat16), build_processor(FAMILY, tokenizer), partial)
+
+
+if __name__ == "__main__":
+    sys.exit(end_well(main))
