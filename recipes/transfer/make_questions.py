@@ -20,7 +20,7 @@ from videossr_verl.tiny.questions import make_questions, to_row
 def rows_of(split: str, videos: Path, count: int, seed: int) -> list[Row]:
     """Returns the rows of a split, `count` of each kind."""
     questions = make_questions(videos / "questions" / split, videos, count, seed)
-    return [to_row(question, index, split) for index, question in enumerate(questions)]
+    return [to_row(question.sample, index, split) for index, question in enumerate(questions)]
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Makes the start of the transfer experiment: supervised training of a tiny model on pretext tasks and questions in turn.
+"""Makes the start of the transfer experiment: supervised training on pretext tasks and questions in turn.
 
 With --careless the labels of both are those of a careless annotator, so that the model answers worse than it sees, as
 the quickstart's start does. Draws from generated videos of its own: no other part of the experiment has them.
@@ -24,22 +24,24 @@ from videossr_verl.files.whole_file import whole_folder
 from videossr_verl.tasks.presets import load_preset
 from videossr_verl.tiny.careless_labels import carelessly_labelled
 from videossr_verl.tiny.model import build_processor, save_checkpoint
-from videossr_verl.tiny.question_scenes import KINDS
-from videossr_verl.tiny.questions import Question, carelessly_answered, make_questions, shown
+from videossr_verl.tiny.questions import carelessly_answered, draw_question
 from videossr_verl.tiny.scenes import Drawn, draw, load_scenes
 from videossr_verl.tiny.supervised import Samples, collate, train
 from videossr_verl.tiny.untrained import take_over, untrained
 
 FAMILY = "qwen2_5_vl"
-ABLE = Path(__file__).parent.parent / "tiny" / "careless_qwen2_5_vl"
+QUICKSTARTS = Path(__file__).parent.parent / "tiny" / "careless_qwen2_5_vl"
+# How often a turn asks each kind. A model of this size takes longest to see which way a thing moves.
+TURN = {"direction": 4, "how_many": 1, "which_first": 2, "when": 1}
 
 
 def main() -> None:
     """Runs the command line, which writes an HF checkpoint folder (bf16)."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--init", type=Path, default=ABLE, help="checkpoint to go on from (default: the quickstart's)")
+    parser.add_argument(
+        "--init", type=Path, default=QUICKSTARTS, help="checkpoint to go on from (default: the quickstart's)"
+    )
     parser.add_argument("--scenes", type=int, default=400, help="generated videos for the pretext tasks")
-    parser.add_argument("--questions", type=int, default=320, help="of each kind, each with a video of its own")
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--lr", type=float, default=1.5e-3)
@@ -50,29 +52,25 @@ def main() -> None:
     args = parser.parse_args()
 
     preset = load_preset("videossr_tiny")
-    scenes = load_scenes(args.videos / "pretext", args.scenes, args.seed, preset, qwen2_5_vl.FACTOR)
-    questions = make_questions(args.videos / "questions", args.videos, args.questions, args.seed)
-    frames = {question.clip.video: shown(question, args.videos).videos for question in questions}
-    of_kind = {kind: [question for question in questions if question.sample.task == kind] for kind in KINDS}
-
+    scenes = load_scenes(args.videos, args.scenes, args.seed, preset, qwen2_5_vl.FACTOR)
     rng = np.random.default_rng(args.seed)
-    examples = [draw(scenes, preset, task, rng).sample for task in preset.subsets for _ in range(300)]
-    model, tokenizer, processor = untrained(
-        FAMILY, [*examples, *(question.sample for question in questions)], args.seed
-    )
-    take_over(model, tokenizer, args.init)
 
     def asked(kind: str) -> Drawn:
-        question: Question = of_kind[kind][rng.integers(len(of_kind[kind]))]
-        answered = carelessly_answered(question, args.careless, rng)
-        return Drawn(answered.sample, frames[question.clip.video], {})
+        question, frames = draw_question(kind, rng)
+        return Drawn(carelessly_answered(question, args.careless, rng).sample, [frames], {})
+
+    examples = [draw(scenes, preset, task, rng).sample for task in preset.subsets for _ in range(300)]
+    examples += [asked(kind).sample for kind in TURN for _ in range(100)]
+    model, tokenizer, processor = untrained(FAMILY, examples, args.seed)
+    take_over(model, tokenizer, args.init)
 
     def draws() -> Iterator[Drawn]:
-        """Yields samples of the tasks and kinds in turn."""
+        """Yields samples of all tasks and kinds, turn by turn."""
         while True:
             for task in preset.subsets:
                 yield carelessly_labelled(draw(scenes, preset, task, rng), args.careless, rng)
-            yield from map(asked, KINDS)
+            for kind, times in TURN.items():
+                yield from (asked(kind) for _ in range(times))
 
     torch.set_num_threads(1)
     loader = DataLoader(Samples(draws, processor), batch_size=args.batch, collate_fn=collate)

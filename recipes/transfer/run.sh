@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Does training on pretext tasks teach what no pretext task asks? Makes docs/transfer.md's table: a tiny model that answers
 # pretext tasks and questions badly, then for each seed one GRPO run on the pretext tasks alone and one on the questions
-# alone, both tested on both. About 15 minutes on 2 cores for the start, and 15 for each run.
+# alone, both tested on both. Each run takes a little longer than a quickstart, the start about as long.
 #   bash recipes/transfer/run.sh [RUN=runs/transfer] [STEPS=60] [SEEDS="1 2 3"]
 #   DRY_RUN=1                    only print the commands
 # The same command goes on where it was stopped. Finished runs are not run again.
@@ -36,10 +36,10 @@ mkdir -p -- "$run"
 cd "$run" # the installed package is what runs, not the sources
 
 if [ ! -d "$start" ]; then
-    say "making the start (about 15 minutes, once)"
+    say "making the start (about 10 minutes, once)"
     make_start() { do_it env OMP_NUM_THREADS=1 "$py" "$here/recipes/transfer/make_start.py" --videos "$videos/start" "$@"; }
     [ -d "$run/able" ] || make_start --steps 400 --lr 1.5e-3 --out "$run/able"
-    make_start --steps 120 --lr 1e-3 --careless 0.65 --init "$run/able" --out "$start"
+    make_start --steps 100 --lr 1e-3 --careless 0.65 --init "$run/able" --out "$start"
 fi
 
 say "making the questions and the pretext data"

@@ -54,7 +54,7 @@ def read_runs(folder: Path) -> dict[str, list[Run]]:
 
 
 def show(runs: dict[str, list[Run]]) -> str:
-    """Returns a table for each of `MEASURES`. The start is step 0 of all runs. A mean is followed by each seed's value."""
+    """Returns a table for each of `MEASURES`. The start is step 0 of all runs; each seed's value follows the mean."""
     first = runs["pretext"][0]
     steps, chance = next(iter(first.questions.values())).steps[-1], {k: c.chance for k, c in first.questions.items()}
     chance["mean"] = fmean(chance.values())

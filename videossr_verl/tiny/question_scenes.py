@@ -33,6 +33,7 @@ SIDE = 112
 
 _WAYS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
 _COLOURS = {"red": (240, 40, 30), "blue": (40, 70, 250)}
+_SPEEDS = (0.18, 0.28)  # sides a second: less than half the ring in all, or the way back would be as near
 _STAYS = 2 * STEP  # how long a red or blue spot is there
 _APART = 0.3  # between spots that are counted, in sides
 _DIM = 0.45  # light of the ground, so that spots stand out
@@ -72,7 +73,7 @@ def plan_scene(kind: str, answer: str, rng: np.random.Generator) -> list[Spot]:
 
 def _crosses(answer: str, rng: np.random.Generator) -> list[Spot]:
     """Places are uniform in each frame for each answer, so no single frame tells the way."""
-    spot, speed = _draw_spot(rng, 0.12, 0.18), rng.uniform(0.25, 0.45)
+    spot, speed = _draw_spot(rng, 0.16, 0.22), rng.uniform(*_SPEEDS)
     right, down = _WAYS[answer]
     return [spot._replace(velocity=(right * speed, down * speed))]
 
@@ -123,23 +124,24 @@ def draw_question_frames(
     kind: str, answer: str, rng: np.random.Generator, num_frames: int, fps: float, height: int, width: int
 ) -> np.ndarray:
     """Returns uint8 frames (T, H, W, 3) of the scene that `plan_scene` makes of the same `rng`."""
-    return draw_spots(plan_scene(kind, answer, rng), rng, num_frames, fps, height, width)
+    times = [i / fps for i in range(num_frames)]
+    return draw_spots(plan_scene(kind, answer, rng), rng, times, height, width)
 
 
 def draw_spots(
-    spots: Sequence[Spot], rng: np.random.Generator, num_frames: int, fps: float, height: int, width: int
+    spots: Sequence[Spot], rng: np.random.Generator, times: Sequence[float], height: int, width: int
 ) -> np.ndarray:
-    """Returns uint8 frames (T, H, W, 3) of spots before a ground that `rng` draws."""
+    """Returns uint8 frames (T, H, W, 3) of spots before a ground that `rng` draws, at seconds of a video."""
     world = _DIM * texture(rng, 2 * max(height, width))
     heading, drift = rng.uniform(0, 2 * math.pi), rng.uniform(0.02, 0.08)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    frames = np.empty((num_frames, height, width, 3), np.uint8)
-    for i in range(num_frames):
-        gone = drift * i / fps
+    frames = np.empty((len(times), height, width, 3), np.uint8)
+    for i, time in enumerate(times):
+        gone = drift * time
         corner = width / 2 + gone * width * math.cos(heading), height / 2 + gone * height * math.sin(heading)
         matrix = np.array([[1, 0, corner[0]], [0, 1, corner[1]]], np.float32)
         frame = cv2.warpAffine(world, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT)
-        clock = i / fps - FIRST_SHOWN
+        clock = time - FIRST_SHOWN
         for spot in spots:
             if spot.start <= clock < spot.stop:
                 x, y = spot.place(clock)

@@ -5,6 +5,7 @@ Their rows are another data set's to this package: in verl's schema, with data s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -14,11 +15,12 @@ from typing import NamedTuple
 import numpy as np
 
 from videossr_verl.rows.schema import Row, make_row
-from videossr_verl.tasks.clip import Clip, ClipSettings, sample_clip
+from videossr_verl.tasks.clip import ClipSettings, sample_clip
 from videossr_verl.tasks.contract import Sample
 from videossr_verl.tasks.seeds import digest
 from videossr_verl.tiny.generated_videos import generate_videos
 from videossr_verl.tiny.question_scenes import (
+    FIRST_SHOWN,
     FPS,
     KINDS,
     LAST,
@@ -28,11 +30,11 @@ from videossr_verl.tiny.question_scenes import (
     STEP,
     Spot,
     draw_question_frames,
+    draw_spots,
     plan_scene,
 )
-from videossr_verl.tiny.scenes import Drawn
-from videossr_verl.video.decode import decode
 from videossr_verl.video.probe import probe
+from videossr_verl.video.specs import VideoSpec
 
 DATA_SET = "transfer"  # a row's data source is "transfer/KIND", that of a control "transfer/KIND/CONTROL"
 CLIP = ClipSettings(num_frames=len(SHOWN), fps=1 / STEP, min_pixels=784, max_pixels=3136)  # as in videossr_tiny
@@ -50,11 +52,22 @@ _AT_ONCE = 3 * STEP  # the longest between the starts of two spots that are mixe
 
 
 class Question(NamedTuple):
-    """A question, the clip that it is about, and what is drawn there."""
+    """A question, and what is drawn in its video."""
 
     sample: Sample
-    clip: Clip
     spots: list[Spot]
+
+
+def draw_question(kind: str, rng: np.random.Generator) -> tuple[Question, np.ndarray]:
+    """Returns a fresh question and its video as it is shown, uint8 (8, 56, 56, 3), for supervised training. No file has
+    it: it is drawn at that size.
+    """
+    answer = KINDS[kind][int(rng.integers(len(KINDS[kind])))]
+    spots = plan_scene(kind, answer, rng)
+    times = tuple(FIRST_SHOWN + seconds for seconds in SHOWN)
+    spec = VideoSpec("", times, SHOWN, SIDE, SIDE, CLIP.min_pixels, CLIP.max_pixels, kind)
+    side = math.isqrt(CLIP.max_pixels)
+    return Question(Sample(kind, _TEXTS[kind], (spec,), answer), spots), draw_spots(spots, rng, times, side, side)
 
 
 def make_questions(folder: Path, root: Path, count: int, seed: int) -> list[Question]:
@@ -74,41 +87,35 @@ def make_questions(folder: Path, root: Path, count: int, seed: int) -> list[Ques
             of_answer = len(range(place, count, len(answers)))
             paths = generate_videos(folder, of_answer, own, FPS, SECONDS, SIDE, scene, f"{kind}_{answer}")
             for i, path in enumerate(paths):
-                clip = sample_clip(probe(path), path.relative_to(root).as_posix(), CLIP)
-                sample = Sample(kind, _TEXTS[kind], (clip.spec(kind),), answer)
-                questions.append(Question(sample, clip, plan_scene(kind, answer, np.random.default_rng([own, i]))))
+                spec = sample_clip(probe(path), path.relative_to(root).as_posix(), CLIP).spec(kind)
+                spots = plan_scene(kind, answer, np.random.default_rng([own, i]))
+                questions.append(Question(Sample(kind, _TEXTS[kind], (spec,), answer), spots))
     return [questions[place] for place in np.random.default_rng(seed).permutation(len(questions))]
 
 
-def to_row(question: Question, index: int, split: str) -> Row:
-    """Returns the row of a question."""
-    sample, clip, _ = question
+def to_row(sample: Sample, index: int, split: str) -> Row:
+    """Returns the row of a question of `make_questions`."""
+    (video,) = sample.videos
     row = make_row(
         subset=sample.task,
-        video_id=clip.content_id,
-        look_alike_id=clip.content_id,
+        video_id=video.video,
+        look_alike_id=video.video,
         sample={
             "task": sample.task,
             "question": sample.question,
             "answer": sample.answer,
-            "videos": [video.to_row() for video in sample.videos],
+            "videos": [video.to_row()],
             "images": [],
             "knobs": {},
             "seed": index,
             "details": {},
-            "hash": digest(sample.task, clip.content_id),
+            "hash": digest(sample.task, video.video),
         },
         index=index,
         split=split,
         preset=DATA_SET,
     )
     return {**row, "data_source": f"{DATA_SET}/{sample.task}"}
-
-
-def shown(question: Question, root: Path) -> Drawn:
-    """Returns the question with the frames that a model is shown, for supervised training."""
-    frames = decode(root / question.clip.video, question.clip.times, (56, 56))
-    return Drawn(question.sample, [frames], {})
 
 
 def carelessly_answered(question: Question, share: float, rng: np.random.Generator) -> Question:
