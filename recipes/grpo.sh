@@ -86,14 +86,6 @@ fi
 run=$(realpath -m -- "${RUN:-runs/${preset:-$(basename -- "${built:-}")}-$model}")
 config=${CONFIG:-videossr_grpo} embedding=${EMBEDDING:-openai/clip-vit-base-patch32}
 weights=${MODEL:-$(sed -n 's/^ *path: //p' "$choices/base_model/$model.yaml")}
-do_it() {
-    if [ -n "${DRY_RUN:-}" ]; then
-        printf '%q ' "$@"
-        echo
-    else
-        run "$@"
-    fi
-}
 [ -z "$preset" ] || built=$run/data
 embeds=''
 case $preset in *mvp*) embeds=yes ;; esac # only masked video prediction compares frames

@@ -12,6 +12,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source recipes/override.sh
 # shellcheck source=recipes/run.sh
 source recipes/run.sh
+# shellcheck source=recipes/tiny/train.sh
+source recipes/tiny/train.sh
 
 case "${1:-}" in
 -h | --help)
@@ -84,47 +86,8 @@ run "$py" -m videossr_verl.cli build "$videos" --out "$data" --preset videossr_t
 
 say "training $steps GRPO steps"
 log=$train/train.log
-trained=$(cat "$train/steps/latest_checkpointed_iteration.txt" 2> /dev/null || echo 0)
-if [ "$trained" -lt "$steps" ]; then
-    rm -rf "$train/checkpoint"
-    rows=(
-        "data.train_files=$(quoted "$data/train.parquet")"
-        "data.val_files=[$(quoted "$data/test.parquet"),$(quoted "$data/blind.parquet")]"
-        "data.data_root=$(quoted "$videos")"
-        data.train_batch_size=32
-        data.max_prompt_length=256
-        data.max_response_length=12
-        data.seed="$seed"
-    )
-    actor=(
-        "actor_rollout_ref.model.path=$(quoted "$model")"
-        actor_rollout_ref.actor.optim.lr=5e-4
-        actor_rollout_ref.actor.optim.lr_scheduler_type=cosine # down to 0, so that seeds end close together
-        actor_rollout_ref.actor.optim.lr_warmup_steps=10
-        actor_rollout_ref.actor.ppo_mini_batch_size=32
-        actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=64
-        actor_rollout_ref.actor.use_kl_loss=false
-        actor_rollout_ref.rollout.n=4 # more prompts a step teach more than more answers to each
-    )
-    trainer=(
-        trainer.total_training_steps="$steps"
-        trainer.total_epochs=100
-        trainer.test_freq=30
-        trainer.save_freq=30
-        trainer.max_actor_ckpt_to_keep=1
-        trainer.logger="[console,file]"
-        "trainer.default_local_dir=$(quoted "$train/steps")"
-    )
-    mkdir -p "$train/metrics"
-    train() {
-        local metrics
-        metrics=$train/metrics/$(date +%s).jsonl
-        VERL_FILE_LOGGER_PATH=$metrics "$py" -m verl.trainer.main_ppo --config-name videossr_grpo_cpu "$@" 2>&1 \
-            | "$py" -m videossr_verl.run.follow "$log" --metrics "$metrics" --total "$steps"
-    }
-    run train "${rows[@]}" "${actor[@]}" "${trainer[@]}" "hydra.run.dir=$(quoted "$train/hydra")" "$@"
-fi
-[ -d "$train/checkpoint" ] || run "$py" -m videossr_verl.run.export_checkpoint "$train/steps" --out "$train/checkpoint"
+train_tiny "$train" "$model" "$steps" "$seed" "data.train_files=$(quoted "$data/train.parquet")" \
+    "data.val_files=[$(quoted "$data/test.parquet"),$(quoted "$data/blind.parquet")]" "data.data_root=$(quoted "$videos")" "$@"
 
 say "reporting"
 log=

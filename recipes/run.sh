@@ -22,6 +22,14 @@ run() { # command or function: returns its exit code, or ends the recipe where a
     running=''
     return "$code"
 }
+do_it() { # command or function: runs it, or only prints it where DRY_RUN is set
+    if [ -n "${DRY_RUN:-}" ]; then
+        printf '%q ' "$@"
+        echo
+    else
+        run "$@"
+    fi
+}
 pass_on() { # signal
     stopped=$1
     [ -n "$running" ] || exit $((128 + $(kill -l "$1")))

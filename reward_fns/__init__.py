@@ -104,14 +104,15 @@ def other_result(data_source: str, scored: float | Mapping[str, Any]) -> dict[st
     """Returns the result of a user's own function for a row of another data set, with the keys of `compute_score`.
 
     Args:
-        scored: the score, or a mapping with `score` and maybe `acc`; other keys are left out.
+        scored: the score, or a mapping with `score` and maybe `acc` and `chance`; other keys are left out.
     """
     if not isinstance(scored, Mapping):
         scored = {"score": scored}
     score = float(scored["score"])
     # A source without its own accuracy gets its score, as verl's reward manager does.
     acc = float(scored.get("acc", score))
-    return {"score": score, "acc": acc, "parsed": None, "chance": None, "task": data_source} | dict.fromkeys(parts())
+    chance = scored.get("chance")
+    return {"score": score, "acc": acc, "parsed": None, "chance": chance, "task": data_source} | dict.fromkeys(parts())
 
 
 def task_of(data_source: str) -> str | None:

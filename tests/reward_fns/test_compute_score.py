@@ -268,6 +268,11 @@ def test_what_a_function_of_ones_own_found_has_the_keys_of_all_rows(scored):
     assert result == OTHERS | {"score": 0.25, "acc": 0.25 if scored == 0.25 else 0, "task": "my_qa"}
 
 
+def test_a_function_of_ones_own_may_know_the_chance():
+    result = reward_fns.other_result("my_qa", {"score": 1, "chance": 0.5})
+    assert result == OTHERS | {"score": 1, "acc": 1, "chance": 0.5, "task": "my_qa"}
+
+
 @pytest.mark.parametrize(
     ("source", "text", "truth", "score", "acc"),
     [

@@ -47,6 +47,18 @@ def test_curves_and_means(tmp_path):
     assert "+0.025 -> +0.300" in text
 
 
+def test_rows_of_another_data_set_have_curves_of_their_own(tmp_path):
+    both = figures("t", 0.5, 0.2, 0.4)
+    both |= {name.replace("videossr/t", "my/qa"): value / 2 for name, value in figures("t", 0.5, 0.2, 0.4).items()}
+    write_metrics(tmp_path, [(0, both)])
+    assert learning_curves.read_curves(tmp_path, "my") == {
+        "qa": learning_curves.TaskCurves([0], [0.25], [0.1], 0.2, [0.2])
+    }
+    assert list(learning_curves.read_curves(tmp_path)) == ["t"]
+    with pytest.raises(BadInput, match="no validation of rows of 'm': set"):
+        learning_curves.read_curves(tmp_path, "m")
+
+
 def test_parts_of_a_reward_stand_below_it(tmp_path):
     def both(selection, order):
         prefix = "val-aux/videossr/masked_video_prediction"

@@ -20,7 +20,7 @@ from videossr_verl.errors import BadInput
 from videossr_verl.files.whole_file import whole_file, write_whole
 from videossr_verl.run.metrics_file import read_records
 
-_VALIDATION = re.compile(r"val-(?:core|aux)/videossr/(\w+)(/blind)?/(\w+)/mean@\d+")
+OURS = "videossr"  # what the data sources of pretext rows begin with
 _TASK_WIDTH = 25
 _SURFACE, _INK, _MUTED = "#ffffff", "#222222", "#888888"
 _HUES = ("#3266ad", "#c2571a", "#3a7d44", "#7b4ea3", "#a33b57", "#4a7a8c")
@@ -45,15 +45,19 @@ class TaskCurves:
         return self.score[at] - self.blind[at]
 
 
-def read_curves(run: Path) -> dict[str, TaskCurves]:
+def read_curves(run: Path, data_set: str = OURS) -> dict[str, TaskCurves]:
     """Returns for each task the validation figures in `run`/metrics/*.jsonl: one file for each start of the run, in
     order.
 
-    Raises BadInput if there is none of ours. Leaves out a last line that a kill cut off.
+    Raises BadInput if there is none of the data set. Leaves out a last line that a kill cut off.
+
+    Args:
+        data_set: of the rows whose data sources are "data_set/TASK" and "data_set/TASK/blind", and whose reward reports
+            acc and chance.
     """
     try:
         records = [record for file in sorted((run / "metrics").glob("*.jsonl")) for record in read_records(file)[0]]
-        values = _validations(records)
+        values = _validations(records, data_set)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadInput(
             f"'{run}/metrics' holds no metrics of verl's file logger: {type(error).__name__}: {error}"
@@ -63,7 +67,8 @@ def read_curves(run: Path) -> dict[str, TaskCurves]:
             f"no metrics in '{run}/metrics': train with trainer.logger=[console,file] and VERL_FILE_LOGGER_PATH there"
         )
     if not values:
-        raise BadInput(f"'{run}' holds no validation of a pretext task: set trainer.test_freq and data.val_files")
+        what = "a pretext task" if data_set == OURS else f"rows of '{data_set}'"
+        raise BadInput(f"'{run}' holds no validation of {what}: set trainer.test_freq and data.val_files")
     curves = {}
     for task, found in sorted(values.items()):
         steps = sorted(found["score", False])
@@ -79,12 +84,15 @@ def read_curves(run: Path) -> dict[str, TaskCurves]:
     return curves
 
 
-def _validations(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[tuple[str, bool], dict[int, float]]]:
+def _validations(
+    records: Iterable[Mapping[str, Any]], data_set: str
+) -> dict[str, dict[tuple[str, bool], dict[int, float]]]:
     """Returns task -> (kind, whether it is the blind control's) -> step -> value."""
+    figure = re.compile(rf"val-(?:core|aux)/{re.escape(data_set)}/(\w+)(/blind)?/(\w+)/mean@\d+")
     values: dict[str, dict[tuple[str, bool], dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
     for record in records:
         for name, value in record["data"].items():
-            if match := _VALIDATION.fullmatch(name):
+            if match := figure.fullmatch(name):
                 task, blind, kind = match.groups()
                 values[task][kind, bool(blind)][int(record["step"])] = float(value)
     return values
