@@ -355,7 +355,7 @@ def test_a_dry_run_tells_both_runs_of_each_seed(tmp_path):
         data, actor = config.data, config.actor_rollout_ref.actor
         assert steps == "40" == str(config.trainer.total_training_steps)
         assert (data.seed, data.train_batch_size, config.actor_rollout_ref.rollout.n) == (int(seed), 32, 4)
-        assert (actor.optim.lr, actor.use_kl_loss) == (4e-4, False)
+        assert (actor.optim.lr, actor.use_kl_loss) == (5e-4, False)
         assert config.actor_rollout_ref.model.path == f"{run}/start"
         trained = {"pretext": f"{run}/pretext/train.parquet", "questions": f"{run}/questions/train.jsonl"}
         assert data.train_files == trained[arm]
