@@ -130,7 +130,7 @@ def main() -> None:
         model, cache = Path(scratch) / "model", Path(scratch) / "cache"
         tokenizer = train_tokenizer(["order <1.5 seconds> 0123456789"] * 4, 512)
         save_checkpoint(build_model(args.family, tokenizer, 0), build_processor(args.family, tokenizer), model)
-        measure("cached", clip, model, 1, cache)  # fills the cache
+        asyncio.run(run_group("cached", clip, model, 1, cache))  # fills the cache
         jobs = [(n, side) for _ in range(args.rounds) for n in args.rollouts for side in SIDES]
         for done, (n, side) in enumerate(jobs):
             print(f"{done}/{len(jobs)}: {side}, {n} rollouts", file=sys.stderr)

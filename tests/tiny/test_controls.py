@@ -1,7 +1,7 @@
 """Learners that are shown a control: what they see, how they answer, and the script that compares them."""
 
 import json
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
@@ -94,15 +94,28 @@ def test_answer_positions_go_on_as_in_training(scenes):
     assert (row["positions"][:, n:] == following).all()
 
 
-def test_the_script_tells_each_condition(tmp_path):
+@pytest.fixture
+def script(monkeypatch, capsys):
+    """(*arguments) -> exit code, stdout and stderr; in this process, as a new one mostly imports."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(SCRIPT), run_name="__main__")
+        return ended.value.code, *capsys.readouterr()
+
+    return run
+
+
+def test_the_script_tells_each_condition(script, tmp_path):
     out = tmp_path / "figures.json"
     sizes = ["--steps", "2", "--batch", "4", "--scenes", "4", "--held-out", "3", "--questions", "6"]
-    command = [sys.executable, str(SCRIPT), "--tasks", "anomaly_grounding", *sizes, "--out", str(out)]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    code, shown, _ = script("--tasks", "anomaly_grounding", *sizes, "--out", out)
+    assert code == 0
     assert "| task | chance | whole | blind | single frame | shuffled frames | CPU seconds |" in shown
     (earned,) = json.loads(out.read_text()).values()
     assert list(earned) == list(CONDITIONS)
     assert all(one["chance"] == pytest.approx(0.4028, abs=1e-4) for one in earned.values())  # 8 frames, not 48
-    wrong = subprocess.run([*command[:2], "--steps", "1", "--tasks", "none"], capture_output=True, text=True)
-    assert wrong.returncode == 2
-    assert "preset 'videossr_tiny' has no task 'none'" in wrong.stderr
+    code, _, told = script("--steps", "1", "--tasks", "none")
+    assert code == 2
+    assert "preset 'videossr_tiny' has no task 'none'" in told
