@@ -61,13 +61,13 @@ def test_words_beside_the_answer_on_the_last_line():
     assert final_answer("RED or BLUE\nabout RED", words_in_caps, {"about", "RED"}.__contains__) == "RED"
 
 
-# tests/reward_fns/test_fuzz.py has long texts of these.
+# Quadratic work on any of these takes minutes to hours.
 @pytest.mark.parametrize(
     "piece",
     ["1", "1,", "1:", "-", " ", "answer: ", "<answer>", "\\boxed{", "<think>", "3 circle ", "1 seconds to "],
 )
-def test_the_same_piece_again_and_again_is_no_answer(piece):
-    text = piece * (3_000 // len(piece)) + "x"
+def test_long_texts_take_linear_time(piece):
+    text = piece * (300_000 // len(piece)) + "x"
     for module, truth in MODULES.items():
         assert module.score(text, truth) == (0, 0, 0)
 
