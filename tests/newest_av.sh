@@ -20,4 +20,4 @@ pip=("$folder/bin/python" -m pip --disable-pip-version-check --quiet)
     scikit-video
 "${pip[@]}" install --no-deps --force-reinstall .
 "$folder/bin/python" -c 'import av; print("tests: with PyAV", av.__version__)'
-exec "$folder/bin/python" -m pytest tests/video/test_{container,decode,probe,timelines}.py
+exec "$folder/bin/python" -m pytest tests/video/test_{container,decode,frame_cache,probe,timelines}.py tests/tasks/test_clip.py
