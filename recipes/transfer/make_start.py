@@ -13,6 +13,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 import torch
@@ -24,19 +25,21 @@ from videossr_verl.files.whole_file import whole_folder
 from videossr_verl.tasks.presets import load_preset
 from videossr_verl.tiny.careless_labels import carelessly_labelled
 from videossr_verl.tiny.model import build_processor, save_checkpoint
+from videossr_verl.tiny.question_rewards import chance, score_answer
 from videossr_verl.tiny.questions import carelessly_answered, draw_question
 from videossr_verl.tiny.scenes import Drawn, draw, load_scenes
-from videossr_verl.tiny.supervised import Samples, collate, train
+from videossr_verl.tiny.supervised import Samples, collate, encode, greedy_answers, train
 from videossr_verl.tiny.untrained import take_over, untrained
 
 FAMILY = "qwen2_5_vl"
 QUICKSTARTS = Path(__file__).parent.parent / "tiny" / "careless_qwen2_5_vl"
 # How often a turn asks each kind. A model of this size takes longest to see which way a thing moves.
 TURN = {"direction": 4, "how_many": 1, "which_first": 2, "when": 1}
+ASKED = 100  # fresh questions of each kind, to see where the model stands
 
 
 def main() -> None:
-    """Runs the command line, which writes an HF checkpoint folder (bf16)."""
+    """Runs the command line: writes an HF checkpoint folder (bf16), and prints what its answers to each kind earn."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--init", type=Path, default=QUICKSTARTS, help="checkpoint to go on from (default: the quickstart's)"
@@ -75,6 +78,13 @@ def main() -> None:
     torch.set_num_threads(1)
     loader = DataLoader(Samples(draws, processor), batch_size=args.batch, collate_fn=collate)
     train(model, loader, args.steps, args.lr)
+    model.eval()
+    for kind in TURN:
+        questions, films = zip(*(draw_question(kind, rng) for _ in range(ASKED)), strict=True)
+        encoded = [encode(Drawn(q.sample, [film], {}), processor) for q, film in zip(questions, films, strict=True)]
+        texts = map(tokenizer.decode, greedy_answers(model, encoded, tokenizer.eos_token_id))
+        earned = [score_answer(kind, text, q.sample.answer) for text, q in zip(texts, questions, strict=True)]
+        print(f"{kind}: reward {fmean(earned):.3f}, chance {chance(kind):.3f}", flush=True)
     with whole_folder(args.out) as partial:
         save_checkpoint(model.to(torch.bfloat16), build_processor(FAMILY, tokenizer), partial)
 
