@@ -8,7 +8,7 @@ train_tiny() { # folder, model, steps, seed, Hydra override...: goes on where it
     trained=$(cat "$train/steps/latest_checkpointed_iteration.txt" 2> /dev/null || echo 0)
     if [ "$trained" -lt "$steps" ]; then
         local rows=(
-            data.train_batch_size=32
+            data.train_batch_size=40
             data.max_prompt_length=256
             data.max_response_length=12
             data.seed="$seed"
@@ -18,8 +18,8 @@ train_tiny() { # folder, model, steps, seed, Hydra override...: goes on where it
             actor_rollout_ref.actor.optim.lr=5e-4
             actor_rollout_ref.actor.optim.lr_scheduler_type=cosine # down to 0, so that seeds end close together
             actor_rollout_ref.actor.optim.lr_warmup_steps=10
-            actor_rollout_ref.actor.ppo_mini_batch_size=32
-            actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=64
+            actor_rollout_ref.actor.ppo_mini_batch_size=40
+            actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=80
             actor_rollout_ref.actor.use_kl_loss=false
             actor_rollout_ref.rollout.n=4 # more prompts a step teach more than more answers to each
         )

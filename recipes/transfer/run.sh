@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Does training on pretext tasks teach what no pretext task asks? Makes docs/transfer.md's table: a tiny model that answers
 # pretext tasks and questions badly, then for each seed one GRPO run on the pretext tasks alone and one on the questions
-# alone, both tested on both. Each run takes a little longer than a quickstart, the start about as long.
-#   bash recipes/transfer/run.sh [RUN=runs/transfer] [STEPS=60] [SEEDS="1 2 3"]
+# alone, both tested on both. Each run takes about as long as a quickstart, and so does the start.
+#   bash recipes/transfer/run.sh [RUN=runs/transfer] [STEPS=40] [SEEDS="1 2 3"]
 #   DRY_RUN=1                    only print the commands
 # The same command goes on where it was stopped. Finished runs are not run again.
 set -euo pipefail
@@ -23,7 +23,7 @@ for word in "$@"; do
         ;;
     esac
 done
-here=$PWD run=$(realpath -m -- "${RUN:-runs/transfer}") steps=${STEPS:-60} seeds=${SEEDS:-1 2 3}
+here=$PWD run=$(realpath -m -- "${RUN:-runs/transfer}") steps=${STEPS:-40} seeds=${SEEDS:-1 2 3}
 videos=$run/videos start=$run/start
 say() { [ -n "${DRY_RUN:-}" ] || printf '\n== %s\n' "$1"; }
 
@@ -47,14 +47,15 @@ asked=$run/questions data=$run/pretext
 do_it "$py" "$here/recipes/transfer/make_questions.py" --videos "$videos" --out "$asked"
 do_it "$py" -m videossr_verl.tiny.corpus "$videos/pretext"
 do_it "$py" -m videossr_verl.cli build "$videos/pretext" --out "$data" --preset videossr_tiny --data-root "$videos" \
-    --count 2400 --test-count 400 --test-share 0.3 --model "$start"
+    --count 2400 --test-count 400 --test-share 0.3 --model "$start" \
+    --mix anomaly_grounding=1,temporal_jigsaw=1,object_counting=2,masked_video_prediction=2 # the quickstart's
 
 tested="[$(quoted "$asked/test.jsonl"),$(quoted "$asked/blind.jsonl"),$(quoted "$data/test.parquet")]"
 for seed in $seeds; do
     for rows in "pretext $data/train.parquet" "questions $asked/train.jsonl"; do
         say "training $steps steps on the ${rows%% *} alone, seed $seed"
         train_tiny "$run/${rows%% *}-seed$seed" "$start" "$steps" "$seed" "data.train_files=$(quoted "${rows#* }")" \
-            "data.val_files=$tested" "data.data_root=$(quoted "$videos")" \
+            "data.val_files=$tested" "data.data_root=$(quoted "$videos")" trainer.test_freq="$steps" \
             reward.custom_reward_function.path=pkg://videossr_verl.tiny.question_rewards
     done
 done

@@ -354,7 +354,7 @@ def test_a_dry_run_tells_both_runs_of_each_seed(tmp_path):
         arm, seed = name.split("-seed")
         data, actor = config.data, config.actor_rollout_ref.actor
         assert steps == "40" == str(config.trainer.total_training_steps)
-        assert (data.seed, data.train_batch_size, config.actor_rollout_ref.rollout.n) == (int(seed), 32, 4)
+        assert (data.seed, data.train_batch_size, config.actor_rollout_ref.rollout.n) == (int(seed), 40, 4)
         assert (actor.optim.lr, actor.use_kl_loss) == (5e-4, False)
         assert config.actor_rollout_ref.model.path == f"{run}/start"
         trained = {"pretext": f"{run}/pretext/train.parquet", "questions": f"{run}/questions/train.jsonl"}
@@ -367,7 +367,7 @@ def test_a_dry_run_tells_both_runs_of_each_seed(tmp_path):
 
 def test_what_is_finished_is_not_done_again(tmp_path):
     (tmp_path / "start").mkdir()
-    for name, steps in (("pretext-seed1", 60), ("questions-seed1", 40)):
+    for name, steps in (("pretext-seed1", 40), ("questions-seed1", 20)):
         (tmp_path / name / "steps").mkdir(parents=True)
         (tmp_path / name / "steps" / "latest_checkpointed_iteration.txt").write_text(str(steps))
     (tmp_path / "pretext-seed1" / "checkpoint").mkdir()
@@ -380,7 +380,7 @@ def test_what_is_finished_is_not_done_again(tmp_path):
 def test_a_wrong_word_is_told():
     finished = run_sh("STEP=3")
     assert finished.returncode == 2
-    assert "STEPS=60" in finished.stderr
+    assert "STEPS=40" in finished.stderr
 
 
 def write_run(folder, *validations):

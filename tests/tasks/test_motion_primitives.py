@@ -11,7 +11,8 @@ from reward_fns.directions import DIRECTIONS
 from reward_fns.motion_primitives import KINDS
 from videossr_verl.tasks.contract import CannotDraw
 from videossr_verl.tasks.frames.moving_shapes import places
-from videossr_verl.tasks.motion_primitives import COLOURS, PRESETS, Difficulty, draw, render
+from videossr_verl.tasks.motion.named_shapes import COLOURS
+from videossr_verl.tasks.motion_primitives import PRESETS, Difficulty, draw, render
 
 T = 48
 # On the unit circle of the compass, y down.

@@ -19,7 +19,7 @@ from videossr_verl.evaluate.attacks.pictures import shift, small, without_light
 from videossr_verl.evaluate.attacks.shown import Shown
 from videossr_verl.tasks.frames.paths import step
 from videossr_verl.tasks.frames.shapes import SHAPES
-from videossr_verl.tasks.motion_primitives import COLOURS
+from videossr_verl.tasks.motion.named_shapes import COLOURS
 
 _WIDTH = 32
 _NAME = re.compile(rf"({'|'.join(COLOURS)}) ({'|'.join(SHAPES)})s?")
