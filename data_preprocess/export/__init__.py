@@ -1,0 +1,1 @@
+"""Writes a data set's pixels and rows as other trainers read them."""
