@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the README says of the quickstart: its table and curves, from the quickstart with three seeds, about 42 minutes.
+# What the README says of the quickstart: its table and curves, from the quickstart with three seeds, about 46 minutes.
 #   bash examples/quickstart/make.sh [HYDRA_OVERRIDE...]
 #   RUN=runs/quickstart   where everything goes; runs that are there already are not made again (also: STEPS, FAMILY)
 set -euo pipefail
