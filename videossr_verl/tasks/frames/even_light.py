@@ -15,12 +15,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from videossr_verl.tasks.frames.views import light_of
+from videossr_verl.tasks.frames.views import even_light, light_of
 
 Light = Mapping[str, Any]
 
 _BLUR = 1.0  # standard deviation, pixels
-_LEAST_SPREAD = 1e-3
 # No frame gains contrast, and all are rounded anew: noise of rounding in some of them would tell.
 _CONTRAST = 0.9
 
@@ -29,7 +28,7 @@ def common_light(frames: np.ndarray) -> dict[str, list[float]]:
     """Returns the light that frames (T, H, W, 3) uint8 are brought to: their mean, and little less than the smallest
     spread.
     """
-    lights = _lights(_soft(frames))
+    lights = np.stack([light_of(frame) for frame in _soft(frames)[:, None]])  # (T, 2, 3)
     spread = _CONTRAST * lights[:, 1].min(axis=0)
     return {"mean": lights[:, 0].mean(axis=0).round(2).tolist(), "spread": spread.round(2).tolist()}
 
@@ -39,17 +38,11 @@ def evened(light: Light, frames: np.ndarray) -> np.ndarray:
     levels = [*light["mean"], *light["spread"]]
     if len(levels) != 6 or not all(0 <= level <= 255 for level in levels):
         raise ValueError(f"frames cannot be brought to mean and spread {levels[:8]}")
-    soft = _soft(frames)
-    mean, spread = (part[:, None, None] for part in np.moveaxis(_lights(soft), 1, 0))
-    gain = np.asarray(light["spread"]) / np.maximum(spread, _LEAST_SPREAD)
-    return np.clip((soft - mean) * gain + np.asarray(light["mean"]), 0, 255).round().astype(np.uint8)
+    wanted = np.array([light["mean"], light["spread"]])
+    shown = [even_light(frame, light_of(frame), wanted) for frame in _soft(frames)[:, None]]
+    return np.clip(np.concatenate(shown), 0, 255).round().astype(np.uint8)
 
 
 def _soft(frames: np.ndarray) -> np.ndarray:
     """Returns float32 frames (T, H, W, 3) without their finest detail."""
     return np.stack([cv2.GaussianBlur(frame.astype(np.float32), (0, 0), _BLUR) for frame in frames])
-
-
-def _lights(frames: np.ndarray) -> np.ndarray:
-    """Returns (T, 2, 3): mean and standard deviation of each colour of each frame."""
-    return np.stack([light_of(frame[None]) for frame in frames])
