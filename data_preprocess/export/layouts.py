@@ -47,7 +47,9 @@ def _verl(row: Row, media: Media, place: Place) -> Fields:
 def _easyr1(row: Row, media: Media, place: Place) -> Fields:
     """EasyR1, which has no system message, and reads the videos of a prompt or its images."""
     if media.videos and media.images:
-        raise BadInput(f"EasyR1 reads videos or images of a prompt, and {_named(row)} has both: leave its task out")
+        raise BadInput(
+            f"EasyR1 reads videos or images of a prompt, and {_named(row)} has both: export other tasks, with --task"
+        )
     problem = "\n".join(message["content"] for message in row["prompt"])
     return {"problem": problem, "answer": _truth(row), **_files(media, place), **_for_rewards(row)}
 

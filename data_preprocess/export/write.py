@@ -34,6 +34,7 @@ class ExportSettings:
         form: of `FORMATS`.
         family: of model, whose patches the frames fit.
         splits: of `SPLITS`.
+        tasks: only samples of these; none: of all.
         limit: samples of each split at most, the first ones; None: all.
         data_root: where the videos are; None: as dataset.json tells.
         media_root: the rows name files below this folder, where the export will be; None: where it is.
@@ -46,6 +47,7 @@ class ExportSettings:
     form: str = "mp4"
     family: str = "qwen2_5_vl"
     splits: tuple[str, ...] = SPLITS
+    tasks: tuple[str, ...] = ()
     limit: int | None = None
     data_root: str | None = None
     media_root: str | None = None
@@ -72,24 +74,31 @@ def export(settings: ExportSettings) -> dict[str, int]:
     out = settings.out
     if out.exists() and not (out / _MARK).is_file():
         raise BadInput(f"'{out}' is there already and is no export: give another --out")
-    splits = {split: read_rows(settings.dataset / f"{split}.parquet")[: settings.limit] for split in settings.splits}
+    splits = {split: _wanted(settings, split) for split in settings.splits}
     if not any(splits.values()):
-        raise BadInput(f"'{settings.dataset}' has no samples to export")
+        of_tasks = f" of {', '.join(settings.tasks)}" if settings.tasks else ""
+        raise BadInput(f"'{settings.dataset}' has no samples{of_tasks} to export")
     root, factor = settings.data_root or stored_data_root(settings.dataset), families()[settings.family].FACTOR
     media_root, layout = os.path.abspath(settings.media_root or out), LAYOUTS[settings.layout]
-    jobs, written = [], {}
+    samples: list[tuple[Row, Media]] = []
+    written = {}
     for split, rows in splits.items():
         named = [name_files(row, f"media/{split}/{i:06d}", settings.form, factor) for i, row in enumerate(rows)]
         pairs = list(zip(rows, named, strict=True))
         written[split] = [layout.row(row, media, lambda file: os.path.join(media_root, file)) for row, media in pairs]
-        jobs += [(row, media, root, factor) for row, media in pairs]
+        samples += pairs
     with whole_folder(out) as folder:
         folder.mkdir(parents=True)
-        size = _write_media([(row, media, folder, *rest) for row, media, *rest in jobs], settings.workers)
+        size = _write_media([(row, media, folder, root, factor) for row, media in samples], settings.workers)
         for split, rows in written.items():
             layout.write(folder, split, rows)
         (folder / _MARK).write_text(f"{settings.layout}, {settings.form}, of {settings.dataset}\n")
     return {**{split: len(rows) for split, rows in splits.items()}, "bytes": size}
+
+
+def _wanted(settings: ExportSettings, split: str) -> list[Row]:
+    rows = read_rows(settings.dataset / f"{split}.parquet")
+    return [row for row in rows if not settings.tasks or row["extra_info"]["task"] in settings.tasks][: settings.limit]
 
 
 def _write_media(jobs: list[tuple[Row, Media, Path, str, int]], workers: int | None) -> int:

@@ -123,6 +123,7 @@ def test_files_show_what_the_model_is_shown(form, dataset, corpus_folder, tmp_pa
     out = tmp_path / "out"
     export(ExportSettings(dataset, out, "ms-swift", form, splits=("train",), limit=4, workers=2))
     rows = [json.loads(line) for line in (out / "train.jsonl").read_text().splitlines()]
+    assert len(rows) == 4
     for row, exported in zip(rows_of(dataset), rows, strict=False):
         videos, pictures = shown(row, corpus_folder)
         for (frames, clock), files in zip(videos, exported["videos"], strict=True):
@@ -189,8 +190,10 @@ def test_the_verb_says_what_there_is_and_replaces_an_earlier_export(dataset_fold
     row = json.loads((tmp_path / "out" / "train.jsonl").read_text().splitlines()[0])
     assert row["videos"][0] == "/elsewhere/it/media/train/000000_0.mp4"
     (tmp_path / "out" / "more").touch()
-    assert main([*command, "--split", "test"]) == 0
+    assert main([*command, "--split", "test", "--task", "object_counting"]) == 0
     assert "2 test samples for easyr1, 0." in capsys.readouterr().out
+    for line in (tmp_path / "out" / "test.jsonl").read_text().splitlines():
+        assert json.loads(line)["data_source"] == "videossr/object_counting"
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["exported.txt", "media", "test.jsonl"]
 
 
@@ -208,6 +211,7 @@ def test_what_is_refused(dataset_folder, with_images, corpus_folder, tmp_path):
         ((with_images, tmp_path / "out", "easyr1"), {}, "EasyR1 reads videos or images of a prompt, and row 0 "),
         ((tmp_path, tmp_path / "out", "verl"), {}, "does not exist"),
         ((empty, tmp_path / "out", "verl"), {}, "has no samples to export"),
+        ((dataset_folder, tmp_path / "out", "verl"), {"tasks": ("arrow_of_time",)}, "no samples of arrow_of_time to"),
         ((dataset_folder, tmp_path / "out", "verl"), {"data_root": str(moved)}, "of train cannot be exported: "),
     ]
     for arguments, more, message in cases:

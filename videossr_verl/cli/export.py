@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--layout", required=True, metavar="NAME", help="verl, easyr1, ms-swift, trl or llama-factory")
     add("--format", default="mp4", metavar="NAME", help="mp4 (default) or frames, one JPEG each")
     add("--split", action="append", choices=("train", "test"), help="may be repeated (default: both)")
+    add("--task", action="append", default=[], metavar="NAME", help="only samples of this one; may be repeated")
     add("--limit", type=int, metavar="N", help="the first N samples of each split (default: all)")
     text = "whose patches the frames fit (default qwen2_5_vl)"
     add("--family", default="qwen2_5_vl", metavar="NAME", help=text)
@@ -56,6 +57,7 @@ def run(args: argparse.Namespace) -> None:
         form=args.format,
         family=args.family,
         splits=tuple(args.split or SPLITS),
+        tasks=tuple(args.task),
         limit=args.limit,
         data_root=args.data_root,
         media_root=args.media_root,
